@@ -1,0 +1,44 @@
+import type { JobEvent } from './job-event.js';
+
+/** How a job ended. Exactly one of these for every run; only faults of the engine itself are thrown. */
+export type ComputeOutcome =
+  | { readonly type: 'succeeded'; readonly result: Record<string, unknown> }
+  /** The job says why; the message is fit for its owner. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  /** The process ended without saying how: killed, out of memory, a fault in native code. */
+  | {
+      readonly type: 'crashed';
+      readonly exitCode: number | null;
+      /** Number of the signal that ended it. */
+      readonly signal: number | null;
+      /** Peak memory of the process, 0 when unknown. */
+      readonly maxRssBytes: number;
+      readonly message: string;
+    }
+  /** The caller's signal was raised; the process no longer runs. */
+  | { readonly type: 'aborted' };
+
+export interface RunOptions {
+  /** Raising it kills the job. */
+  readonly signal: AbortSignal;
+  /** Called with every event in the order of `seq`. What it throws kills the job and rejects the run. */
+  readonly onEvent: (event: JobEvent) => void;
+}
+
+/** Runs jobs: the same spec in, the same events and outcome back, wherever the process is. */
+export interface ComputeEngine {
+  readonly name: 'local';
+
+  /**
+   * Runs one attempt of a job to its end.
+   * @param spec a document of contracts/*-spec.v1.schema.json; at least `job_id` and `attempt` are read here
+   * @throws EngineUnavailable when no process could be started; the job has not run then
+   */
+  run(spec: object, options: RunOptions): Promise<ComputeOutcome>;
+}
+
+/** The engine cannot start jobs; the message says why, with the last lines of the process's own errors. */
+export class EngineUnavailable extends Error {
+  readonly code = 'ENGINE_UNAVAILABLE';
+  override readonly name = 'EngineUnavailable';
+}

@@ -1,0 +1,5 @@
+export { EngineUnavailable } from './compute-engine.js';
+export type { ComputeEngine, ComputeOutcome, RunOptions } from './compute-engine.js';
+export type { JobEvent } from './job-event.js';
+export { LocalEngine } from './local-engine.js';
+export type { LocalEngineOptions } from './local-engine.js';

@@ -1,0 +1,99 @@
+"""A stand-in for the trainer's warm parent that speaks its protocol; for the unit specs of libs/compute only.
+
+A job is a list of steps: what to write, how long to wait, how to end. It runs in a process group of its own.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+JOB = """
+import json, os, sys, time
+parent = os.getppid()
+for step in json.loads(sys.argv[1]):
+    if "write" in step:
+        os.write(1, step["write"].encode("utf-8", "surrogateescape"))
+    elif "flood" in step:
+        for _ in range(step["flood"]):
+            os.write(1, b"x" * 1048576)
+    elif "sleep" in step:
+        end = time.monotonic() + step["sleep"]
+        while time.monotonic() < end and os.getppid() == parent:
+            time.sleep(0.01)
+    elif "write_pid" in step:
+        open(step["write_pid"], "w").write(str(os.getpid()))
+    elif "environment" in step:
+        open(step["environment"], "w").write(json.dumps(dict(os.environ)))
+    elif "say" in step:
+        print(step["say"], file=sys.stderr, flush=True)
+    elif "kill" in step:
+        os.kill(os.getpid(), step["kill"])
+    elif "kill_parent" in step:
+        os.kill(parent, 9)
+    elif "exit" in step:
+        os._exit(step["exit"])
+"""
+
+jobs: set[int] = set()
+
+
+def serve(connection: socket.socket) -> None:
+    spec = json.loads(connection.makefile("rb").readline())
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB, json.dumps(spec["steps"])], stdout=connection.fileno(), start_new_session=True
+    )
+    jobs.add(job.pid)
+    threading.Thread(target=kill_at_end_of_file, args=(connection, job.pid), daemon=True).start()
+    _, status, usage = os.wait4(job.pid, 0)
+    jobs.discard(job.pid)
+    code = os.waitstatus_to_exitcode(status)
+    ended = {
+        "type": "exited",
+        "exit_code": code if code >= 0 else None,
+        "signal": -code if code < 0 else None,
+        "max_rss_bytes": spec.get("max_rss_bytes", usage.ru_maxrss * 1024),
+    }
+    try:
+        connection.sendall(json.dumps(ended).encode() + b"\n")
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    connection.close()
+
+
+def kill_at_end_of_file(connection: socket.socket, pid: int) -> None:
+    try:
+        connection.recv(1)
+    except OSError:
+        pass
+    kill(pid)
+
+
+def kill(pid: int) -> None:
+    if pid in jobs:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def end_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    for pid in list(jobs):
+        kill(pid)
+    os._exit(0)
+
+
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[sys.argv.index("--socket") + 1])
+listener.listen(64)
+threading.Thread(target=end_with_stdin, daemon=True).start()
+time.sleep(0.01)
+print("ready", flush=True)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()

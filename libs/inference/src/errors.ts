@@ -1,0 +1,42 @@
+export type InferenceErrorCode =
+  | 'SIGNATURE_INVALID'
+  | 'SIGNATURE_MISMATCH'
+  | 'ARTIFACT_CORRUPT'
+  | 'FEATURES_INVALID'
+  | 'MODEL_RUN_FAILED'
+  | 'MODEL_OUTPUT_INVALID';
+
+/** Base of every error that this library raises on purpose. */
+export abstract class InferenceError extends Error {
+  abstract readonly code: InferenceErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The document is not a signature of version 1, or contradicts itself. */
+export class InvalidSignature extends InferenceError {
+  readonly code = 'SIGNATURE_INVALID';
+}
+
+/** The graph does not have the tensors that the signature names; the message names the first one. */
+export class SignatureMismatch extends InferenceError {
+  readonly code = 'SIGNATURE_MISMATCH';
+}
+
+/** The bytes are not those that were published, or no graph that the runtime can read. */
+export class ArtifactCorrupt extends InferenceError {
+  readonly code = 'ARTIFACT_CORRUPT';
+}
+
+/** The runtime failed on tensors that the signature allows. The cause is for the log, never for a caller. */
+export class ModelRunError extends InferenceError {
+  readonly code = 'MODEL_RUN_FAILED';
+}
+
+/** The graph answered with something that is no prediction: NaN, infinity, or a label out of range. */
+export class ModelOutputError extends InferenceError {
+  readonly code = 'MODEL_OUTPUT_INVALID';
+}

@@ -1,0 +1,230 @@
+/** @jest-environment ./libs/inference/test/native-arrays-environment.mjs */
+import {
+  compileSignature,
+  FeatureErrors,
+  InvalidSignature,
+  type FeatureProblem,
+  type Signature,
+  type SignatureInput,
+} from './index.js';
+
+function input(name: string, change: Partial<SignatureInput> = {}): SignatureInput {
+  return {
+    name,
+    type: 'number',
+    tensor: name,
+    dtype: 'float32',
+    nullable: true,
+    categories: null,
+    ...change,
+  };
+}
+
+const text = { type: 'string', dtype: 'string' } as const;
+const customer = [
+  input('total_orders', { type: 'integer' }),
+  input('average/value~', { tensor: 'average_value' }),
+  input('is_member', { type: 'boolean', nullable: false }),
+  input('plan', { ...text, categories: ['basic', 'premium'] }),
+  input('note', { ...text, nullable: false }),
+];
+const row = { total_orders: 3, 'average/value~': 12.5, is_member: true, plan: 'basic', note: '' };
+
+function document(
+  inputs: readonly SignatureInput[],
+  ignored: readonly string[] = [],
+): Record<string, unknown> {
+  const output = { type: 'regression', value_tensor: 'variable' };
+  return { signature_version: 1, target: 'y', inputs, ignored, output };
+}
+
+function problemsOf(signature: Signature, rows: readonly unknown[]): readonly FeatureProblem[] {
+  try {
+    signature.encode(rows);
+  } catch (error) {
+    if (error instanceof FeatureErrors) return error.errors;
+    throw error;
+  }
+  throw new Error('the rows were accepted');
+}
+
+function messagesOf(rows: readonly unknown[], inputs = customer): string[] {
+  return problemsOf(compileSignature(document(inputs)), rows).map(({ message }) => message);
+}
+
+describe('compileSignature', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['no object', null, /must be object/],
+    ['an unknown version', { ...document(customer), signature_version: 2 }, /signature_version/],
+    ['a field that the contract does not have', { ...document(customer), extra: 1 }, /additional/],
+    ['no inputs', document([]), /inputs/],
+    ['a feature twice', document([input('a'), input('a', { tensor: 'b' })]), /feature 'a' twice/],
+    ['a tensor twice', document([input('a'), input('b', { tensor: 'a' })]), /tensor 'a' twice/],
+    ['a text as float32', document([input('a', { type: 'string' })]), /does not fit a tensor of float32/],
+    ['a number as text', document([input('a', { dtype: 'string' })]), /does not fit a tensor of string/],
+    ['categories of a number', document([input('a', { categories: ['x'] })]), /has categories/],
+    ['an ignored feature', document([input('a')], ['a']), /both a feature and ignored/],
+  ])('should refuse %s', (_, json, message) => {
+    expect(() => compileSignature(json)).toThrow(InvalidSignature);
+    expect(() => compileSignature(json)).toThrow(message);
+  });
+});
+
+describe('encode', () => {
+  it('should make one tensor a feature', () => {
+    const second = { total_orders: null, 'average/value~': null, is_member: 0, plan: null, note: 'x' };
+    const { feeds, warnings } = compileSignature(document(customer)).encode([row, second]);
+
+    expect(
+      Object.entries(feeds).map(([name, { type, dims, data }]) => [name, type, dims, [...data]]),
+    ).toEqual([
+      ['total_orders', 'float32', [2, 1], [3, NaN]],
+      ['average_value', 'float32', [2, 1], [12.5, NaN]],
+      ['is_member', 'float32', [2, 1], [1, 0]],
+      ['plan', 'string', [2, 1], ['basic', '']],
+      ['note', 'string', [2, 1], ['', 'x']],
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each<[string, object, string]>([
+    [
+      'a text for a number',
+      { 'average/value~': 'abc' },
+      `'average/value~' must be a number, got the text "abc"`,
+    ],
+    ['a boolean for a number', { 'average/value~': true }, `'average/value~' must be a number, got true`],
+    ['an array', { 'average/value~': [1] }, `'average/value~' must be a number, got an array`],
+    ['an object', { plan: {} }, `'plan' must be a text, got an object`],
+    ['a number for a text', { plan: 1 }, `'plan' must be a text, got 1`],
+    ['a fraction for an integer', { total_orders: 1.5 }, `'total_orders' must be an integer, got 1.5`],
+    [
+      'an unsafe integer',
+      { total_orders: 2 ** 53 },
+      `'total_orders' must be an integer, got 9007199254740992`,
+    ],
+    ['two for a boolean', { is_member: 2 }, `'is_member' must be true or false, got 2`],
+    ['null', { note: null }, `'note' must be a text, and the model does not take null, got null`],
+    [
+      'NaN',
+      { 'average/value~': NaN },
+      `'average/value~' must be a finite number in the range of float32, got NaN`,
+    ],
+    [
+      'too much for float32',
+      { 'average/value~': 1e39 },
+      `must be a finite number in the range of float32, got 1e+39`,
+    ],
+    [
+      'a text of more than 64 KiB',
+      { note: 'é'.repeat(32769) },
+      `'note' must be a text of at most 65536 bytes`,
+    ],
+    ['undefined', { note: undefined }, `'note' must be a text, got undefined`],
+  ])('should refuse %s', (_, change, message) => {
+    expect(messagesOf([{ ...row, ...change }])).toEqual([expect.stringContaining(message)]);
+  });
+
+  it('should accept the largest float32, 64 KiB of text and booleans as numbers', () => {
+    const signature = compileSignature(document(customer));
+    const change = { 'average/value~': 3.4028234663852886e38, note: 'é'.repeat(32768), is_member: 1 };
+    expect(() => signature.encode([{ ...row, ...change }])).not.toThrow();
+  });
+
+  it('should name every fault at once, row by row, with a pointer', () => {
+    const { total_orders, 'average/value~': average, ...rest } = row;
+    const rows = [
+      { ...rest, total_order: 1, 'average/value~': 'x' },
+      [],
+      row,
+      null,
+      { ...row, plan: 1, zzz: 2 },
+    ];
+    expect(problemsOf(compileSignature(document(customer)), rows)).toEqual([
+      {
+        row: 0,
+        feature: 'total_orders',
+        pointer: '/total_orders',
+        message: "the feature 'total_orders' is missing",
+      },
+      expect.objectContaining({ row: 0, feature: 'average/value~', pointer: '/average~1value~0' }),
+      {
+        row: 0,
+        feature: 'total_order',
+        pointer: '/total_order',
+        message: "unknown feature 'total_order'; did you mean 'total_orders'?",
+      },
+      { row: 1, feature: null, pointer: '', message: 'must be an object of features, got an array' },
+      { row: 3, feature: null, pointer: '', message: 'must be an object of features, got null' },
+      expect.objectContaining({ row: 4, feature: 'plan' }),
+      { row: 4, feature: 'zzz', pointer: '/zzz', message: "unknown feature 'zzz'" },
+    ]);
+    expect([total_orders, average]).toEqual([3, 12.5]);
+  });
+
+  it.each([
+    ['TotalOrders', 'total_orders'],
+    ['total orders', 'total_orders'],
+    ['totla_orders', 'total_orders'],
+    ['Plan', 'plan'],
+  ])('should guess that %s means %s', (wrong, meant) => {
+    expect(messagesOf([{ ...row, [wrong]: 1 }])).toEqual([
+      `unknown feature '${wrong}'; did you mean '${meant}'?`,
+    ]);
+  });
+
+  it('should report at most 100 faults and count the rest', () => {
+    const messages = messagesOf(Array.from({ length: 50 }, () => ({})));
+    expect(messages).toHaveLength(101);
+    expect(messages.at(-1)).toBe('and 150 more errors');
+  });
+
+  it('should know features that every object inherits from those that are there', () => {
+    const inputs = ['__proto__', 'constructor', 'toString'].map((name, index) =>
+      input(name, { tensor: `t${index}` }),
+    );
+    expect(messagesOf([{}], inputs)).toEqual([
+      "the feature '__proto__' is missing",
+      "the feature 'constructor' is missing",
+      "the feature 'toString' is missing",
+    ]);
+    const given = JSON.parse('{"__proto__": 1, "constructor": 2, "toString": 3}') as object;
+    const { feeds } = compileSignature(document(inputs)).encode([given]);
+    expect(Object.values(feeds).map(({ data }) => [...data])).toEqual([[1], [2], [3]]);
+
+    const unknown = JSON.parse('{"a": 1, "__proto__": {"b": 2}}') as object;
+    expect(messagesOf([unknown], [input('a')])).toEqual(["unknown feature '__proto__'"]);
+  });
+
+  it('should not take features from the prototype of a row', () => {
+    const inherited = Object.create({ a: 1 }) as object;
+    expect(messagesOf([inherited], [input('a')])).toEqual(["the feature 'a' is missing"]);
+  });
+
+  it('should accept ignored columns with a warning', () => {
+    const signature = compileSignature(document(customer, ['customer_id', 'name']));
+    const { feeds, warnings } = signature.encode([{ ...row, customer_id: 7 }, row]);
+    expect(Object.keys(feeds)).toHaveLength(customer.length);
+    expect(warnings).toEqual(["the model does not use 'customer_id'; it was ignored"]);
+  });
+
+  it('should warn of unseen categories once a value', () => {
+    const signature = compileSignature(document(customer));
+    const long = 'x'.repeat(500);
+    const rows = [row, { ...row, plan: 'gold' }, { ...row, plan: 'gold' }, { ...row, plan: long }];
+    expect(signature.encode(rows).warnings).toEqual([
+      `'plan' has the value "gold", which training has not seen (row 1 and 1 more)`,
+      `'plan' has the value "${'x'.repeat(80)}…", which training has not seen (row 3)`,
+    ]);
+    expect(signature.encode([{ ...row, plan: 'gold' }]).warnings).toEqual([
+      `'plan' has the value "gold", which training has not seen`,
+    ]);
+  });
+
+  it('should cap the warnings of unseen categories', () => {
+    const rows = Array.from({ length: 1000 }, (_, index) => ({ ...row, plan: `plan ${index}` }));
+    const { warnings } = compileSignature(document(customer)).encode(rows);
+    expect(warnings).toHaveLength(21);
+    expect(warnings.at(-1)).toBe('and 980 more values that training has not seen');
+  });
+});

@@ -1,0 +1,108 @@
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InvalidObjectUri } from './errors.js';
+import { isMissing, realPathInside } from './folder-files.js';
+import { checkKey } from './object-uri.js';
+
+export interface WalkOptions {
+  /** The store's root, free of symbolic links. */
+  readonly root: string;
+  /** The folder that holds the bucket. */
+  readonly bucketFolder: string;
+  readonly prefix: string;
+  readonly after: string;
+}
+
+interface Entry {
+  readonly key: string;
+  /** What decides the order: a folder's keys go on with a slash, so `a-b` comes before `a/b`. */
+  readonly order: Buffer;
+  readonly path: string;
+  readonly isFolder: boolean;
+}
+
+/**
+ * The objects of a bucket in UTF-8 byte order of their keys, folder by folder: subtrees that `prefix` or
+ * `after` exclude are not opened, and no more than the names on the way down are in memory.
+ */
+export async function* walk(options: WalkOptions): AsyncGenerator<{ key: string; path: string }> {
+  const { root, bucketFolder, prefix } = options;
+  const folderKey = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  const start = await realPathInside(root, join(bucketFolder, folderKey));
+  if (start !== null) yield* walkFolder(start, folderKey, options, [start]);
+}
+
+async function* walkFolder(
+  folder: string,
+  folderKey: string,
+  options: WalkOptions,
+  ancestors: readonly string[],
+): AsyncGenerator<{ key: string; path: string }> {
+  const after = Buffer.from(options.after);
+  for (const entry of await readEntries(folder, folderKey, options)) {
+    if (!entry.isFolder) {
+      if (after.length === 0 || entry.order.compare(after) > 0) yield { key: entry.key, path: entry.path };
+      continue;
+    }
+    const isBehind = entry.order.compare(after) < 0 && !startsWith(after, entry.order);
+    // A link to a folder that we are inside of would never end.
+    if (isBehind || ancestors.includes(entry.path)) continue;
+    yield* walkFolder(entry.path, `${entry.key}/`, options, [...ancestors, entry.path]);
+  }
+}
+
+async function readEntries(folder: string, folderKey: string, options: WalkOptions): Promise<Entry[]> {
+  let names: Dirent<Buffer>[];
+  try {
+    names = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+  const entries: Entry[] = [];
+  for (const dirent of names) {
+    const name = dirent.name.toString('utf8');
+    const key = folderKey + name;
+    // A file that was copied in under a name that no URI can spell is not an object.
+    if (!key.startsWith(options.prefix) || !isAddressable(key) || !Buffer.from(name).equals(dirent.name))
+      continue;
+    const found = await resolveEntry(join(folder, name), dirent, options.root);
+    if (found === null) continue;
+    entries.push({ key, order: Buffer.from(found.isFolder ? `${key}/` : key), ...found });
+  }
+  return entries.sort((left, right) => left.order.compare(right.order));
+}
+
+async function resolveEntry(
+  path: string,
+  dirent: Dirent<Buffer>,
+  root: string,
+): Promise<{ path: string; isFolder: boolean } | null> {
+  if (dirent.isFile()) return { path, isFolder: false };
+  if (dirent.isDirectory()) return { path, isFolder: true };
+  if (!dirent.isSymbolicLink()) return null;
+  try {
+    const real = await realPathInside(root, path);
+    if (real === null) return null;
+    const stats = await stat(real);
+    return stats.isFile() || stats.isDirectory() ? { path: real, isFolder: stats.isDirectory() } : null;
+  } catch (error) {
+    // A link that leaves the store is not listed, and reading it by name says why.
+    if (error instanceof InvalidObjectUri || isMissing(error)) return null;
+    throw error;
+  }
+}
+
+function isAddressable(key: string): boolean {
+  try {
+    checkKey(key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function startsWith(text: Buffer, start: Buffer): boolean {
+  return text.subarray(0, start.length).equals(start);
+}

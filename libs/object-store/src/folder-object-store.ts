@@ -1,0 +1,298 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
+import {
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import { InvalidObjectUri, InvalidRange, ObjectConflict, ObjectExists, ObjectNotFound } from './errors.js';
+import {
+  checkCreatable,
+  checkInside,
+  errorCode,
+  etagOf,
+  isMissing,
+  openRegularFile,
+  passesThroughObject,
+  pruneEmptyFolders,
+  realPathInside,
+  syncFolders,
+  type FileFacts,
+} from './folder-files.js';
+import { writeDurably } from './durable-file.js';
+import { walk } from './folder-listing.js';
+import {
+  MAX_LIST_LIMIT,
+  type ByteRange,
+  type ListOptions,
+  type ObjectContent,
+  type ObjectInfo,
+  type ObjectPage,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+} from './object-store.js';
+import {
+  checkAddress,
+  checkBucket,
+  checkCharacters,
+  checkKey,
+  formatObjectUri,
+  type ObjectAddress,
+} from './object-uri.js';
+
+/** No bucket starts with a dot, so no address leads here; the same file system as the objects, for rename. */
+const TEMPORARY_FOLDER = '.tmp';
+const STALE_AFTER_MS = 24 * 3600 * 1000;
+/** Deletes prune empty folders while puts make them; each lost race is one more turn. */
+const PUBLISH_ATTEMPTS = 50;
+
+/**
+ * An object store in a folder: `s3://bucket/key` is the file `root/bucket/key`, and a file that somebody copies
+ * there is an object. Keys stay inside the root, also through symbolic links. Unlike S3 it cannot keep both `a`
+ * and `a/b` (`ObjectConflict`).
+ */
+export class FolderObjectStore implements ObjectStore {
+  private readonly root: string;
+  private readonly temporaryFolder: string;
+
+  /** Creates the folder when it is missing and starts to remove temporary files that a crash has left. */
+  constructor(root: string) {
+    mkdirSync(join(root, TEMPORARY_FOLDER), { recursive: true });
+    this.root = realpathSync(root);
+    this.temporaryFolder = join(this.root, TEMPORARY_FOLDER);
+    // Leftovers only cost disk space: failing to remove them must not keep a process from starting.
+    this.sweep().catch(() => undefined);
+  }
+
+  async put(
+    address: ObjectAddress,
+    body: Readable | Uint8Array,
+    options: PutOptions = {},
+  ): Promise<StoredObject> {
+    const target = this.pathOf(address);
+    // All of it is checked again when publishing; here it saves an upload that could not end well.
+    await checkCreatable(this.root, dirname(target));
+    if (options.ifAbsent && (await exists(target)))
+      throw new ObjectExists(`${formatObjectUri(address)} exists`);
+
+    const temporary = join(this.temporaryFolder, `${process.pid}-${randomUUID()}`);
+    try {
+      const stored = await writeDurably(temporary, body, options);
+      await this.publish(temporary, address, options.ifAbsent ?? false);
+      return stored;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async get(address: ObjectAddress, options: { readonly range?: ByteRange } = {}): Promise<ObjectContent> {
+    const handle = await this.openObject(address);
+    try {
+      const facts = await handle.stat({ bigint: true });
+      const info = infoOf(facts);
+      const range = options.range ? resolveRange(options.range, info.size) : null;
+      const { start, end } = range ?? { start: 0, end: info.size - 1 };
+      if (end < start) {
+        await handle.close();
+        return { ...info, range, stream: Readable.from([]) };
+      }
+      // Always with an end: a file that somebody is still appending to must not yield more than `size`.
+      return { ...info, range, stream: handle.createReadStream({ start, end, highWaterMark: 256 * 1024 }) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async head(address: ObjectAddress): Promise<ObjectInfo> {
+    const handle = await this.openObject(address);
+    try {
+      return infoOf(await handle.stat({ bigint: true }));
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async delete(address: ObjectAddress): Promise<void> {
+    const target = this.pathOf(address);
+    const parent = await realPathInside(this.root, dirname(target));
+    if (parent === null) return;
+    const path = join(parent, basename(target));
+    try {
+      if ((await lstat(path)).isDirectory()) return;
+      await unlink(path);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    const kept = await pruneEmptyFolders(parent, join(this.root, address.bucket));
+    await syncFolders(kept, kept);
+  }
+
+  async list({ bucket, prefix, after = '', limit = MAX_LIST_LIMIT }: ListOptions): Promise<ObjectPage> {
+    checkBucket(bucket);
+    checkCharacters(prefix);
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    if (folder !== '') checkKey(folder.slice(0, -1));
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new RangeError(`limit must be a positive integer, got ${limit}`);
+
+    const wanted = Math.min(limit, MAX_LIST_LIMIT);
+    const page: ObjectPage & { truncated: boolean } = { objects: [], truncated: false };
+    const bucketFolder = join(this.root, bucket);
+    for await (const { key, path } of walk({ root: this.root, bucketFolder, prefix, after })) {
+      if (page.objects.length === wanted) {
+        page.truncated = true;
+        break;
+      }
+      try {
+        page.objects.push({ key, ...infoOf(await stat(path, { bigint: true })) });
+      } catch (error) {
+        // Deleted since its folder was read.
+        if (!isMissing(error)) throw error;
+      }
+    }
+    return page;
+  }
+
+  async copy(from: ObjectAddress, to: ObjectAddress, options: PutOptions = {}): Promise<StoredObject> {
+    const { stream } = await this.get(from);
+    try {
+      return await this.put(to, stream, options);
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  /**
+   * Removes temporary files that no writer has touched for `olderThanMs` (24 h): what a killed process left.
+   * @returns how many.
+   */
+  async sweep(olderThanMs = STALE_AFTER_MS): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.temporaryFolder)) {
+      const path = join(this.temporaryFolder, name);
+      try {
+        if (Date.now() - (await stat(path)).mtimeMs <= olderThanMs) continue;
+        await rm(path, { force: true });
+        removed++;
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    }
+    return removed;
+  }
+
+  private pathOf(address: ObjectAddress): string {
+    checkAddress(address);
+    const path = join(this.root, address.bucket, address.key);
+    // The rules for addresses leave no way out; should one of them be loosened, this still holds.
+    if (!path.startsWith(this.root + sep))
+      throw new InvalidObjectUri('the key leads out of the object store');
+    return path;
+  }
+
+  private async openObject(address: ObjectAddress): Promise<FileHandle> {
+    const real = await realPathInside(this.root, this.pathOf(address));
+    const handle = real === null ? null : await openRegularFile(real);
+    if (handle === null) throw new ObjectNotFound(`${formatObjectUri(address)} does not exist`);
+    return handle;
+  }
+
+  /** Gives a finished temporary file its key: by link where only the first may win, else by rename. */
+  private async publish(temporary: string, address: ObjectAddress, ifAbsent: boolean): Promise<void> {
+    const target = this.pathOf(address);
+    const bucketFolder = join(this.root, address.bucket);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const parent = await this.makeFolder(dirname(target));
+        const path = join(parent, basename(target));
+        await (ifAbsent ? link(temporary, path) : rename(temporary, path));
+        await syncFolders(this.root, parent);
+        return;
+      } catch (error) {
+        const retry = attempt < PUBLISH_ATTEMPTS && (await this.isTransient(error, target));
+        if (retry) continue;
+        await pruneEmptyFolders(dirname(target), bucketFolder);
+        if (errorCode(error) === 'EEXIST') throw new ObjectExists(`${formatObjectUri(address)} exists`);
+        throw error;
+      }
+    }
+  }
+
+  /** Whether publishing can succeed at the next try. @throws ObjectConflict when the key is a folder in use. */
+  private async isTransient(error: unknown, target: string): Promise<boolean> {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return true;
+    if (code !== 'EEXIST' && code !== 'EISDIR' && code !== 'ENOTEMPTY') return false;
+    if (!(await isFolder(target))) return false;
+    try {
+      // An empty folder is not an object: S3 would not know it.
+      await rmdir(target);
+      return true;
+    } catch (failure) {
+      if (errorCode(failure) === 'ENOENT') return true;
+      throw new ObjectConflict('the key is a folder that holds other objects');
+    }
+  }
+
+  private async makeFolder(folder: string): Promise<string> {
+    await checkCreatable(this.root, folder);
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      if (errorCode(error) === 'ENOTDIR' || errorCode(error) === 'EEXIST') throw passesThroughObject();
+      throw error;
+    }
+    const real = await realPathInside(this.root, folder);
+    if (real === null) throw Object.assign(new Error('the folder was removed'), { code: 'ENOENT' });
+    checkInside(this.root, real);
+    return real;
+  }
+}
+
+function infoOf(facts: FileFacts): ObjectInfo {
+  return {
+    size: Number(facts.size),
+    etag: etagOf(facts),
+    lastModified: new Date(Number(facts.mtimeNs / 1_000_000n)),
+  };
+}
+
+function resolveRange({ start, end = Infinity }: ByteRange, size: number): Required<ByteRange> {
+  if (!Number.isSafeInteger(start) || start < 0 || end < start || start >= size) {
+    throw new InvalidRange(
+      `bytes ${start}-${end === Infinity ? '' : end} are not within ${size} bytes`,
+      size,
+    );
+  }
+  return { start, end: Math.min(end, size - 1) };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return !(await lstat(path)).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
