@@ -1,0 +1,55 @@
+"""What a forked process does before and after its job."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+from .job import run_job
+
+_PR_SET_PDEATHSIG = 1
+
+
+def become_job(spec: dict[str, Any], descriptor: int, parent: int, close: list[int]) -> NoReturn:
+    """Leave the parent's descriptors and signals behind, run the job, end the process.
+
+    Args:
+        spec: the job's specification.
+        descriptor: the connection that events are written to.
+        parent: the process that forked this one.
+        close: descriptors of other jobs and of the server.
+    """
+    code = 70
+    try:
+        os.setsid()
+        die_with_parent(parent)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        for other in close:
+            with contextlib.suppress(OSError):
+                os.close(other)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        code = run_job(spec, descriptor)
+    except BrokenPipeError:
+        pass
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        # Not sys.exit: the parent's exit handlers and unwinding are not this process's to run.
+        os._exit(code)
+
+
+def die_with_parent(parent: int) -> None:
+    """On Linux the kernel kills this process when its parent ends, however that ends."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(70)

@@ -1,0 +1,71 @@
+"""The JSON contracts shared with the TypeScript side, read from the repository's `contracts` folder."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft7Validator
+
+from .failures import INTERNAL_ERROR, JobFailure
+
+
+@cache
+def folder() -> Path:
+    """The nearest `contracts` folder above this file."""
+    for parent in Path(__file__).resolve().parents:
+        candidate = parent / "contracts"
+        if (candidate / "training-spec.v1.schema.json").is_file():
+            return candidate
+    raise FileNotFoundError("the folder `contracts` was not found above the trainer's source")
+
+
+@cache
+def validator(name: str) -> Draft7Validator:
+    """A validator of the schema `<name>.schema.json`."""
+    return Draft7Validator(json.loads((folder() / f"{name}.schema.json").read_text(encoding="utf-8")))
+
+
+@cache
+def estimators() -> dict[str, Any]:
+    """The list of estimators: framework, estimator, its model types and settings."""
+    return json.loads((folder() / "estimators.v1.json").read_text(encoding="utf-8"))["frameworks"]
+
+
+def entry(framework: str, estimator: str) -> dict[str, Any]:
+    """One estimator's entry.
+
+    Raises:
+        JobFailure: the framework has no such estimator.
+    """
+    known = estimators()[framework]["estimators"]
+    if estimator not in known:
+        raise _invalid(f"{framework} has no estimator '{estimator}'; it has {', '.join(known)}")
+    return known[estimator]
+
+
+def check_spec(spec: Any) -> None:
+    """Check a job's specification against its contract and the list of estimators.
+
+    Raises:
+        JobFailure: it does not fit, with the field named.
+    """
+    errors = sorted(validator("training-spec.v1").iter_errors(spec), key=lambda error: list(error.path))
+    if errors:
+        raise _invalid(f"{_place(errors[0].path)}: {errors[0].message}")
+    fields = entry(spec["framework"], spec["estimator"])["hyperparameters"]
+    for name, value in spec["hyperparameters"].items():
+        if name not in fields:
+            raise _invalid(f"{spec['estimator']} has no hyperparameter '{name}'; it has {', '.join(fields)}")
+        for error in Draft7Validator(fields[name]).iter_errors(value):
+            raise _invalid(f"hyperparameters.{name}: {error.message}")
+
+
+def _place(path: Any) -> str:
+    return ".".join(str(part) for part in path) or "specification"
+
+
+def _invalid(message: str) -> JobFailure:
+    return JobFailure(INTERNAL_ERROR, f"The job's specification is not valid: {message}"[:1000] + ".")

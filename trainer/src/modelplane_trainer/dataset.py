@@ -1,0 +1,248 @@
+"""From files to what is trained on: chosen features, an encoded target and a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.model_selection import train_test_split
+
+from .columns import Column, interpret
+from .events import EventWriter
+from .failures import column_not_found, listed, unfit
+from .sources import read_files, stack
+from .storage import FolderStore
+from .target import Target, check_classes_for_split, read_target
+
+FEWEST_ROWS = 10
+MOST_CATEGORIES = 1_000
+FEWEST_IDENTIFIERS = 20
+
+
+@dataclass
+class Dataset:
+    """All usable rows.
+
+    Attributes:
+        features: columns the model uses.
+        target: the encoded target, aligned with the features' rows.
+        train: int64 row numbers of the training part.
+        validation: int64 row numbers of the validation part.
+        ignored: columns of the training data that the model does not use.
+        categories: per text feature, the values told apart, sorted.
+        description: rows, columns and split, for the job's result.
+    """
+
+    features: list[Column]
+    target: Target
+    train: np.ndarray
+    validation: np.ndarray
+    ignored: list[str]
+    categories: dict[str, list[str]]
+    description: dict[str, Any]
+
+
+def load(spec: dict[str, Any], events: EventWriter) -> Dataset:
+    """Read a job's data and make it trainable.
+
+    Raises:
+        JobFailure: with the column, the fault and what is allowed.
+    """
+    data, seed = spec["data"], spec["training"]["seed"]
+    store = FolderStore(spec["storage"]["root"])
+    choose = _chooser(data, spec["limits"]["max_features"])
+    table, names = read_files(store, data["train"], choose, events.warning)
+    train_rows = len(table)
+    if data["validation"] is not None:
+        table = _with_validation(table, store, data, events)
+    is_csv = data["train"]["format"] == "csv"
+    events.log(f"Read {len(table)} rows and {len(table.column_names)} columns.")
+
+    target_name = data["target_column"]
+    raw_target = interpret(target_name, table[target_name], is_csv, events.warning, is_target=True)
+    if isinstance(raw_target, str):
+        raise unfit(f"target column '{target_name}' {raw_target}; it must hold numbers, booleans or text.")
+    usable = np.flatnonzero(~raw_target.missing)
+    dropped = len(table) - len(usable)
+    if dropped:
+        events.warning(f"{dropped} rows have no value in target column '{target_name}' and were dropped.")
+        table = table.take(pa.array(usable))
+        raw_target = _taken(raw_target, usable)
+    in_training = usable < train_rows
+    if int(in_training.sum()) < FEWEST_ROWS:
+        raise unfit(
+            f"the training data has {int(in_training.sum())} usable rows; at least {FEWEST_ROWS} are needed."
+        )
+    target = read_target(raw_target, spec["model_type"])
+    events.log(f"Training {target.model_type}, {target.reason}.")
+
+    if data["validation"] is not None:
+        train, validation = np.flatnonzero(in_training), np.flatnonzero(~in_training)
+        split: dict[str, Any] = {"kind": "validation_files"}
+        _check_validation_classes(target, train, validation)
+    else:
+        train, validation, split = _held_out(target, data["validation_share"], seed, events)
+
+    features, refused = _features(table, target_name, train, is_csv, events)
+    used = {column.name for column in features}
+    categories = {
+        column.name: _told_apart(column, train, events) for column in features if column.kind == "string"
+    }
+    description = {
+        "rows_train": len(train),
+        "rows_validation": len(validation),
+        "rows_dropped": dropped,
+        "columns": len(features),
+        "split": split,
+        "train_uris": data["train"]["uris"],
+        "validation_uris": data["validation"]["uris"] if data["validation"] else None,
+        "ignored": refused,
+    }
+    ignored = [name for name in names if name != target_name and name not in used]
+    return Dataset(features, target, train, validation, ignored, categories, description)
+
+
+def _chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], list[str]]:
+    """Which of a file's columns to read: the features in the file's order, then the target."""
+
+    def choose(names: list[str]) -> list[str]:
+        target, wanted = data["target_column"], data["feature_columns"]
+        present = set(names)
+        if target not in present:
+            raise column_not_found("target_column", [target], names)
+        for field in ("feature_columns", "exclude_columns"):
+            missing = [name for name in data[field] or [] if name not in present]
+            if missing:
+                raise column_not_found(field, missing, names)
+        if wanted is not None and target in wanted:
+            raise unfit(
+                f"feature_columns names the target column '{target}'; a model cannot use it as a feature."
+            )
+        left_out = {target, *data["exclude_columns"]}
+        chosen = [name for name in (wanted if wanted is not None else names) if name not in left_out]
+        chosen = list(dict.fromkeys(chosen))
+        if not chosen:
+            raise unfit(f"no feature column is left besides the target column '{target}'.")
+        if len(chosen) > most_features:
+            raise unfit(
+                f"the data has {len(chosen)} feature columns, more than the {most_features} allowed; "
+                "name fewer in feature_columns."
+            )
+        return [*chosen, target]
+
+    return choose
+
+
+def _with_validation(
+    table: pa.Table, store: FolderStore, data: dict[str, Any], events: EventWriter
+) -> pa.Table:
+    def choose(names: list[str]) -> list[str]:
+        absent = [name for name in table.column_names if name not in names]
+        if absent:
+            raise column_not_found("validation data", absent, names)
+        return table.column_names
+
+    validation, _ = read_files(store, data["validation"], choose, events.warning)
+    if data["validation"]["format"] != data["train"]["format"]:
+        raise unfit("training and validation data must have the same format.")
+    return stack([table, validation], ["the training data", "the validation data"])
+
+
+def _check_validation_classes(target: Target, train: np.ndarray, validation: np.ndarray) -> None:
+    if not len(validation):
+        raise unfit("the validation data has no usable row.")
+    if target.labels is None:
+        return
+    unseen = sorted(set(target.values[validation].tolist()) - set(target.values[train].tolist()))
+    if unseen:
+        names = [target.labels[place] for place in unseen]
+        raise unfit(
+            f"the validation data has rows of {listed(names)}, which the training data does not have."
+        )
+
+
+def _held_out(
+    target: Target, share: float, seed: int, events: EventWriter
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    check_classes_for_split(target)
+    rows = np.arange(len(target.values))
+    held = min(max(1, round(share * len(rows))), len(rows) - 1)
+    classes = len(target.labels) if target.labels is not None else 0
+    stratified = target.labels is not None and held >= classes and len(rows) - held >= classes
+    train, validation = train_test_split(
+        rows,
+        test_size=held,
+        random_state=seed % 2**32,
+        stratify=target.values if stratified else None,
+    )
+    if target.labels is not None and not stratified:
+        events.warning(
+            "The held-out rows are too few to hold every class, so they were drawn without regard to it."
+        )
+        absent = sorted(set(range(classes)) - set(target.values[train].tolist()))
+        if absent:
+            names = [target.labels[place] for place in absent]
+            raise unfit(
+                f"after holding out {held} rows no training row of {listed(names)} is left; add rows."
+            )
+    split = {"kind": "held_out", "share": share, "stratified": stratified, "seed": seed}
+    return np.sort(train), np.sort(validation), split
+
+
+def _features(
+    table: pa.Table, target: str, train: np.ndarray, is_csv: bool, events: EventWriter
+) -> tuple[list[Column], dict[str, str]]:
+    """Columns that can teach a model something; the others by name with the reason."""
+    features: list[Column] = []
+    refused: dict[str, str] = {}
+    for name in table.column_names:
+        if name == target:
+            continue
+        column = interpret(name, table[name], is_csv, events.warning)
+        reason = column if isinstance(column, str) else _useless(column, train)
+        if reason is None:
+            features.append(column)
+        else:
+            refused[name] = reason
+            events.warning(f"column '{name}' {reason} and was ignored.")
+    if not features:
+        faults = "; ".join(f"'{name}' {reason}" for name, reason in list(refused.items())[:5])
+        raise unfit(f"no column can be used as a feature: {faults}.")
+    return features, refused
+
+
+def _useless(column: Column, train: np.ndarray) -> str | None:
+    missing = column.missing[train]
+    present = int((~missing).sum())
+    if present == 0:
+        return "holds no value in the training rows"
+    values = column.codes[train] if column.kind == "string" else column.numbers[train]
+    distinct = len(np.unique(values[~missing]))
+    if distinct == 1 and present == len(train):
+        return "holds the same value in every training row"
+    if column.kind == "string" and distinct > FEWEST_IDENTIFIERS and distinct > present / 2:
+        return f"looks like an identifier ({distinct} different values in {present} rows)"
+    return None
+
+
+def _told_apart(column: Column, train: np.ndarray, events: EventWriter) -> list[str]:
+    codes = column.codes[train]
+    counts = np.bincount(codes[codes >= 0], minlength=len(column.texts))
+    seen = np.flatnonzero(counts)
+    if len(seen) > MOST_CATEGORIES:
+        events.warning(
+            f"column '{column.name}' has {len(seen)} different values; the {MOST_CATEGORIES} most frequent "
+            "are told apart and the others count as unseen."
+        )
+        # Ties by the text itself, so that the same data gives the same model.
+        seen = np.array(sorted(seen, key=lambda code: (-counts[code], column.texts[code]))[:MOST_CATEGORIES])
+    return sorted(column.texts[code] for code in seen)
+
+
+def _taken(column: Column, rows: np.ndarray) -> Column:
+    numbers = None if column.numbers is None else column.numbers[rows]
+    codes = None if column.codes is None else column.codes[rows]
+    return Column(column.name, column.kind, numbers, codes, column.texts)

@@ -1,0 +1,92 @@
+"""The JSON lines a job tells its engine; contract job-event.v1."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+PROGRESS_INTERVAL_SECONDS = 0.2
+
+
+class EventWriter:
+    """Writes events as JSON lines to a file descriptor, numbered from 1.
+
+    Args:
+        descriptor: where lines go; written whole, unbuffered.
+        job_id: copied into each event.
+        attempt: copied into each event.
+    """
+
+    def __init__(self, descriptor: int, job_id: str, attempt: int) -> None:
+        self._descriptor = descriptor
+        self._job_id = job_id
+        self._attempt = attempt
+        self._seq = 0
+        self._last_progress = -math.inf
+        self._held: dict[str, Any] | None = None
+
+    def started(self, workers: int, gpus: int) -> None:
+        self._write("started", workers=workers, gpus=gpus)
+
+    def log(self, message: str, level: str = "info") -> None:
+        self._write("log", level=level, message=message)
+
+    def warning(self, message: str) -> None:
+        """Something asked for that has no meaning here, or a fact about the data worth knowing."""
+        self._write("warning", message=message)
+
+    def progress(self, **fields: Any) -> None:
+        """At most one event per 200 ms; the last one held back is written by `flush_progress`."""
+        now = time.monotonic()
+        if now - self._last_progress < PROGRESS_INTERVAL_SECONDS:
+            self._held = fields
+            return
+        self._last_progress = now
+        self._held = None
+        self._write("progress", **fields)
+
+    def flush_progress(self) -> None:
+        """Write the newest progress if the throttle kept it back."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._write("progress", **held)
+
+    def succeeded(self, result: dict[str, Any]) -> None:
+        self._write("succeeded", result=result)
+
+    def failed(self, code: str, message: str) -> None:
+        self._write("failed", code=code, message=message)
+
+    def _write(self, kind: str, **fields: Any) -> None:
+        self._seq += 1
+        event = {"type": kind, "job_id": self._job_id, "attempt": self._attempt, "seq": self._seq}
+        write_line(self._descriptor, event | plain(fields))
+
+
+def write_line(descriptor: int, value: dict[str, Any]) -> None:
+    """Write one JSON line whole."""
+    data = memoryview(
+        (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
+    )
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def plain(value: Any) -> Any:
+    """The same value in JSON's own types: numpy unwrapped, NaN and infinity as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,94 @@
+"""One attempt of a job, however its process was started: events go to a descriptor, nothing else does."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import traceback
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from . import contracts, training
+from .events import EventWriter
+from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
+from .memory import limit_memory, ran_out_of_memory, unlimit_memory
+
+_LONGEST_TRACE = 200
+_LONGEST_LINE = 500
+
+
+def run_job(spec: Any, descriptor: int) -> int:
+    """Train as a specification says and tell it in events.
+
+    Args:
+        spec: the parsed specification; checked here.
+        descriptor: where event lines are written.
+
+    Returns:
+        The exit code: 0 after `succeeded`, 1 after `failed`.
+    """
+    known = spec if isinstance(spec, dict) else {}
+    attempt = known.get("attempt")
+    attempt = attempt if isinstance(attempt, int) and attempt >= 1 else 1
+    events = EventWriter(descriptor, str(known.get("job_id", "")), attempt)
+    try:
+        contracts.check_spec(spec)
+        limit_memory(spec["limits"]["memory_bytes"])
+        result = _attempt(spec, events)
+    except JobFailure as failure:
+        _log_trace()
+        events.failed(failure.code, _sentence(failure.message))
+        return 1
+    except Exception as error:
+        unlimit_memory()
+        _log_trace()
+        if ran_out_of_memory(error):
+            limit = spec["limits"]["memory_bytes"] / 2**20
+            events.failed(
+                OUT_OF_MEMORY,
+                f"Training needed more than the {limit:.0f} MiB of memory allowed; "
+                "use fewer rows or columns, a smaller model, or ask for a higher limit.",
+            )
+        else:
+            events.failed(
+                INTERNAL_ERROR,
+                f"The trainer failed with an unexpected {type(error).__name__}; "
+                "the worker's log has the details.",
+            )
+        return 1
+    events.succeeded(result)
+    return 0
+
+
+def seed_and_threads(spec: dict[str, Any]) -> None:
+    """Seed every random source and let OpenMP use the threads of the plan."""
+    seed = spec["training"]["seed"] % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+    threads = training.make_plan(spec).threads
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    threadpoolctl.threadpool_limits(threads, user_api="openmp")
+
+
+def _attempt(spec: dict[str, Any], events: EventWriter) -> dict[str, Any]:
+    seed_and_threads(spec)
+    trained = training.train(spec, events)
+    return training.publish(trained, spec, events)
+
+
+def _log_trace() -> None:
+    """The whole trace to stderr, cut: a converter's errors hold every node of every tree."""
+    lines = traceback.format_exc().splitlines()
+    kept = lines if len(lines) <= _LONGEST_TRACE else [*lines[:_LONGEST_TRACE], "..."]
+    print(*(line[:_LONGEST_LINE] for line in kept), sep="\n", file=sys.stderr, flush=True)
+
+
+def _sentence(message: str) -> str:
+    """A capital to begin with, unless it begins with a name such as `random_forest` or `train.csv`."""
+    first = message.split(" ", 1)[0].strip("':")
+    if not first.isalpha() or any(first in known["estimators"] for known in contracts.estimators().values()):
+        return message
+    return message[:1].upper() + message[1:]

@@ -1,0 +1,103 @@
+"""From named columns to the estimator's matrix, by steps that become part of the ONNX graph."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from .columns import Column
+from .dataset import Dataset
+
+_LONGEST_TENSOR_NAME = 48
+
+
+def tensor_names(names: list[str]) -> list[str]:
+    """Names that ONNX and the converters leave alone: letters, digits, underscores; unique by number."""
+    tensors = []
+    for place, name in enumerate(names):
+        ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        safe = re.sub(r"[^0-9A-Za-z]+", "_", ascii_name).strip("_").lower()
+        tensors.append(f"f{place}_{safe}"[:_LONGEST_TENSOR_NAME].rstrip("_"))
+    return tensors
+
+
+def frame(features: list[Column], rows: np.ndarray | None = None) -> pd.DataFrame:
+    """The model's inputs: a float32 or text column per feature, named by tensor; [rows, features]."""
+    names = tensor_names([column.name for column in features])
+    series = {}
+    for tensor, column in zip(names, features, strict=True):
+        values = column.as_feature(rows)
+        series[tensor] = pd.Series(
+            values, dtype=object if column.kind == "string" else np.float32, copy=False
+        )
+    return pd.DataFrame(series, copy=False)
+
+
+def inputs(dataset: Dataset) -> list[dict[str, Any]]:
+    """The signature's inputs, in the order of the features."""
+    names = tensor_names([column.name for column in dataset.features])
+    return [
+        {
+            "name": column.name,
+            "type": column.kind,
+            "tensor": tensor,
+            "dtype": "string" if column.kind == "string" else "float32",
+            "nullable": True,
+            "categories": dataset.categories.get(column.name),
+        }
+        for tensor, column in zip(names, dataset.features, strict=True)
+    ]
+
+
+def transformer(
+    dataset: Dataset, scaled: bool, keeps_missing: bool, dense: bool = False
+) -> ColumnTransformer:
+    """The unfitted preprocessing.
+
+    Args:
+        dataset: names the columns and the categories told apart.
+        scaled: for linear models: impute, scale, one-hot; else ordinal categories for trees.
+        keeps_missing: the trees learn a direction for NaN; else the median fills it.
+        dense: never hand the estimator a sparse matrix.
+    """
+    names = tensor_names([column.name for column in dataset.features])
+    pairs = list(zip(names, dataset.features, strict=True))
+    numeric = [tensor for tensor, column in pairs if column.kind != "string"]
+    text = [tensor for tensor, column in pairs if column.kind == "string"]
+    known = []
+    for column in dataset.features:
+        if column.kind == "string":
+            # '' stands for a missing value; it is a category of its own where training saw it.
+            blank = [""] if bool(column.missing[dataset.train].any()) else []
+            known.append(np.array([*blank, *dataset.categories[column.name]], dtype=object))
+    steps: list[tuple[str, Any, list[str]]] = []
+    if numeric and scaled:
+        steps.append(
+            (
+                "numbers",
+                Pipeline([("impute", SimpleImputer(strategy="median")), ("scale", StandardScaler())]),
+                numeric,
+            )
+        )
+    elif numeric:
+        steps.append(
+            ("numbers", "passthrough" if keeps_missing else SimpleImputer(strategy="median"), numeric)
+        )
+    if text and scaled:
+        steps.append(
+            ("texts", OneHotEncoder(categories=known, handle_unknown="ignore", dtype=np.float32), text)
+        )
+    elif text:
+        encoder = OrdinalEncoder(
+            categories=known, handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32
+        )
+        steps.append(("texts", encoder, text))
+    return ColumnTransformer(steps, sparse_threshold=0 if dense or not scaled else 0.3)

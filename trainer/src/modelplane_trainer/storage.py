@@ -1,0 +1,55 @@
+"""The folder store: s3://bucket/key is root/bucket/key, and nothing outside root."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from .failures import unreadable
+
+
+class FolderStore:
+    """Resolves s3:// URIs under one folder.
+
+    Args:
+        root: the folder that holds the buckets.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(os.path.realpath(root))
+
+    def path(self, uri: str) -> Path:
+        """The file of a URI, links resolved.
+
+        Raises:
+            JobFailure: the URI is not s3://, or leads out of the store.
+        """
+        scheme, _, rest = uri.partition("://")
+        if scheme != "s3" or not rest or "\0" in rest:
+            raise unreadable(f"'{uri}' is not an s3:// address.")
+        resolved = Path(os.path.realpath(self._root / rest.lstrip("/")))
+        if not resolved.is_relative_to(self._root) or resolved == self._root:
+            raise unreadable(f"'{uri}' leads out of the object store.")
+        return resolved
+
+    def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
+        """Put a file whole: under a temporary name first, then renamed.
+
+        Returns:
+            name, size_bytes and sha256 of what was written.
+        """
+        folder = self.path(folder_uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{name}.{uuid.uuid4().hex}.partial"
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return {"name": name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
