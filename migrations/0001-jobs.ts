@@ -1,0 +1,86 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { isolateTenants } from './row-level-security.js';
+
+/** The job table: the truth about long-running work. Redis only wakes who reads it. */
+export class Jobs implements MigrationInterface {
+  readonly name = 'Jobs1760000000001';
+
+  async up(runner: QueryRunner): Promise<void> {
+    // A production database has these two roles with passwords of its own; see docs/production.md.
+    await runner.query(`
+      do $$
+      begin
+        if not exists (select from pg_roles where rolname = 'modelplane_app') then
+          create role modelplane_app nologin;
+        end if;
+        if not exists (select from pg_roles where rolname = 'modelplane_system') then
+          create role modelplane_system nologin;
+        end if;
+      end
+      $$;
+      grant usage on schema public to modelplane_app, modelplane_system;
+    `);
+    await runner.query(`
+      create table jobs (
+        id text constraint jobs_pkey primary key,
+        tenant_id text not null,
+        kind text not null,
+        status text not null default 'submitted',
+        spec jsonb not null,
+        submitted_by text not null,
+        attempt integer not null default 0,
+        released integer not null default 0,
+        lease_until timestamptz,
+        claimed_at timestamptz,
+        worker text,
+        cancel_requested_at timestamptz,
+        engine text not null,
+        engine_job_id text,
+        progress jsonb,
+        metrics jsonb not null default '{}',
+        resources jsonb not null default '{}',
+        warnings jsonb not null default '[]',
+        result jsonb,
+        error_code text,
+        error_message text,
+        created_at timestamptz not null default now(),
+        started_at timestamptz,
+        updated_at timestamptz not null default now(),
+        ended_at timestamptz,
+        constraint jobs_tenant_id_id_key unique (tenant_id, id),
+        constraint jobs_status_check check (status in ('submitted', 'running', 'succeeded', 'failed', 'cancelled')),
+        constraint jobs_ended_check check ((ended_at is not null) = (status in ('succeeded', 'failed', 'cancelled')))
+      );
+      create index jobs_list_idx on jobs (tenant_id, kind, id);
+      create index jobs_turn_idx on jobs (kind, tenant_id, claimed_at);
+      create index jobs_open_idx on jobs (kind, tenant_id) where ended_at is null;
+
+      create table job_events (
+        tenant_id text not null,
+        job_id text not null,
+        attempt integer not null,
+        seq integer not null,
+        type text not null,
+        data jsonb not null,
+        created_at timestamptz not null default now(),
+        constraint job_events_pkey primary key (tenant_id, job_id, attempt, seq),
+        constraint job_events_job_fkey foreign key (tenant_id, job_id) references jobs (tenant_id, id) on delete cascade
+      );
+    `);
+    await isolateTenants(runner, 'jobs');
+    await isolateTenants(runner, 'job_events');
+    await runner.query(`
+      grant select, insert, update on jobs to modelplane_app;
+      grant select, insert on job_events to modelplane_app;
+
+      create policy claims on jobs to modelplane_system using (true) with check (true);
+      grant select (id, tenant_id, kind, status, attempt, released, lease_until, claimed_at, started_at,
+                    cancel_requested_at, created_at, ended_at) on jobs to modelplane_system;
+      grant update (status, attempt, lease_until, claimed_at, started_at, worker, updated_at) on jobs to modelplane_system;
+    `);
+  }
+
+  async down(): Promise<void> {
+    throw new Error('migrations only go forward');
+  }
+}

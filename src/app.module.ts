@@ -1,0 +1,35 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConfigModule } from './config/config.module.js';
+import type { Config } from './config/index.js';
+import { ModelsModule } from './modules/models/models.module.js';
+import { ObjectsModule } from './modules/objects/objects.module.js';
+import { PredictionsModule } from './modules/predictions/predictions.module.js';
+import { TrainingModule } from './modules/training/training.module.js';
+import { AuthModule } from './platform/auth/auth.module.js';
+import { ComputeModule } from './platform/compute/compute.module.js';
+import { DatabaseModule } from './platform/database/database.module.js';
+import { HealthModule } from './platform/health/health.module.js';
+import { JobsModule } from './platform/jobs/jobs.module.js';
+import { ObservabilityModule } from './platform/observability/observability.module.js';
+import { StorageModule } from './platform/storage/storage.module.js';
+
+@Module({
+  imports: [
+    ObservabilityModule,
+    DatabaseModule,
+    AuthModule,
+    StorageModule,
+    ComputeModule,
+    JobsModule,
+    HealthModule,
+    ModelsModule,
+    ObjectsModule,
+    TrainingModule,
+    PredictionsModule,
+  ],
+})
+export class AppModule {
+  static with(config: Config): DynamicModule {
+    return { module: AppModule, imports: [ConfigModule.with(config)] };
+  }
+}

@@ -1,0 +1,175 @@
+import {
+  AuthConfig,
+  ConfigError,
+  DatabaseConfig,
+  environmentExample,
+  HttpConfig,
+  loadConfig,
+  RuntimeConfig,
+  StorageConfig,
+} from './index.js';
+
+const VALID = {
+  MODELPLANE_JWT_SECRET: 'x'.repeat(32),
+  DATABASE_URL: 'postgresql://app@db/modelplane',
+  MODELPLANE_DATABASE_SYSTEM_URL: 'postgresql://system@db/modelplane',
+  REDIS_URL: 'redis://cache:6379',
+};
+
+function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadConfig({ ...VALID, ...env });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+}
+
+describe('the environment', () => {
+  it('should default to production, on its own machine, with no grants', () => {
+    const config = loadConfig(VALID);
+    expect(config.get(RuntimeConfig)).toMatchObject({
+      environment: 'production',
+      isProduction: true,
+      role: 'all',
+    });
+    expect(config.get(HttpConfig)).toMatchObject({ host: '127.0.0.1', port: 8000 });
+    expect(config.get(StorageConfig).grants.size).toBe(0);
+  });
+
+  it('should be read with white space around a value, and an empty value as none', () => {
+    const config = loadConfig({
+      ...VALID,
+      MODELPLANE_PORT: ' 9000 ',
+      MODELPLANE_HOST: '',
+      MODELPLANE_ROLE: ' ',
+    });
+    expect(config.get(HttpConfig)).toMatchObject({ host: '127.0.0.1', port: 9000 });
+    expect(config.get(RuntimeConfig).role).toBe('all');
+  });
+
+  it('should name every fault at once', () => {
+    expect(
+      faultsOf({
+        MODELPLANE_PORT: '65536',
+        MODELPLANE_ENV: 'staging',
+        MODELPLANE_JWT_SECRET: 'short',
+        REDIS_URL: 'cache',
+        DATABASE_URL: '',
+        MODELPLANE_STORAGE_GRANTS: 'acme-corp',
+      }),
+    ).toEqual([
+      expect.stringMatching(/^MODELPLANE_ENV: must be one of production, development, test, got "staging"/),
+      expect.stringMatching(/^MODELPLANE_PORT: must be a whole number from 0 to 65535, got "65536"/),
+      expect.stringMatching(/^MODELPLANE_JWT_SECRET: must have at least 32 bytes, has 5/),
+      expect.stringMatching(/^REDIS_URL: must be a URL/),
+      expect.stringMatching(/^MODELPLANE_STORAGE_GRANTS: .*must look like/),
+      expect.stringMatching(/^MODELPLANE_JWT_SECRET, MODELPLANE_JWT_JWKS_URL: exactly one/),
+      expect.stringMatching(/^DATABASE_URL: must be set/),
+      expect.stringMatching(/^REDIS_URL: must be set/),
+    ]);
+  });
+
+  it.each([
+    ['MODELPLANE_PORT', ['-1', '1.5', 'http', 'NaN', '80 80']],
+    ['MODELPLANE_MAX_BODY_BYTES', ['0', '1023', '8MB']],
+    ['MODELPLANE_MAX_OBJECT_BYTES', ['1', 'Infinity']],
+    ['MODELPLANE_ROLE', ['API', 'api,worker']],
+    ['MODELPLANE_LOG_LEVEL', ['verbose']],
+    ['MODELPLANE_JWT_CLOCK_TOLERANCE_SECONDS', ['-1', '301']],
+    ['MODELPLANE_DATABASE_POOL_SIZE', ['0', '1']],
+    ['DATABASE_URL', ['//db', 'db/modelplane']],
+    ['MODELPLANE_JOBS_LEASE_SECONDS', ['1', '0']],
+    ['MODELPLANE_TRAINING_MAX_FILES', ['0']],
+    ['MODELPLANE_PREDICTIONS_MAX_ROWS', ['0', '1000000']],
+  ])('should not take %s of %j', (name, values) => {
+    for (const value of values) {
+      expect(faultsOf({ [name]: value })).toContainEqual(expect.stringMatching(`^${name}: must be`));
+    }
+  });
+
+  it('should ask for exactly one of secret and JWKS', () => {
+    const jwks = { MODELPLANE_JWT_JWKS_URL: 'https://id.example/jwks' };
+    expect(faultsOf(jwks)).toEqual([expect.stringContaining('exactly one')]);
+    expect(faultsOf({ MODELPLANE_JWT_SECRET: '' })).toEqual([expect.stringContaining('exactly one')]);
+    expect(faultsOf({ ...jwks, MODELPLANE_JWT_SECRET: '' })).toEqual([]);
+  });
+
+  it('should measure the secret in bytes', () => {
+    expect(
+      loadConfig({ ...VALID, MODELPLANE_JWT_SECRET: 'é'.repeat(16) }).get(AuthConfig).secret,
+    ).toHaveLength(16);
+  });
+
+  it('should not print a secret or a password among its faults', () => {
+    const faults = faultsOf({ MODELPLANE_JWT_SECRET: 'hunter2', DATABASE_URL: '//app:hunter2@db' });
+    expect(faults.join()).not.toContain('hunter2');
+  });
+
+  it('should be described whole, with its defaults', () => {
+    const example = environmentExample();
+    expect(example).toContain('# MODELPLANE_PORT=8000');
+    expect(example).toContain('# MODELPLANE_ENV=production');
+    const config = loadConfig(VALID);
+    const fields = config.entries().flatMap(([, instance]) => Object.keys(instance));
+    expect(example.match(/^# [A-Z_]+=/gm)).toHaveLength(fields.length);
+  });
+
+  it('should keep what one class reads out of the next', () => {
+    expect(loadConfig(VALID).get(DatabaseConfig)).not.toHaveProperty('secret');
+  });
+});
+
+describe('storage grants', () => {
+  const grantsOf = (text: string, environment = 'production') =>
+    Object.fromEntries(
+      loadConfig({ ...VALID, MODELPLANE_ENV: environment, MODELPLANE_STORAGE_GRANTS: text }).get(
+        StorageConfig,
+      ).grants,
+    );
+
+  it('should be read for several tenants', () => {
+    expect(grantsOf(' acme-corp = s3://data/ , s3://predictions/2026/ ; globex=s3://globex/; ')).toEqual({
+      'acme-corp': ['s3://data/', 's3://predictions/2026/'],
+      globex: ['s3://globex/'],
+    });
+  });
+
+  it('should add up for a tenant that is named twice', () => {
+    expect(grantsOf('a=s3://x/;a=s3://y/')).toEqual({ a: ['s3://x/', 's3://y/'] });
+  });
+
+  it('should be given to acme-corp in development alone, and only where none are configured', () => {
+    const development = { 'acme-corp': ['s3://data/', 's3://predictions/'] };
+    expect(grantsOf('', 'development')).toEqual(development);
+    expect(grantsOf('a=s3://x/', 'development')).toEqual({ a: ['s3://x/'] });
+    expect(grantsOf('', 'production')).toEqual({});
+    expect(grantsOf('', 'test')).toEqual({});
+  });
+
+  it.each([
+    'acme-corp',
+    'acme-corp=',
+    '=s3://data/',
+    'acme-corp=data/',
+    'acme-corp=s3://data',
+    'acme-corp=s3://data/train',
+    'acme-corp=s3://',
+    'acme-corp=s3:///',
+    'acme-corp=s3://data/,',
+    'acme-corp=s3://modelplane/',
+    'acme-corp=s3://modelplane/acme-corp/',
+    'acme-corp=s3://tenants/',
+    'acme-corp=s3://tenants/globex/',
+    'acme-corp=s3://*/',
+    'acme-corp=s3://data//',
+    'acme-corp=s3://data/../modelplane/',
+    'Acme=s3://data/',
+    '*=s3://data/',
+  ])('should not be %s', (text) => {
+    expect(faultsOf({ MODELPLANE_STORAGE_GRANTS: text })).toEqual([
+      expect.stringMatching(/^MODELPLANE_STORAGE_GRANTS: /),
+    ]);
+  });
+});

@@ -1,0 +1,87 @@
+import { AuthConfig } from './auth.config.js';
+import { DatabaseConfig } from './database.config.js';
+import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
+import { HttpConfig } from './http.config.js';
+import { JobsConfig } from './jobs.config.js';
+import { PredictionsConfig } from './predictions.config.js';
+import { RedisConfig } from './redis.config.js';
+import { RuntimeConfig } from './runtime.config.js';
+import { StorageConfig } from './storage.config.js';
+import { TrainingConfig } from './training.config.js';
+
+export {
+  AuthConfig,
+  ConfigError,
+  DatabaseConfig,
+  HttpConfig,
+  JobsConfig,
+  PredictionsConfig,
+  RedisConfig,
+  RuntimeConfig,
+  StorageConfig,
+  TrainingConfig,
+};
+
+const types: readonly ConfigClass[] = [
+  RuntimeConfig,
+  HttpConfig,
+  AuthConfig,
+  DatabaseConfig,
+  RedisConfig,
+  StorageConfig,
+  JobsConfig,
+  TrainingConfig,
+  PredictionsConfig,
+];
+
+/** The config instances by class. */
+export class Config {
+  constructor(private readonly instances: ReadonlyMap<ConfigClass, object>) {}
+
+  get<T extends object>(type: ConfigClass<T>): T {
+    return this.instances.get(type) as T;
+  }
+
+  entries(): [ConfigClass, object][] {
+    return [...this.instances];
+  }
+}
+
+/**
+ * Reads and checks the whole environment.
+ * @throws ConfigError naming every fault.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const faults: string[] = [];
+  const config = new Config(new Map(types.map((type) => [type, readConfig(type, env, faults)])));
+  checkTogether(config, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+/** Every default, unchecked: for what describes the service without running it. */
+export function defaultConfig(): Config {
+  return new Config(new Map(types.map((type) => [type, new type()])));
+}
+
+/** The text of `.env.example`. */
+export function environmentExample(): string {
+  return describeEnvironment(types);
+}
+
+function checkTogether(config: Config, faults: string[]): void {
+  const auth = config.get(AuthConfig);
+  if (!auth.secret === !auth.jwksUrl) {
+    faults.push('MODELPLANE_JWT_SECRET, MODELPLANE_JWT_JWKS_URL: exactly one of them must be set');
+  }
+  const database = config.get(DatabaseConfig);
+  if (!database.url) faults.push('DATABASE_URL: must be set');
+  if (!database.systemUrl) faults.push('MODELPLANE_DATABASE_SYSTEM_URL: must be set');
+  if (!config.get(RedisConfig).url) faults.push('REDIS_URL: must be set');
+
+  const runtime = config.get(RuntimeConfig);
+  const storage = config.get(StorageConfig);
+  if (runtime.environment === 'development' && storage.grants.size === 0) {
+    storage.grants = new Map([['acme-corp', ['s3://data/', 's3://predictions/']]]);
+  }
+}

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { Env, folder, oneOf } from './environment.js';
+
+/** What this process is and where it keeps its files. */
+export class RuntimeConfig {
+  @Env(
+    'MODELPLANE_ENV',
+    oneOf('production', 'development', 'test'),
+    'production refuses development defaults; `npm start` sets development.',
+  )
+  environment: 'production' | 'development' | 'test' = 'production';
+
+  @Env('MODELPLANE_ROLE', oneOf('api', 'worker', 'all'), 'What this process runs: api, worker or all.')
+  role: 'api' | 'worker' | 'all' = 'all';
+
+  @Env('MODELPLANE_STATE_DIR', folder, 'Folder where everything embedded keeps its state.')
+  stateDir = '.data';
+
+  @Env(
+    'MODELPLANE_PYTHON',
+    folder,
+    "Python that has the trainer's packages; empty: trainer/.venv/bin/python.",
+  )
+  python = '';
+
+  @Env(
+    'MODELPLANE_LOG_LEVEL',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+    'Least severe log line written.',
+  )
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent' = 'info';
+
+  get runsApi(): boolean {
+    return this.role !== 'worker';
+  }
+
+  get runsWorker(): boolean {
+    return this.role !== 'api';
+  }
+
+  get isProduction(): boolean {
+    return this.environment === 'production';
+  }
+
+  /** Folder of the embedded object store: `s3://bucket/key` is `<state>/objects/bucket/key`. */
+  get objectsDir(): string {
+    return resolve(this.stateDir, 'objects');
+  }
+}

@@ -1,0 +1,31 @@
+import { AppModule } from './app.module.js';
+import { ConfigError, HttpConfig, loadConfig, RuntimeConfig } from './config/index.js';
+import { serveDocument } from './platform/http/open-api.js';
+import { createServer } from './platform/http/server.js';
+import { AppLogger } from './platform/observability/logger.js';
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const runtime = config.get(RuntimeConfig);
+  const app = await createServer(AppModule.with(config), config);
+  app.enableShutdownHooks();
+  const logger = app.get(AppLogger);
+
+  if (runtime.runsApi) {
+    const { host, port } = config.get(HttpConfig);
+    serveDocument(app);
+    await app.listen(port, host);
+    logger.info('api ready', { url: await app.getUrl() });
+  } else {
+    await app.init();
+  }
+  if (runtime.runsWorker) logger.info('worker ready');
+}
+
+main().catch((error: unknown) => {
+  // One line for a fault of the environment; anything else is a defect and shows its stack.
+  process.stderr.write(
+    `modelplane: ${error instanceof ConfigError ? error.message : ((error as Error).stack ?? error)}\n`,
+  );
+  process.exit(1);
+});

@@ -1,0 +1,186 @@
+import type { SignatureDefinition } from '#libs/inference';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
+import { Job } from '../../platform/jobs/job.entity.js';
+import type { Stage } from './stage.js';
+
+export const MODEL_TYPES = ['classification', 'regression'] as const;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
+export const FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow'] as const;
+export type Framework = (typeof FRAMEWORKS)[number];
+
+@Entity('models')
+@Unique('models_tenant_id_id_key', ['tenantId', 'id'])
+@Unique('models_tenant_id_name_key', ['tenantId', 'name'])
+@Check('models_model_type_check', `model_type in ('classification', 'regression')`)
+@Check('models_framework_check', `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')`)
+export class Model {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'models_pkey' })
+  id: string;
+
+  @Column('text')
+  tenantId: string;
+
+  @Column('text')
+  name: string;
+
+  @Column('text', { default: '' })
+  description: string;
+
+  @Column('text')
+  modelType: ModelType;
+
+  @Column('text')
+  framework: Framework;
+
+  @Column('jsonb', { default: {} })
+  @Index('models_tags_idx', { synchronize: false })
+  tags: Record<string, string>;
+
+  /** Once a version has been in production, no other answers in its place without being asked for. */
+  @Column('boolean', { default: false })
+  hadProduction: boolean;
+
+  /** The catalogue's revision at the last change of what the model answers with. */
+  @Column('bigint', { default: 0 })
+  revision: string;
+
+  @Column('text')
+  createdBy: string;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  createdAt: Date;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  updatedAt: Date;
+}
+
+/** One artifact of a model and all that is known of it. Filled once, never changed but for its stage. */
+@Entity('model_versions')
+@Unique('model_versions_tenant_id_id_key', ['tenantId', 'id'])
+@Unique('model_versions_number_key', ['tenantId', 'modelId', 'major', 'minor', 'patch'])
+@Unique('model_versions_job_key', ['modelId', 'jobId'])
+@Index('model_versions_one_production_idx', ['tenantId', 'modelId'], {
+  unique: true,
+  where: `stage = 'production'`,
+})
+@Index('model_versions_artifact_idx', ['artifactSha256'])
+@ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
+  name: 'model_versions_model_fkey',
+  onDelete: 'CASCADE',
+})
+@ForeignKey(() => Job, ['tenantId', 'jobId'], ['tenantId', 'id'], { name: 'model_versions_job_fkey' })
+@Check('model_versions_stage_check', `stage in ('development', 'staging', 'production', 'archived')`)
+@Check(
+  'model_versions_filled_check',
+  `(artifact_sha256 is null) = (filled_at is null) and (signature is null) = (filled_at is null)
+   and (filled_at is not null or stage = 'development')`,
+)
+export class ModelVersion {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'model_versions_pkey' })
+  id: string;
+
+  @Column('text')
+  tenantId: string;
+
+  @Column('uuid')
+  modelId: string;
+
+  @Column('integer')
+  major: number;
+
+  @Column('integer')
+  minor: number;
+
+  @Column('integer')
+  patch: number;
+
+  @Column('text', { default: 'development' })
+  stage: Stage;
+
+  @Column('text', { nullable: true })
+  artifactSha256: string | null;
+
+  @Column('bigint', {
+    nullable: true,
+    transformer: { from: (value) => value && Number(value), to: (value) => value },
+  })
+  artifactSizeBytes: number | null;
+
+  /** Per-column baseline for monitoring, content-addressed like the artifact. */
+  @Column('text', { nullable: true })
+  baselineSha256: string | null;
+
+  @Column('jsonb', { nullable: true })
+  signature: SignatureDefinition | null;
+
+  @Column('jsonb', { default: {} })
+  metrics: Record<string, number | null>;
+
+  @Column('jsonb', { default: {} })
+  parameters: Record<string, unknown>;
+
+  /** What it was trained on: paths, files, rows, split. */
+  @Column('jsonb', { default: {} })
+  data: Record<string, unknown>;
+
+  @Column('text', { nullable: true })
+  jobId: string | null;
+
+  @Column('text')
+  createdBy: string;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  createdAt: Date;
+
+  @Column('timestamptz', { nullable: true })
+  filledAt: Date | null;
+}
+
+/** A version went from one stage to another. */
+@Entity('stage_changes')
+@Unique('stage_changes_tenant_id_id_key', ['tenantId', 'id'])
+@Index('stage_changes_model_idx', ['tenantId', 'modelId', 'id'])
+@ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
+  name: 'stage_changes_model_fkey',
+  onDelete: 'CASCADE',
+})
+export class StageChange {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'stage_changes_pkey' })
+  id: string;
+
+  @Column('text')
+  tenantId: string;
+
+  @Column('uuid')
+  modelId: string;
+
+  @Column('text')
+  version: string;
+
+  @Column('text')
+  fromStage: Stage;
+
+  @Column('text')
+  toStage: Stage;
+
+  @Column('text', { default: '' })
+  reason: string;
+
+  @Column('text')
+  changedBy: string;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  changedAt: Date;
+}
+
+/** One row, raised by every change of what a server may have in memory. */
+@Entity('catalog_revision')
+@Check('catalog_revision_single_row_check', 'id = 1')
+export class CatalogRevision {
+  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'catalog_revision_pkey', default: 1 })
+  id: number;
+
+  @Column('bigint', { default: 0 })
+  revision: string;
+}

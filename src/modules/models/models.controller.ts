@@ -1,0 +1,137 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
+import { PageQuery } from '../../platform/http/page.js';
+import {
+  HistoryPage,
+  ListModelsQuery,
+  ModelBody,
+  ModelPage,
+  MoveStageDto,
+  RegisterModelDto,
+  UpdateModelDto,
+  VersionBody,
+  VersionPage,
+} from './models.dto.js';
+import { ModelsService } from './models.service.js';
+
+@ApiTags('Models')
+@Controller('api/v1/models')
+export class ModelsController {
+  constructor(private readonly models: ModelsService) {}
+
+  @Post()
+  @Access('scientist')
+  @ApiOperation({ summary: 'Register a model; its version 1.0.0 waits for an artifact' })
+  @ApiCreatedResponse({ type: ModelBody })
+  @ApiProblems(400, 409)
+  register(@Caller() caller: Identity, @Body() dto: RegisterModelDto): Promise<ModelBody> {
+    return this.models.register(caller, dto);
+  }
+
+  @Get()
+  @Access('viewer')
+  @ApiOperation({ summary: 'List models, newest first' })
+  @ApiOkResponse({ type: ModelPage })
+  @ApiProblems(400)
+  list(@Caller() caller: Identity, @Query() query: ListModelsQuery): Promise<ModelPage> {
+    return this.models.list(caller.tenant, query);
+  }
+
+  @Get(':model_id')
+  @Access('viewer')
+  @ApiOperation({ summary: 'Get a model' })
+  @ApiModelId()
+  @ApiOkResponse({ type: ModelBody })
+  @ApiProblems(404)
+  get(@Caller() caller: Identity, @Param('model_id') id: string): Promise<ModelBody> {
+    return this.models.get(caller.tenant, id);
+  }
+
+  @Patch(':model_id')
+  @Access('scientist')
+  @ApiOperation({ summary: 'Change description or tags' })
+  @ApiModelId()
+  @ApiOkResponse({ type: ModelBody })
+  @ApiProblems(400, 404)
+  update(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Body() dto: UpdateModelDto,
+  ): Promise<ModelBody> {
+    return this.models.update(caller.tenant, id, dto);
+  }
+
+  @Delete(':model_id')
+  @Access('admin')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete a model that has no version in production' })
+  @ApiModelId()
+  @ApiNoContentResponse({ description: 'It and its versions are gone.' })
+  @ApiProblems(404, 409)
+  remove(@Caller() caller: Identity, @Param('model_id') id: string): Promise<void> {
+    return this.models.remove(caller.tenant, id);
+  }
+
+  @Get(':model_id/versions')
+  @Access('viewer')
+  @ApiOperation({ summary: 'List the versions of a model, newest first' })
+  @ApiModelId()
+  @ApiOkResponse({ type: VersionPage })
+  @ApiProblems(404)
+  versions(@Caller() caller: Identity, @Param('model_id') id: string): Promise<VersionPage> {
+    return this.models.versions(caller.tenant, id);
+  }
+
+  @Get(':model_id/versions/:version')
+  @Access('viewer')
+  @ApiOperation({ summary: 'Get a version with its signature, metrics, parameters and lineage' })
+  @ApiModelId()
+  @ApiVersion()
+  @ApiOkResponse({ type: VersionBody })
+  @ApiProblems(404)
+  version(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Param('version') version: string,
+  ): Promise<VersionBody> {
+    return this.models.version(caller.tenant, id, version);
+  }
+
+  @Put(':model_id/stage')
+  @Access('scientist')
+  @ApiOperation({ summary: 'Move a version to another stage' })
+  @ApiModelId()
+  @ApiOkResponse({ type: ModelBody })
+  @ApiProblems(400, 404, 409)
+  move(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Body() dto: MoveStageDto,
+  ): Promise<ModelBody> {
+    return this.models.move(caller, id, dto);
+  }
+
+  @Get(':model_id/history')
+  @Access('viewer')
+  @ApiOperation({ summary: 'List the moves between stages, newest first' })
+  @ApiModelId()
+  @ApiOkResponse({ type: HistoryPage })
+  @ApiProblems(400, 404)
+  history(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Query() query: PageQuery,
+  ): Promise<HistoryPage> {
+    return this.models.history(caller.tenant, id, query);
+  }
+}

@@ -1,0 +1,58 @@
+import { defaultVersion } from './default-version.js';
+import type { Model, ModelVersion, StageChange } from './model.entity.js';
+import type { ModelBody, StageChangeBody, VersionBody, VersionSummaryBody } from './models.dto.js';
+import type { VersionState } from './models.repository.js';
+import { FIRST_VERSION, formatVersion } from './version-number.js';
+
+/** @param versions newest number first */
+export function toModelBody(model: Model, versions: readonly VersionState[]): ModelBody {
+  const first = versions.find((version) => formatVersion(version) === formatVersion(FIRST_VERSION));
+  const current = defaultVersion(versions, model.hadProduction) ?? first;
+  return {
+    model_id: model.id,
+    name: model.name,
+    tenant_id: model.tenantId,
+    description: model.description,
+    model_type: model.modelType,
+    framework: model.framework,
+    tags: model.tags,
+    current_version: formatVersion(current ?? FIRST_VERSION),
+    stage: current?.stage ?? 'development',
+    created_at: model.createdAt.toISOString(),
+    updated_at: model.updatedAt.toISOString(),
+  };
+}
+
+export function toVersionSummary(version: ModelVersion): VersionSummaryBody {
+  const { artifactSha256: sha256, artifactSizeBytes: size_bytes } = version;
+  return {
+    version: formatVersion(version),
+    stage: version.stage,
+    ready: version.filledAt !== null,
+    metrics: version.metrics,
+    artifact: sha256 === null || size_bytes === null ? null : { size_bytes, sha256 },
+    created_at: version.createdAt.toISOString(),
+  };
+}
+
+export function toVersionBody(version: ModelVersion): VersionBody {
+  return {
+    ...toVersionSummary(version),
+    model_id: version.modelId,
+    signature: version.signature as unknown as Record<string, unknown> | null,
+    parameters: version.parameters,
+    lineage: { job_id: version.jobId, data: version.data },
+    created_by: version.createdBy,
+  };
+}
+
+export function toStageChangeBody(change: StageChange): StageChangeBody {
+  return {
+    version: change.version,
+    from_stage: change.fromStage,
+    to_stage: change.toStage,
+    reason: change.reason,
+    changed_by: change.changedBy,
+    changed_at: change.changedAt.toISOString(),
+  };
+}

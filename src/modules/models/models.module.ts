@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { CatalogRevision, Model, ModelVersion, StageChange } from './model.entity.js';
+import { ModelsController } from './models.controller.js';
+import { ModelsRepository } from './models.repository.js';
+import { ModelsService } from './models.service.js';
+import { VersionsService } from './versions.service.js';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange, CatalogRevision])],
+  controllers: [ModelsController],
+  providers: [ModelsRepository, ModelsService, VersionsService],
+  exports: [VersionsService],
+})
+export class ModelsModule {}

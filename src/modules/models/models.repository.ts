@@ -1,0 +1,144 @@
+import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
+import type { TenantScope } from '../../platform/database/database.js';
+import { type Framework, Model, ModelVersion, StageChange } from './model.entity.js';
+import type { Stage } from './stage.js';
+import type { VersionNumber } from './version-number.js';
+
+export interface ModelFilter {
+  stage?: Stage;
+  framework?: Framework;
+  name?: string;
+  tags: [name: string, value: string][];
+  before?: string;
+  limit: number;
+}
+
+export type VersionState = Pick<ModelVersion, 'modelId' | 'major' | 'minor' | 'patch' | 'stage' | 'filledAt'>;
+
+const NEWEST_FIRST = { major: 'DESC', minor: 'DESC', patch: 'DESC' } as const;
+
+/** SQL of one tenant's registry. */
+@Injectable()
+export class ModelsRepository {
+  /** @returns false where the tenant has a model of this name */
+  async insert({ manager, tenant }: TenantScope, model: Partial<Model>): Promise<boolean> {
+    const result = await manager
+      .createQueryBuilder()
+      .insert()
+      .into(Model)
+      .values({ ...model, tenantId: tenant } as never)
+      .orIgnore()
+      .returning('id')
+      .execute();
+    return (result.raw as unknown[]).length === 1;
+  }
+
+  find({ manager, tenant }: TenantScope, id: string): Promise<Model | null> {
+    return manager.findOneBy(Model, { tenantId: tenant, id });
+  }
+
+  findByName({ manager, tenant }: TenantScope, name: string): Promise<Model | null> {
+    return manager.findOneBy(Model, { tenantId: tenant, name });
+  }
+
+  /** Locks the row: whoever numbers, fills or moves a version of the model holds it. */
+  lock({ manager, tenant }: TenantScope, id: string): Promise<Model | null> {
+    return manager.findOne(Model, { where: { tenantId: tenant, id }, lock: { mode: 'pessimistic_write' } });
+  }
+
+  /** Newest first. */
+  list({ manager, tenant }: TenantScope, filter: ModelFilter): Promise<Model[]> {
+    const query = manager
+      .createQueryBuilder(Model, 'model')
+      .where('model.tenant_id = :tenant', { tenant })
+      .orderBy('model.id', 'DESC')
+      .limit(filter.limit);
+    if (filter.framework) query.andWhere('model.framework = :framework', { framework: filter.framework });
+    if (filter.name) query.andWhere('model.name = :name', { name: filter.name });
+    if (filter.before) query.andWhere('model.id < :before', { before: filter.before });
+    if (filter.tags.length > 0)
+      query.andWhere('model.tags @> :tags', { tags: Object.fromEntries(filter.tags) });
+    if (filter.stage) {
+      query.andWhere(
+        `exists (select from model_versions version where version.tenant_id = model.tenant_id
+           and version.model_id = model.id and version.stage = :stage)`,
+        { stage: filter.stage },
+      );
+    }
+    return query.getMany();
+  }
+
+  async update({ manager, tenant }: TenantScope, id: string, change: Partial<Model>): Promise<void> {
+    await manager.update(Model, { tenantId: tenant, id }, { ...change, updatedAt: () => 'now()' } as never);
+  }
+
+  async delete({ manager, tenant }: TenantScope, id: string): Promise<void> {
+    await manager.delete(Model, { tenantId: tenant, id });
+  }
+
+  /** Every version of a model, newest number first. */
+  versions({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion[]> {
+    return manager.find(ModelVersion, { where: { tenantId: tenant, modelId }, order: NEWEST_FIRST });
+  }
+
+  /** Number, stage and filling alone of every version of the models, newest number first. */
+  versionStates({ manager, tenant }: TenantScope, modelIds: string[]): Promise<VersionState[]> {
+    const select = { modelId: true, major: true, minor: true, patch: true, stage: true, filledAt: true };
+    return manager.find(ModelVersion, {
+      select,
+      where: { tenantId: tenant, modelId: In(modelIds) },
+      order: NEWEST_FIRST,
+    });
+  }
+
+  findVersion(
+    { manager, tenant }: TenantScope,
+    modelId: string,
+    { major, minor, patch }: VersionNumber,
+  ): Promise<ModelVersion | null> {
+    return manager.findOneBy(ModelVersion, { tenantId: tenant, modelId, major, minor, patch });
+  }
+
+  async insertVersion({ manager, tenant }: TenantScope, version: Partial<ModelVersion>): Promise<void> {
+    await manager.insert(ModelVersion, { ...version, tenantId: tenant } as never);
+  }
+
+  async updateVersion(
+    { manager, tenant }: TenantScope,
+    id: string,
+    change: Partial<ModelVersion>,
+  ): Promise<void> {
+    await manager.update(ModelVersion, { tenantId: tenant, id }, change as never);
+  }
+
+  async recordMove({ manager, tenant }: TenantScope, change: Partial<StageChange>): Promise<void> {
+    await manager.insert(StageChange, { ...change, tenantId: tenant });
+  }
+
+  /** Newest first. */
+  moves(
+    { manager, tenant }: TenantScope,
+    modelId: string,
+    before: string | undefined,
+    limit: number,
+  ): Promise<StageChange[]> {
+    const query = manager
+      .createQueryBuilder(StageChange, 'change')
+      .where('change.tenant_id = :tenant and change.model_id = :modelId', { tenant, modelId })
+      .orderBy('change.id', 'DESC')
+      .limit(limit);
+    if (before) query.andWhere('change.id < :before', { before });
+    return query.getMany();
+  }
+
+  /** Tells every server, once the transaction commits, that what it has of this model in memory may be old. */
+  async raiseRevision({ manager, tenant }: TenantScope, modelId: string): Promise<void> {
+    await manager.query(
+      `with raised as (update catalog_revision set revision = revision + 1 returning revision),
+            marked as (update models set revision = raised.revision from raised where tenant_id = $1 and id = $2)
+       select pg_notify('catalog_revision', revision::text) from raised`,
+      [tenant, modelId],
+    );
+  }
+}

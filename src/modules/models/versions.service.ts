@@ -1,0 +1,159 @@
+import { Injectable } from '@nestjs/common';
+import type { SignatureDefinition } from '#libs/inference';
+import { Database, type TenantScope } from '../../platform/database/database.js';
+import { Problem } from '../../platform/errors/problem.js';
+import { isUuid, newId } from '../../platform/http/identifiers.js';
+import { defaultVersion } from './default-version.js';
+import type { Framework, Model, ModelType, ModelVersion } from './model.entity.js';
+import { modelNotFound, versionNotFound } from './models.service.js';
+import { ModelsRepository } from './models.repository.js';
+import { isCompatible } from './signature-compatibility.js';
+import { FIRST_VERSION, formatVersion, parseVersion, type VersionNumber } from './version-number.js';
+
+/** A version that can answer. */
+export interface ServableVersion {
+  modelId: string;
+  /** The model's revision at that time: another one now means that the answer may be another. */
+  revision: string;
+  version: string;
+  artifactSha256: string;
+  artifactSizeBytes: number;
+  signature: SignatureDefinition;
+}
+
+/** What a job made for a model; the model is created where the tenant has none of this name. */
+export interface TrainedVersion {
+  modelName: string;
+  modelType: ModelType;
+  framework: Framework;
+  createdBy: string;
+  jobId: string;
+  artifactSha256: string;
+  artifactSizeBytes: number;
+  baselineSha256: string;
+  signature: SignatureDefinition;
+  metrics: Record<string, number | null>;
+  parameters: Record<string, unknown>;
+  data: Record<string, unknown>;
+}
+
+/** Versions as other modules need them: to fill one, and to answer with one. */
+@Injectable()
+export class VersionsService {
+  constructor(
+    private readonly database: Database,
+    private readonly models: ModelsRepository,
+  ) {}
+
+  findModel(tenant: string, name: string): Promise<Model | null> {
+    return this.database.asTenant(tenant, (scope) => this.models.findByName(scope, name));
+  }
+
+  /**
+   * Publishes a trained version in the transaction that ends its job: the empty 1.0.0 of the model, else the next
+   * minor number, or the next major one where a request that fitted the last version would not fit this one.
+   * @throws Problem 409 where the model of this name is of another type or framework
+   */
+  async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
+    const model = await this.findOrCreateModel(scope, trained);
+    const versions = await this.models.versions(scope, model.id);
+    const { modelName: _name, modelType: _type, framework: _framework, ...content } = trained;
+    const filled = { ...content, filledAt: new Date() };
+
+    const empty = versions.find(({ filledAt }) => filledAt === null);
+    let number: VersionNumber = FIRST_VERSION;
+    if (empty) {
+      number = empty;
+      await this.models.updateVersion(scope, empty.id, filled);
+    } else {
+      if (versions[0]) number = nextNumber(versions[0], trained.signature);
+      const { major, minor, patch } = number;
+      await this.models.insertVersion(scope, {
+        id: newId(),
+        modelId: model.id,
+        major,
+        minor,
+        patch,
+        ...filled,
+      });
+    }
+    await this.models.update(scope, model.id, {});
+    await this.models.raiseRevision(scope, model.id);
+    return { model_id: model.id, version: formatVersion(number) };
+  }
+
+  /**
+   * The version that answers a request of the tenant.
+   * @param version the one that the request names, if any
+   * @throws Problem 404, or 409 where no version answers by default or the version has no artifact
+   */
+  servable(tenant: string, modelId: string, version: string | undefined): Promise<ServableVersion> {
+    return this.database.asTenant(tenant, async (scope) => {
+      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
+      const number = version === undefined ? await this.defaultNumber(scope, model) : parseVersion(version);
+      const found = number && (await this.models.findVersion(scope, modelId, number));
+      return toServable(model, found || versionNotFound(modelId, version ?? ''));
+    });
+  }
+
+  /** The catalogue's revision: when it is as before, nothing that a server has in memory has changed. */
+  async revision(): Promise<string> {
+    const [row] = await this.database.system.query('select revision from catalog_revision');
+    return (row as { revision: string }).revision;
+  }
+
+  /** The revision of each of these models that still exists, by id. */
+  async modelRevisions(modelIds: string[]): Promise<Map<string, string>> {
+    const rows = await this.database.system.query('select id, revision from models where id = any($1)', [
+      modelIds,
+    ]);
+    return new Map((rows as { id: string; revision: string }[]).map(({ id, revision }) => [id, revision]));
+  }
+
+  private async defaultNumber(scope: TenantScope, model: Model): Promise<VersionNumber> {
+    const states = await this.models.versionStates(scope, [model.id]);
+    const found = defaultVersion(states, model.hadProduction);
+    if (found) return found;
+    const why = model.hadProduction ? 'has no version in production' : 'has no version with an artifact yet';
+    throw new Problem(
+      'STAGE_CONFLICT',
+      `The model ${model.id} ${why}; promote one, or name a version in the request.`,
+    );
+  }
+
+  private async findOrCreateModel(scope: TenantScope, trained: TrainedVersion): Promise<Model> {
+    const { modelName: name, modelType, framework, createdBy } = trained;
+    await this.models.insert(scope, { id: newId(), name, modelType, framework, createdBy });
+    const found = (await this.models.findByName(scope, name)) as Model;
+    if (found.modelType !== modelType || found.framework !== framework) {
+      throw new Problem(
+        'MODEL_EXISTS',
+        `The model ${name} is a ${found.modelType} of ${found.framework}; this is a ${modelType} of ${framework}.`,
+      );
+    }
+    return (await this.models.lock(scope, found.id)) as Model;
+  }
+}
+
+function nextNumber(last: ModelVersion, signature: SignatureDefinition): VersionNumber {
+  const fits = last.signature !== null && isCompatible(last.signature, signature);
+  return fits
+    ? { major: last.major, minor: last.minor + 1, patch: 0 }
+    : { major: last.major + 1, minor: 0, patch: 0 };
+}
+
+function toServable(model: Model, found: ModelVersion): ServableVersion {
+  const { artifactSha256, artifactSizeBytes, signature } = found;
+  const version = formatVersion(found);
+  if (artifactSha256 === null || artifactSizeBytes === null || signature === null) {
+    throw new Problem('STAGE_CONFLICT', `Version ${version} has no artifact yet: train the model first.`);
+  }
+  return {
+    modelId: model.id,
+    revision: model.revision,
+    version,
+    artifactSha256,
+    artifactSizeBytes,
+    signature,
+  };
+}

@@ -1,0 +1,112 @@
+import { Controller, Delete, Get, Headers, HttpCode, Param, Put, Query, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
+import { ObjectsService } from './objects.service.js';
+
+const PATH = {
+  name: 'path',
+  description: '`bucket/key` of the object `s3://bucket/key`.',
+  example: 'data/train.parquet',
+  type: 'string',
+} as const;
+
+@ApiTags('Objects')
+@Controller('api/v1/objects')
+export class ObjectsController {
+  constructor(private readonly objects: ObjectsService) {}
+
+  @Get()
+  @Access('viewer')
+  @ApiOperation({ summary: 'List objects under a prefix' })
+  @ApiOkResponse({ type: ObjectPage })
+  @ApiProblems(400, 403)
+  list(@Caller() caller: Identity, @Query() query: ListObjectsQuery): Promise<ObjectPage> {
+    return this.objects.list(caller.tenant, query);
+  }
+
+  @Put('*')
+  @Access('scientist')
+  @RouteConfig({ streamBody: true })
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Write an object; the body is its content, streamed' })
+  @ApiParam(PATH)
+  @ApiConsumes('application/octet-stream')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
+  @ApiOkResponse({ type: StoredObjectEntry })
+  @ApiProblems(400, 403, 409, 413)
+  put(
+    @Caller() caller: Identity,
+    @Param('*') path: string,
+    @Req() request: FastifyRequest,
+  ): Promise<StoredObjectEntry> {
+    return this.objects.put(caller.tenant, path, (request.body as Readable | undefined) ?? request.raw);
+  }
+
+  @Get('*')
+  @Access('viewer')
+  @ApiOperation({ summary: 'Read an object or a range of its bytes' })
+  @ApiParam(PATH)
+  @ApiHeader({
+    name: 'Range',
+    required: false,
+    description: 'One byte range; any other is ignored.',
+    schema: { type: 'string', example: 'bytes=0-1023' },
+  })
+  @ApiOkResponse({
+    description: 'The content; 206 for a range.',
+    content: { 'application/octet-stream': {} },
+  })
+  @ApiProblems(400, 403, 404, 416)
+  async get(
+    @Caller() caller: Identity,
+    @Param('*') path: string,
+    @Headers('range') range: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    sendObject(reply, await this.objects.get(caller.tenant, path, range));
+  }
+
+  @Delete('*')
+  @Access('scientist')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete an object' })
+  @ApiParam(PATH)
+  @ApiNoContentResponse({ description: 'It is gone, or was not there.' })
+  @ApiProblems(400, 403)
+  delete(@Caller() caller: Identity, @Param('*') path: string): Promise<void> {
+    return this.objects.delete(caller.tenant, path);
+  }
+}
+
+function sendObject(reply: FastifyReply, content: Awaited<ReturnType<ObjectsService['get']>>): void {
+  const { range, size, etag, lastModified, stream } = content;
+  // Fastify would read the whole stream to answer HEAD without it.
+  const body = reply.request.method === 'HEAD' ? Readable.from([]) : stream;
+  if (body !== stream) stream.destroy();
+  void reply
+    .status(range ? 206 : 200)
+    .headers({
+      'accept-ranges': 'bytes',
+      'content-length': range ? range.end - range.start + 1 : size,
+      'content-type': 'application/octet-stream',
+      etag: `"${etag}"`,
+      'last-modified': lastModified.toUTCString(),
+      ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
+    })
+    .send(body);
+}

@@ -1,0 +1,74 @@
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  formatObjectUri,
+  type ObjectContent,
+  type ObjectStore,
+  parseFolderUri,
+  parseObjectUri,
+} from '#libs/object-store';
+import { HttpConfig } from '../../config/index.js';
+import { decodeCursor, pageOf } from '../../platform/http/page.js';
+import { Grants } from '../../platform/storage/grants.js';
+import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
+import type { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
+import { parseRange } from './range-header.js';
+
+/** A tenant's own view of the object store, for those who have no S3 tools. `path` is `bucket/key`. */
+@Injectable()
+export class ObjectsService {
+  constructor(
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly grants: Grants,
+    private readonly config: HttpConfig,
+  ) {}
+
+  async put(tenant: string, path: string, body: Readable): Promise<StoredObjectEntry> {
+    const address = this.addressOf(tenant, path);
+    const stored = await this.store.put(address, body, { maxBytes: this.config.maxObjectBytes });
+    return {
+      uri: formatObjectUri(address),
+      size_bytes: stored.size,
+      etag: stored.etag,
+      sha256: stored.sha256,
+    };
+  }
+
+  async get(tenant: string, path: string, rangeHeader?: string): Promise<ObjectContent> {
+    const address = this.addressOf(tenant, path);
+    const range = rangeHeader ? parseRange(rangeHeader, (await this.store.head(address)).size) : undefined;
+    return this.store.get(address, { range });
+  }
+
+  async delete(tenant: string, path: string): Promise<void> {
+    await this.store.delete(this.addressOf(tenant, path));
+  }
+
+  async list(tenant: string, query: ListObjectsQuery): Promise<ObjectPage> {
+    const folder = parseFolderUri(query.prefix);
+    this.grants.refuseForeign(tenant, folder);
+    const { objects } = await this.store.list({
+      ...folder,
+      after: decodeCursor(tenant, query.cursor),
+      limit: query.limit + 1,
+    });
+    return pageOf(
+      objects,
+      query.limit,
+      tenant,
+      ({ key }) => key,
+      ({ key, size, etag, lastModified }) => ({
+        uri: formatObjectUri({ bucket: folder.bucket, key }),
+        size_bytes: size,
+        etag,
+        last_modified: lastModified.toISOString(),
+      }),
+    );
+  }
+
+  private addressOf(tenant: string, path: string) {
+    const address = parseObjectUri(`s3://${path}`);
+    this.grants.refuseForeign(tenant, address);
+    return address;
+  }
+}

@@ -1,0 +1,146 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { compileSignature, OnnxModel } from '#libs/inference';
+import { PredictionsConfig, RuntimeConfig } from '../../config/index.js';
+import { Problem } from '../../platform/errors/problem.js';
+import { AppLogger } from '../../platform/observability/logger.js';
+import { Artifacts } from '../../platform/storage/artifacts.js';
+import { type ServableVersion, VersionsService } from '../models/versions.service.js';
+import { RevisionListener } from './revision-listener.js';
+
+export interface LoadedModel {
+  readonly version: string;
+  readonly model: OnnxModel;
+}
+
+type Answer = ServableVersion | Problem;
+
+const POLL_MS = 1000;
+/** Between a model's eviction and the end of its native memory. */
+const RELEASE_MS = 10_000;
+const MAX_ANSWERS = 100_000;
+/** How long it is believed that something does not exist; its making ends that sooner. */
+const NEGATIVE_MS = 2000;
+
+/**
+ * In memory: (tenant, model, version) to a session that is ready to score. It is as true as its last look at the
+ * catalogue's revision, which it takes every second and on each hint; in between it asks nobody.
+ */
+@Injectable()
+export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly answers = new LRUCache<string, Answer>({ max: MAX_ANSWERS });
+  private readonly sessions: LRUCache<string, OnnxModel>;
+  private readonly pending = new Map<string, Promise<unknown>>();
+  private revision = '';
+  /** Raised before answers are dropped: what was asked of the database before that is not kept. */
+  private generation = 0;
+  private timer?: NodeJS.Timeout;
+  private closed = false;
+
+  constructor(
+    private readonly versions: VersionsService,
+    private readonly listener: RevisionListener,
+    private readonly artifacts: Artifacts,
+    private readonly config: PredictionsConfig,
+    private readonly runtime: RuntimeConfig,
+    private readonly logger: AppLogger,
+  ) {
+    this.sessions = new LRUCache({
+      maxSize: config.modelCacheBytes,
+      sizeCalculation: (model) => Math.max(1, model.sizeBytes),
+      // Whoever was handed the model a moment ago may not have started to use it.
+      dispose: (model) => setTimeout(() => void model.release(), RELEASE_MS).unref(),
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.runtime.runsApi) return;
+    await this.refresh();
+    this.listener.listen(() => void this.refresh().catch(() => undefined));
+    this.poll();
+  }
+
+  onModuleDestroy(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  /**
+   * @param version exactly this one; undefined for the one that answers by default
+   * @throws Problem 404 or 409
+   */
+  async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
+    const key = `${tenant}\n${modelId}\n${version ?? ''}`;
+    const answer =
+      this.answers.get(key) ?? (await this.once(key, () => this.ask(key, tenant, modelId, version)));
+    if (answer instanceof Problem) throw answer;
+
+    const address = `${tenant}\n${answer.artifactSha256}`;
+    const model =
+      this.sessions.get(address) ?? (await this.once(address, () => this.load(address, tenant, answer)));
+    return { version: answer.version, model };
+  }
+
+  /** Drops what is no longer so, if the catalogue has changed at all. */
+  async refresh(): Promise<void> {
+    const revision = await this.versions.revision();
+    if (revision === this.revision) return;
+    this.generation++;
+    const kept = [...this.answers.entries()].filter(([, answer]) => !(answer instanceof Problem)) as [
+      string,
+      ServableVersion,
+    ][];
+    const current = await this.versions.modelRevisions([...new Set(kept.map(([, { modelId }]) => modelId))]);
+    for (const [key, answer] of this.answers.entries()) {
+      if (answer instanceof Problem || current.get(answer.modelId) !== answer.revision)
+        this.answers.delete(key);
+    }
+    this.revision = revision;
+  }
+
+  private poll(): void {
+    this.timer = setTimeout(() => {
+      this.refresh()
+        .catch((error: Error) => this.logger.failure('the catalogue could not be refreshed', error))
+        .finally(() => this.closed || this.poll());
+    }, POLL_MS);
+  }
+
+  /** Any number of requests that need the same thing wait for one look-up of it. */
+  private once<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const pending =
+      (this.pending.get(key) as Promise<T> | undefined) ?? work().finally(() => this.pending.delete(key));
+    this.pending.set(key, pending);
+    return pending;
+  }
+
+  private async ask(
+    key: string,
+    tenant: string,
+    modelId: string,
+    version: string | undefined,
+  ): Promise<Answer> {
+    const { generation } = this;
+    const answer = await this.versions.servable(tenant, modelId, version).catch((error: unknown) => {
+      if (error instanceof Problem) return error;
+      throw error;
+    });
+    const ttl = answer instanceof Problem ? NEGATIVE_MS : undefined;
+    if (generation === this.generation) this.answers.set(key, answer, { ttl });
+    return answer;
+  }
+
+  private async load(address: string, tenant: string, servable: ServableVersion): Promise<OnnxModel> {
+    const start = performance.now();
+    const { artifactSha256: sha256, signature, version, modelId } = servable;
+    const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
+    const model = await OnnxModel.load(bytes, compileSignature(signature), { sha256 });
+    this.sessions.set(address, model);
+    this.logger.info('model loaded', {
+      model_id: modelId,
+      version,
+      duration_ms: Math.round(performance.now() - start),
+    });
+    return model;
+  }
+}

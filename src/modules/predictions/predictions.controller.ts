@@ -1,0 +1,29 @@
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { PredictDto, PredictionBody } from './predictions.dto.js';
+import { PredictionsService } from './predictions.service.js';
+
+@ApiTags('Predictions')
+@Controller('api/v1/predictions')
+export class PredictionsController {
+  constructor(private readonly predictions: PredictionsService) {}
+
+  @Post()
+  @Access('predictor')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Score one row or up to 1,000' })
+  @ApiBody({ type: PredictDto })
+  @ApiOkResponse({ type: PredictionBody })
+  @ApiProblems(400, 404, 409, 413, 422)
+  predict(
+    @Caller() caller: Identity,
+    @Req() request: FastifyRequest,
+    @Body() body: object,
+  ): Promise<PredictionBody> {
+    return this.predictions.predict(caller.tenant, request.id, body);
+  }
+}

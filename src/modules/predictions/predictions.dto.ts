@@ -1,0 +1,113 @@
+// Bodies of requests here are checked by predict-request.ts; these classes document them.
+import { ApiProperty } from '@nestjs/swagger';
+
+export class PredictionOptions {
+  /**
+   * Also answer the probability of every class.
+   * @example true
+   */
+  return_probabilities?: boolean;
+
+  /**
+   * Explanations are not available: false is the only value.
+   * @example false
+   */
+  return_explanation?: boolean;
+}
+
+export class PredictDto {
+  /**
+   * Model that shall answer.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Exactly this version; without it the one in production, or, while there has never been one, the newest.
+   * @example 1.2.0
+   */
+  version?: string;
+
+  @ApiProperty({
+    description:
+      'Features of one row by name, or of up to 1,000 rows. Every feature of the signature must be there; null is a missing value.',
+    oneOf: [
+      { type: 'object', additionalProperties: true },
+      { type: 'array', items: { type: 'object', additionalProperties: true }, minItems: 1 },
+    ],
+    example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+  })
+  features: unknown;
+
+  /** What else to answer. */
+  options?: PredictionOptions;
+}
+
+const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
+
+export class PredictionBody {
+  /**
+   * Id of this request.
+   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  request_id: string;
+
+  /**
+   * Model that answered.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that answered.
+   * @example 1.2.0
+   */
+  version: string;
+
+  @ApiProperty({
+    description:
+      'One item a row: the predicted class as the training data names it, or the predicted number.',
+    type: 'array',
+    items: LABEL as never,
+    example: [1],
+  })
+  prediction: (string | number | boolean)[];
+
+  @ApiProperty({
+    description: 'One list a row: the probability of every class, in the order of `classes`.',
+    required: false,
+    type: 'array',
+    items: { type: 'array', items: { type: 'number' } },
+    example: [[0.25, 0.75]],
+  })
+  probabilities?: number[][];
+
+  @ApiProperty({
+    description: 'Classes in the order of the probabilities.',
+    required: false,
+    type: 'array',
+    items: LABEL as never,
+    example: [0, 1],
+  })
+  classes?: readonly (string | number | boolean)[];
+
+  @ApiProperty({
+    description: 'Probability of the predicted class; one number a row where several rows were asked for.',
+    required: false,
+    oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
+    example: 0.75,
+  })
+  confidence?: number | number[];
+
+  /**
+   * Time that the service took, in milliseconds.
+   * @example 12.5
+   */
+  latency_ms: number;
+
+  /**
+   * What the caller should know, such as a category that training never saw.
+   * @example ["plan: \"platinum\" was not seen in training"]
+   */
+  warnings?: string[];
+}

@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import { FeatureErrors, type OnnxModel, type Predictions } from '#libs/inference';
+import { PredictionsConfig } from '../../config/index.js';
+import { Problem } from '../../platform/errors/problem.js';
+import { ModelCatalog } from './model-catalog.js';
+import { parsePredictRequest, type PredictRequest } from './predict-request.js';
+import type { PredictionBody } from './predictions.dto.js';
+
+/** Answers predictions from memory: no database and no Redis on the way. */
+@Injectable()
+export class PredictionsService {
+  constructor(
+    private readonly catalog: ModelCatalog,
+    private readonly config: PredictionsConfig,
+  ) {}
+
+  /** @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit */
+  async predict(tenant: string, requestId: string, body: unknown): Promise<PredictionBody> {
+    const start = performance.now();
+    const request = parsePredictRequest(body, this.config.maxRows);
+    const { version, model } = await this.catalog.get(tenant, request.modelId, request.version);
+    const scored = await score(model, request);
+    return {
+      request_id: requestId,
+      model_id: request.modelId,
+      version,
+      prediction: scored.predictions,
+      ...(request.returnProbabilities && scored.probabilities && withClasses(model, scored.probabilities)),
+      ...(scored.confidences && { confidence: request.single ? scored.confidences[0] : scored.confidences }),
+      latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
+      ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
+    };
+  }
+}
+
+function withClasses(
+  model: OnnxModel,
+  probabilities: number[][],
+): Pick<PredictionBody, 'probabilities' | 'classes'> {
+  const { output } = model.signature.definition;
+  return output.type === 'classification' ? { probabilities, classes: output.labels } : {};
+}
+
+async function score(model: OnnxModel, { rows, single }: PredictRequest): Promise<Predictions> {
+  try {
+    return await model.predict(rows);
+  } catch (error) {
+    if (!(error instanceof FeatureErrors)) throw error;
+    const errors = error.errors.map(({ row, pointer, message }) => ({
+      pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
+      message,
+    }));
+    const shown = errors.slice(0, 3).map(({ message }) => message);
+    throw new Problem('VALIDATION_ERROR', `${shown.join('; ')}${errors.length > 3 ? '; …' : ''}`, { errors });
+  }
+}

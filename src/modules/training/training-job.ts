@@ -1,0 +1,54 @@
+import type { JobKind } from '../../platform/jobs/job-kind.js';
+import type { Job } from '../../platform/jobs/job.entity.js';
+import type { ModelType } from '../models/model.entity.js';
+import type { TrainableFramework } from './estimators.js';
+import type { DataConfigDto, TrainingBody, TrainingConfigDto } from './training.dto.js';
+
+export const TRAINING: JobKind = { name: 'training', prefix: 'train' };
+
+/** What the row of a training job keeps of its request, checked and with the choices made. */
+export interface TrainingSpec {
+  model_name: string;
+  framework: TrainableFramework;
+  model_type: ModelType | null;
+  estimator: string;
+  hyperparameters: Record<string, unknown>;
+  data_config: DataConfigDto;
+  training_config: TrainingConfigDto;
+}
+
+export function specOf(job: Job): TrainingSpec {
+  return job.spec as unknown as TrainingSpec;
+}
+
+export function toTrainingBody(job: Job): TrainingBody {
+  const { model_name, framework, estimator } = specOf(job);
+  const time = (date: Date | null) => date && date.toISOString();
+  const until = job.endedAt ?? new Date();
+  const minutes = job.startedAt ? (until.getTime() - job.startedAt.getTime()) / 60_000 : 0;
+  return {
+    job_id: job.id,
+    status: job.status,
+    model_name,
+    framework,
+    estimator,
+    progress: job.progress,
+    metrics: job.metrics,
+    resources: {
+      workers: job.resources.workers ?? 0,
+      gpus: job.resources.gpus ?? 0,
+      duration_minutes: Math.max(0, Math.round(minutes * 1000) / 1000),
+    },
+    warnings: job.warnings,
+    result: job.result as unknown as TrainingBody['result'],
+    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
+    engine: job.engine,
+    engine_job_id: job.engineJobId,
+    attempt: job.attempt,
+    cancel_requested: job.cancelRequestedAt !== null,
+    created_at: job.createdAt.toISOString(),
+    started_at: time(job.startedAt),
+    updated_at: job.updatedAt.toISOString(),
+    ended_at: time(job.endedAt),
+  };
+}

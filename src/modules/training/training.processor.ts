@@ -1,0 +1,181 @@
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import type { JobEvent } from '#libs/compute';
+import type { SignatureDefinition } from '#libs/inference';
+import { ObjectStoreError, type ObjectStore } from '#libs/object-store';
+import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
+import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
+import type { TenantScope } from '../../platform/database/database.js';
+import { Problem } from '../../platform/errors/problem.js';
+import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
+import type { Claim } from '../../platform/jobs/job-claims.repository.js';
+import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
+import { Artifacts } from '../../platform/storage/artifacts.js';
+import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
+import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
+import type { ModelType } from '../models/model.entity.js';
+import { VersionsService } from '../models/versions.service.js';
+import { type DataFiles, TrainingData } from './training-data.js';
+import { specOf, TRAINING, type TrainingSpec } from './training-job.js';
+
+interface TrainedFile {
+  name: string;
+  size_bytes: number;
+  sha256: string;
+}
+
+/** `result` of the trainer's last event: contracts/job-event.v1.schema.json. */
+interface TrainingResult {
+  model_type: ModelType;
+  files: { model: TrainedFile; baseline: TrainedFile };
+  signature: SignatureDefinition;
+  metrics: Record<string, number | null>;
+  parameters: Record<string, unknown>;
+  data: Record<string, unknown>;
+}
+
+/** Runs training jobs on an engine and publishes what they make. */
+@Injectable()
+export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
+  readonly kind = TRAINING;
+  readonly concurrency: number;
+  readonly maxRunSeconds: number;
+
+  constructor(
+    private readonly config: TrainingConfig,
+    private readonly runtime: RuntimeConfig,
+    private readonly runner: JobRunner,
+    private readonly engine: EmbeddedEngine,
+    private readonly data: TrainingData,
+    private readonly artifacts: Artifacts,
+    private readonly versions: VersionsService,
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+  ) {
+    this.concurrency = config.concurrency;
+    this.maxRunSeconds = config.maxRunSeconds;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.runtime.runsWorker) return;
+    await this.engine.warmUp();
+    this.runner.start(this);
+  }
+
+  async run(attempt: JobAttempt): Promise<Outcome> {
+    const spec = specOf(attempt.job);
+    const { train_path, validation_path, format } = spec.data_config;
+    const { tenant } = attempt.claim;
+    let train: DataFiles;
+    let validation: DataFiles | null;
+    try {
+      train = await this.data.find(tenant, train_path, format);
+      validation = validation_path ? await this.data.find(tenant, validation_path, format) : null;
+    } catch (error) {
+      if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
+      if (error instanceof ObjectStoreError)
+        return { type: 'failed', code: error.code, message: error.message };
+      throw error;
+    }
+    const outcome = await this.engine.run(this.computeSpec(attempt, train, validation), {
+      signal: attempt.signal,
+      onEvent: (event) => reportEvent(attempt, event),
+    });
+    if (outcome.type !== 'succeeded') return outcome;
+    const result = outcome.result as unknown as TrainingResult;
+    const commit = (scope: TenantScope) => this.publish(scope, attempt, result, train, validation);
+    return { type: 'succeeded', metrics: result.metrics, commit };
+  }
+
+  /** What this attempt and those before it wrote is published by now, or of no use to anyone. */
+  async cleanUp(claim: Claim): Promise<void> {
+    for (let attempt = 1; attempt <= claim.attempt; attempt++) {
+      const prefix = `${folderOf({ ...claim, attempt })}/`;
+      const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix });
+      await Promise.all(objects.map(({ key }) => this.store.delete({ bucket: PLATFORM_BUCKET, key })));
+    }
+  }
+
+  /** contracts/training-spec.v1.schema.json */
+  private computeSpec({ job, claim }: JobAttempt, train: DataFiles, validation: DataFiles | null): object {
+    const { framework, estimator, model_type, hyperparameters, data_config, training_config }: TrainingSpec =
+      specOf(job);
+    const filesOf = ({ format, uris }: DataFiles) => ({ format, uris });
+    return {
+      spec_version: 1,
+      kind: 'training',
+      job_id: claim.id,
+      attempt: claim.attempt,
+      storage: { kind: 'folder', root: this.runtime.objectsDir },
+      output_uri: `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`,
+      framework,
+      estimator,
+      model_type,
+      hyperparameters,
+      data: {
+        train: filesOf(train),
+        validation: validation && filesOf(validation),
+        target_column: data_config.target_column,
+        feature_columns: data_config.feature_columns ?? null,
+        exclude_columns: data_config.exclude_columns ?? [],
+        validation_share: data_config.validation_share ?? 0.2,
+        batch_size: data_config.batch_size ?? null,
+      },
+      training: {
+        strategy: training_config.strategy ?? null,
+        num_workers: training_config.num_workers ?? null,
+        use_gpu: training_config.use_gpu ?? null,
+        epochs: training_config.epochs ?? null,
+        learning_rate: training_config.learning_rate ?? null,
+        early_stopping: training_config.early_stopping ?? null,
+        patience: training_config.patience ?? null,
+        seed: training_config.seed ?? this.config.seed,
+      },
+      limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
+    };
+  }
+
+  private async publish(
+    scope: TenantScope,
+    { job, claim }: JobAttempt,
+    { files, model_type, ...result }: TrainingResult,
+    train: DataFiles,
+    validation: DataFiles | null,
+  ): Promise<Record<string, unknown>> {
+    const { model_name, framework, data_config } = specOf(job);
+    for (const { name, sha256 } of [files.model, files.baseline]) {
+      await this.artifacts.publish(
+        scope.tenant,
+        { bucket: PLATFORM_BUCKET, key: `${folderOf(claim)}/${name}` },
+        sha256,
+      );
+    }
+    return this.versions.publish(scope, {
+      ...result,
+      modelName: model_name,
+      modelType: model_type,
+      framework,
+      createdBy: job.submittedBy,
+      jobId: job.id,
+      artifactSha256: files.model.sha256,
+      artifactSizeBytes: files.model.size_bytes,
+      baselineSha256: files.baseline.sha256,
+      data: {
+        ...data_config,
+        train_files: train.files,
+        validation_files: validation?.files ?? null,
+        ...result.data,
+      },
+    });
+  }
+}
+
+/** Where one attempt writes; no other attempt, and so no other worker, does. */
+function folderOf({ tenant, id, attempt }: Claim): string {
+  return `${tenant}/jobs/${id}/attempts/${attempt}`;
+}
+
+function reportEvent(attempt: JobAttempt, event: JobEvent): void {
+  // How it ended is the engine's outcome, and is written with the row's end.
+  if (event.type === 'succeeded' || event.type === 'failed') return;
+  const { job_id: _job, attempt: _attempt, seq: _seq, ...reported } = event;
+  attempt.report(reported as Parameters<JobAttempt['report']>[0]);
+}

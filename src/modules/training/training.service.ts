@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import type { Identity } from '../../platform/auth/identity.js';
+import { Problem, unfit } from '../../platform/errors/problem.js';
+import type { Page, PageQuery } from '../../platform/http/page.js';
+import type { LogLine } from '../../platform/jobs/jobs.dto.js';
+import { JobsService } from '../../platform/jobs/jobs.service.js';
+import { Grants } from '../../platform/storage/grants.js';
+import type { ModelType } from '../models/model.entity.js';
+import { VersionsService } from '../models/versions.service.js';
+import { chooseEstimator } from './estimators.js';
+import { toTrainingBody, TRAINING, type TrainingSpec } from './training-job.js';
+import type {
+  ListTrainingQuery,
+  SubmitTrainingDto,
+  SubmittedTrainingBody,
+  TrainingBody,
+} from './training.dto.js';
+
+/** Training jobs as their tenant uses them. */
+@Injectable()
+export class TrainingService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly versions: VersionsService,
+    private readonly grants: Grants,
+  ) {}
+
+  /** @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for */
+  async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
+    const { data_config, training_config = {}, hyperparameters = {}, framework, model_name } = dto;
+    if (training_config.engine === 'ray') {
+      throw new Problem(
+        'RAY_UNAVAILABLE',
+        'No Ray cluster is configured; leave out training_config.engine to train here.',
+      );
+    }
+    this.grants.refuseForeign(caller.tenant, data_config.train_path);
+    if (data_config.validation_path) this.grants.refuseForeign(caller.tenant, data_config.validation_path);
+
+    const modelType = await this.modelTypeFor(caller.tenant, dto);
+    const choice = chooseEstimator(framework, modelType, hyperparameters);
+    const spec: TrainingSpec = {
+      model_name,
+      framework,
+      model_type: modelType ?? null,
+      ...choice,
+      data_config,
+      training_config,
+    };
+    const job = await this.jobs.submit(caller.tenant, TRAINING, {
+      spec: { ...spec },
+      submittedBy: caller.subject,
+      engine: 'local',
+    });
+    return { job_id: job.id, status: job.status, model_name };
+  }
+
+  async get(tenant: string, id: string): Promise<TrainingBody> {
+    return toTrainingBody(await this.jobs.get(tenant, TRAINING, id));
+  }
+
+  list(tenant: string, query: ListTrainingQuery): Promise<Page<TrainingBody>> {
+    return this.jobs.list(tenant, TRAINING, query, toTrainingBody);
+  }
+
+  async cancel(tenant: string, id: string): Promise<TrainingBody> {
+    return toTrainingBody(await this.jobs.cancel(tenant, TRAINING, id));
+  }
+
+  logs(tenant: string, id: string, query: PageQuery): Promise<Page<LogLine>> {
+    return this.jobs.logs(tenant, TRAINING, id, query);
+  }
+
+  /** A new version must be what its model is; a model that does not exist yet is what the request or the data say. */
+  private async modelTypeFor(tenant: string, dto: SubmitTrainingDto): Promise<ModelType | undefined> {
+    const model = await this.versions.findModel(tenant, dto.model_name);
+    if (!model) return dto.model_type;
+    if (model.framework !== dto.framework) {
+      throw unfit('/framework', `the model ${model.name} is of the framework ${model.framework}`);
+    }
+    if (dto.model_type && model.modelType !== dto.model_type) {
+      throw unfit('/model_type', `the model ${model.name} does ${model.modelType}`);
+    }
+    return model.modelType;
+  }
+}

@@ -1,0 +1,14 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import type { Identity, Role } from './identity.js';
+
+/** What a route asks of its caller: the least role, or `public` for none. Without it the process does not start. */
+export const Access = Reflector.createDecorator<Role | 'public'>();
+
+/** The verified caller, as a parameter of a controller method. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
+  const { identity } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!identity) throw new Error('a public route has no caller');
+  return identity;
+});

@@ -1,0 +1,98 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { QueryFailedError } from 'typeorm';
+import { InvalidRange, ObjectStoreError, type ObjectStoreErrorCode } from '#libs/object-store';
+import { AppLogger } from '../observability/logger.js';
+import { ERROR_STATUS, type ErrorCode } from './error-code.js';
+import { Problem } from './problem.js';
+
+/** Turns whatever was thrown into problem+json; the log alone learns the stack of what was not expected. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: AppLogger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    this.send(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = asProblem(error);
+    if (problem.status >= 500) this.logger.failure('request failed', error);
+    // A stream that broke after the head was sent can only be cut.
+    if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
+    void reply
+      .status(problem.status)
+      .headers(problem.extra.headers ?? {})
+      .type('application/problem+json')
+      .send({
+        type: 'about:blank',
+        title: TITLES[problem.code],
+        status: problem.status,
+        code: problem.code,
+        detail: problem.detail,
+        request_id: request.id,
+        ...(problem.extra.errors && { errors: problem.extra.errors }),
+      });
+  }
+}
+
+const TITLES: Record<ErrorCode, string> = {
+  INVALID_REQUEST: 'Malformed request',
+  UNAUTHORIZED: 'Invalid token',
+  FORBIDDEN: 'Not allowed',
+  NOT_FOUND: 'Does not exist',
+  MODEL_NOT_FOUND: 'Model does not exist',
+  JOB_NOT_FOUND: 'Job does not exist',
+  METHOD_NOT_ALLOWED: 'Method not allowed',
+  MODEL_EXISTS: 'Model exists',
+  STAGE_CONFLICT: 'Invalid stage transition',
+  JOB_ENDED: 'Job has ended',
+  OBJECT_CONFLICT: 'Object in the way',
+  PAYLOAD_TOO_LARGE: 'Too large',
+  UNSUPPORTED_MEDIA_TYPE: 'Unsupported media type',
+  RANGE_NOT_SATISFIABLE: 'Range not satisfiable',
+  VALIDATION_ERROR: 'Validation failed',
+  RATE_LIMITED: 'Too many requests',
+  INTERNAL_ERROR: 'Server error',
+  RAY_UNAVAILABLE: 'Ray cluster unreachable',
+};
+
+const OBJECT_STORE_CODES: Record<ObjectStoreErrorCode, ErrorCode> = {
+  INVALID_OBJECT_URI: 'INVALID_REQUEST',
+  INVALID_RANGE: 'RANGE_NOT_SATISFIABLE',
+  OBJECT_NOT_FOUND: 'NOT_FOUND',
+  OBJECT_EXISTS: 'OBJECT_CONFLICT',
+  OBJECT_CONFLICT: 'OBJECT_CONFLICT',
+  OBJECT_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
+  DIGEST_MISMATCH: 'VALIDATION_ERROR',
+  TOO_MANY_OBJECTS: 'VALIDATION_ERROR',
+};
+
+/** SQLSTATEs of text that JSON can carry and PostgreSQL cannot keep: NUL, in text or jsonb, and half a surrogate pair. */
+const UNSTORABLE_TEXT = ['22021', '22P05', '22P02'];
+
+function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof QueryFailedError && UNSTORABLE_TEXT.includes(error.driverError.code)) {
+    return new Problem('INVALID_REQUEST', 'A text holds a NUL character or half of a surrogate pair.');
+  }
+  if (error instanceof InvalidRange) {
+    // RFC 9110, section 15.5.17: how long the object is, for the next try.
+    const headers = { 'content-range': `bytes */${error.size}` };
+    return new Problem('RANGE_NOT_SATISFIABLE', error.message, { headers });
+  }
+  if (error instanceof ObjectStoreError) return new Problem(OBJECT_STORE_CODES[error.code], error.message);
+  const status =
+    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number })?.statusCode;
+  // Fastify and Nest say in words that are safe to show what is wrong with a request that they refuse themselves.
+  if (status !== undefined && status >= 400 && status < 500) {
+    return new Problem(codeOf(status), (error as Error).message);
+  }
+  return new Problem('INTERNAL_ERROR', 'The server failed; the log has the cause under this request_id.');
+}
+
+function codeOf(status: number): ErrorCode {
+  const codes = Object.keys(ERROR_STATUS) as ErrorCode[];
+  return codes.find((code) => ERROR_STATUS[code] === status) ?? 'INVALID_REQUEST';
+}

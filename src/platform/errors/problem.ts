@@ -1,0 +1,36 @@
+import { ERROR_STATUS, type ErrorCode } from './error-code.js';
+
+/** One field's fault; `pointer` is a JSON pointer (RFC 6901) into the request body, or a query parameter's name. */
+export interface FieldError {
+  pointer: string;
+  message: string;
+}
+
+/** An answer that the caller can act on: problem details of RFC 9457. Anything else that is thrown is a 500. */
+export class Problem extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    readonly extra: { errors?: readonly FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.status = ERROR_STATUS[code];
+  }
+}
+
+/** 422: well formed, but one field does not fit the model, the data or the search space. */
+export function unfit(pointer: string, message: string): Problem {
+  return new Problem('VALIDATION_ERROR', message, { errors: [{ pointer, message }] });
+}
+
+/** 400: one field of the envelope is wrong. */
+export function invalid(pointer: string, message: string): Problem {
+  return new Problem('INVALID_REQUEST', message, { errors: [{ pointer, message }] });
+}
+
+/** RFC 6901: `~` and `/` in a name are written `~0` and `~1`. */
+export function jsonPointer(...path: (string | number)[]): string {
+  return path.map((part) => `/${String(part).replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
+}

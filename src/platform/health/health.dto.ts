@@ -1,0 +1,77 @@
+export class QueueBody {
+  /**
+   * Wake-ups that wait for a worker.
+   * @example 0
+   */
+  waiting: number;
+
+  /**
+   * Wake-ups that a worker is busy with.
+   * @example 1
+   */
+  active: number;
+
+  /**
+   * Wake-ups that found nothing to claim and come again later.
+   * @example 0
+   */
+  delayed: number;
+}
+
+export class HealthBody {
+  /**
+   * healthy or unhealthy.
+   * @example healthy
+   */
+  status: string;
+
+  /**
+   * Version of the service.
+   * @example 0.1.0
+   */
+  version: string;
+
+  /**
+   * Id of the process that answered.
+   * @example 42
+   */
+  worker_pid: number;
+
+  /**
+   * Resident memory of that process, in MiB.
+   * @example 210.4
+   */
+  memory_usage_mb: number;
+
+  /**
+   * Whether PostgreSQL answers.
+   * @example true
+   */
+  database: boolean;
+
+  /**
+   * Whether Redis answers.
+   * @example true
+   */
+  redis: boolean;
+
+  /**
+   * Queues by name; null for one that could not be read.
+   * @example { "training": { "waiting": 0, "active": 1, "delayed": 0 } }
+   */
+  queues: Record<string, QueueBody | null>;
+
+  /**
+   * What does not answer.
+   * @example []
+   */
+  down: string[];
+}
+
+export class LiveBody {
+  /**
+   * Always alive.
+   * @example alive
+   */
+  status: string;
+}

@@ -1,0 +1,66 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtraModels, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ERROR_STATUS } from '../errors/error-code.js';
+
+class FieldErrorBody {
+  @ApiProperty({
+    description: 'JSON pointer into the body, or a query parameter.',
+    example: '/data_config/target_column',
+  })
+  pointer: string;
+
+  @ApiProperty({
+    description: 'What is wrong with the value and what is allowed.',
+    example: 'must be a string',
+  })
+  message: string;
+}
+
+class ProblemBody {
+  @ApiProperty({ description: 'Always about:blank: `code` tells problems apart.', example: 'about:blank' })
+  type: string;
+
+  @ApiProperty({ description: 'The code in words.', example: 'Model does not exist' })
+  title: string;
+
+  @ApiProperty({ description: 'HTTP status.', example: 404 })
+  status: number;
+
+  @ApiProperty({
+    description: 'What went wrong.',
+    enum: Object.keys(ERROR_STATUS),
+    example: 'MODEL_NOT_FOUND',
+  })
+  code: string;
+
+  @ApiProperty({ description: 'What went wrong this time.', example: 'There is no model churn.' })
+  detail: string;
+
+  @ApiProperty({
+    description: 'Under this id the log knows the request.',
+    example: 'req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
+  })
+  request_id: string;
+
+  @ApiProperty({ description: 'Each field that is at fault.', type: [FieldErrorBody], required: false })
+  errors?: FieldErrorBody[];
+}
+
+/** Documents the problems a route answers with; 401, 403 and 500 can come from every route. */
+export function ApiProblems(...statuses: number[]): MethodDecorator & ClassDecorator {
+  const all = [...new Set([...statuses, 401, 403, 500])].sort();
+  const codes = Object.entries(ERROR_STATUS);
+  return applyDecorators(
+    ApiExtraModels(ProblemBody),
+    ...all.map((status) =>
+      ApiResponse({
+        status,
+        description: codes
+          .filter(([, of]) => of === status)
+          .map(([code]) => code)
+          .join(', '),
+        content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemBody) } } },
+      }),
+    ),
+  );
+}

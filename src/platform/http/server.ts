@@ -1,0 +1,68 @@
+import { type Type, UnsupportedMediaTypeException } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { type Config, HttpConfig } from '../../config/index.js';
+import { ProblemFilter } from '../errors/problem.filter.js';
+import { AppLogger } from '../observability/logger.js';
+import { runInContext } from '../observability/request-context.js';
+import { BodyValidationPipe } from './body-validation.pipe.js';
+import { newRequestId } from './identifiers.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route takes the body as a stream, whatever its content type. */
+    streamBody?: boolean;
+  }
+}
+
+const STREAM_TYPE = 'application/octet-stream';
+
+/** The application with everything that holds for every route; it does not listen yet. */
+export async function createServer(root: Type | object, config: Config): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    genReqId: newRequestId,
+    bodyLimit: config.get(HttpConfig).maxBodyBytes,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(root as Type, adapter, {
+    bufferLogs: true,
+    abortOnError: false,
+    // Nest's own parsers would take forms too; Fastify's takes JSON.
+    bodyParser: false,
+  });
+  const logger = app.get(AppLogger);
+  app.useLogger(logger);
+  app.useGlobalFilters(new ProblemFilter(logger));
+  app.useGlobalPipes(new BodyValidationPipe());
+  addHooks(adapter.getInstance(), logger);
+  return app;
+}
+
+function addHooks(fastify: FastifyInstance, logger: AppLogger): void {
+  fastify.removeContentTypeParser('text/plain');
+  fastify.addContentTypeParser(STREAM_TYPE, (request, payload, done) => {
+    if (request.routeOptions.config.streamBody) done(null, payload);
+    else done(new UnsupportedMediaTypeException('The body must be application/json.'));
+  });
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (request.routeOptions.config.streamBody) request.headers['content-type'] = STREAM_TYPE;
+    done();
+  });
+
+  // After the body was read: its stream's callbacks would leave the context again.
+  fastify.addHook('preValidation', (request, _reply, done) => runInContext({ requestId: request.id }, done));
+
+  fastify.addHook('onResponse', (request, reply, done) => {
+    logger.info('request', {
+      request_id: request.id,
+      tenant: request.identity?.tenant,
+      method: request.method,
+      route: request.routeOptions.url,
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
+    });
+    done();
+  });
+}

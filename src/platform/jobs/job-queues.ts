@@ -1,0 +1,56 @@
+import { Injectable } from '@nestjs/common';
+import type { Job as Wake, Queue } from 'bull';
+import { AppLogger } from '../observability/logger.js';
+import type { JobKind, JobRef } from './job-kind.js';
+
+/** Thrown by a wake-up that found nothing to claim: Bull tries it again later. */
+export class NothingToClaim extends Error {}
+
+/** The queues by kind. A Bull job is a wake-up that names a row; losing one costs time, never a job. */
+@Injectable()
+export class JobQueues {
+  private readonly queues = new Map<string, Queue<JobRef>>();
+
+  constructor(private readonly logger: AppLogger) {}
+
+  register(kind: JobKind, queue: Queue<JobRef>): void {
+    queue.on('error', (error) =>
+      this.logger.warn('queue unreachable', { queue: kind.name, reason: error.message }),
+    );
+    this.queues.set(kind.name, queue);
+  }
+
+  get all(): ReadonlyMap<string, Queue<JobRef>> {
+    return this.queues;
+  }
+
+  /**
+   * Without waiting: while Redis is away a submission still succeeds, and the reconciler wakes the row later.
+   * One wake-up an attempt: that of a worker that died is Bull's until it finds out, and must not stand in the way.
+   */
+  wake(kind: string, { tenant, id, attempt }: JobRef & { attempt: number }): void {
+    this.queue(kind)
+      .add({ tenant, id }, { jobId: `${id}-${attempt}` })
+      .catch((error: Error) => this.logger.warn('wake-up lost', { queue: kind, reason: error.message }));
+  }
+
+  /** Runs `handle` for each wake-up, `concurrency` at a time in this process. */
+  process(kind: string, concurrency: number, handle: (ref: JobRef) => Promise<void>): void {
+    const queue = this.queue(kind);
+    // The promise settles when the queue is closed.
+    queue
+      .process(concurrency, (wake: Wake<JobRef>) => handle(wake.data))
+      .catch((error: Error) => this.logger.failure('queue stopped', error, { queue: kind }));
+  }
+
+  /** Takes no further wake-up in this process. */
+  async pause(kind: string): Promise<void> {
+    await this.queue(kind).pause(true, true);
+  }
+
+  private queue(kind: string): Queue<JobRef> {
+    const queue = this.queues.get(kind);
+    if (!queue) throw new Error(`no queue for jobs of the kind ${kind}`);
+    return queue;
+  }
+}

@@ -1,0 +1,63 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { JobsConfig, RuntimeConfig } from '../../config/index.js';
+import { Database } from '../database/database.js';
+import { AppLogger } from '../observability/logger.js';
+import { JobClaimsRepository } from './job-claims.repository.js';
+import { JobQueues } from './job-queues.js';
+import { JobsRepository } from './jobs.repository.js';
+
+/** Wakes rows that the queue forgot, and ends rows whose worker died and that nobody may claim again. */
+@Injectable()
+export class JobReconciler implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    private readonly config: JobsConfig,
+    private readonly runtime: RuntimeConfig,
+    private readonly database: Database,
+    private readonly claims: JobClaimsRepository,
+    private readonly jobs: JobsRepository,
+    private readonly queues: JobQueues,
+    private readonly logger: AppLogger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (!this.runtime.runsWorker) return;
+    const tick = async () => {
+      await this.reconcile().catch((error: Error) => this.logger.failure('reconciler failed', error));
+      if (this.timer) this.timer = setTimeout(tick, this.config.reconcileSeconds * 1000);
+    };
+    this.timer = setTimeout(tick, 0);
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  async reconcile(): Promise<void> {
+    for (const kind of this.queues.all.keys()) {
+      for (const { tenant, id, attempt, cancelled } of await this.claims.abandoned(
+        kind,
+        this.config.maxAttempts,
+      )) {
+        const ended = await this.database.asTenant(tenant, (scope) =>
+          this.jobs.end(
+            scope,
+            id,
+            attempt,
+            cancelled
+              ? { status: 'cancelled' }
+              : {
+                  status: 'failed',
+                  errorCode: 'WORKER_LOST',
+                  errorMessage: `The job's worker died ${this.config.maxAttempts} times while it ran.`,
+                },
+          ),
+        );
+        if (ended) this.logger.info('abandoned job ended', { job_id: id, tenant, cancelled });
+      }
+      for (const ref of await this.claims.waiting(kind, 1000)) this.queues.wake(kind, ref);
+    }
+  }
+}

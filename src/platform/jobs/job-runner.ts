@@ -1,0 +1,209 @@
+import { hostname } from 'node:os';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { JobsConfig } from '../../config/index.js';
+import { Database, type TenantScope } from '../database/database.js';
+import { Problem } from '../errors/problem.js';
+import { AppLogger } from '../observability/logger.js';
+import { runInContext } from '../observability/request-context.js';
+import { JobAttempt } from './job-attempt.js';
+import { type Claim, JobClaimsRepository } from './job-claims.repository.js';
+import type { Job } from './job.entity.js';
+import type { JobKind, JobRef } from './job-kind.js';
+import { JobQueues, NothingToClaim } from './job-queues.js';
+import { type AttemptUpdate, type Ending, JobsRepository } from './jobs.repository.js';
+
+/** How an attempt ended. `commit` publishes the results in the transaction that ends the row and returns their names. */
+export type Outcome =
+  | { type: 'succeeded'; metrics: Job['metrics']; commit: Commit }
+  | { type: 'failed'; code: string; message: string }
+  | { type: 'crashed'; message: string }
+  | { type: 'aborted' };
+
+type Commit = (scope: TenantScope) => Promise<Record<string, unknown>>;
+
+export interface JobHandler {
+  readonly kind: JobKind;
+  /** Jobs of this kind that one worker runs at once. */
+  readonly concurrency: number;
+  readonly maxRunSeconds: number;
+  /** Does the work until it ends or `attempt.signal` is aborted. What it throws fails the job as INTERNAL_ERROR. */
+  run(attempt: JobAttempt): Promise<Outcome>;
+  /** Runs after the row has ended or was given back, to clear away what the attempt left. */
+  cleanUp?(claim: Claim): Promise<void>;
+}
+
+/** A job that ended while its results were about to be published. */
+class NoLongerHeld extends Error {}
+
+/** Claims jobs, runs them through their handler and ends their rows: each once. */
+@Injectable()
+export class JobRunner implements OnModuleDestroy {
+  private readonly worker = `${hostname()}:${process.pid}`;
+  private readonly attempts = new Set<JobAttempt>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly handlers: JobHandler[] = [];
+  private stopping = false;
+
+  constructor(
+    private readonly config: JobsConfig,
+    private readonly database: Database,
+    private readonly claims: JobClaimsRepository,
+    private readonly jobs: JobsRepository,
+    private readonly queues: JobQueues,
+    private readonly logger: AppLogger,
+  ) {}
+
+  start(handler: JobHandler): void {
+    this.handlers.push(handler);
+    this.queues.process(handler.kind.name, handler.concurrency, (ref) =>
+      this.track(this.onWake(handler, ref)),
+    );
+  }
+
+  /** Gives running jobs back unhurt, so that another worker can go on with them at once. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    for (const attempt of this.attempts) attempt.stop('shutdown');
+    await Promise.allSettled([...this.running]);
+  }
+
+  private track(work: Promise<void>): Promise<void> {
+    this.running.add(work);
+    return work.finally(() => this.running.delete(work));
+  }
+
+  /**
+   * A wake-up means that there is something to do, not what: whose turn it is, the claim decides. It runs jobs
+   * until none can be claimed, and stays in the queue while the row that it names has not ended.
+   */
+  private async onWake(handler: JobHandler, ref: JobRef): Promise<void> {
+    if (!(await this.claims.isOpen(ref.id))) return;
+    while (!this.stopping) {
+      const claim = await this.claims.next(handler.kind.name, this.worker, this.config);
+      if (!claim) break;
+      await runInContext({ tenant: claim.tenant, jobId: claim.id }, () => this.execute(handler, claim));
+    }
+    if (await this.claims.isOpen(ref.id)) throw new NothingToClaim();
+  }
+
+  private async execute(handler: JobHandler, claim: Claim): Promise<void> {
+    const attempt = await this.begin(handler, claim);
+    this.logger.info('job started', { attempt: claim.attempt });
+    let outcome: Outcome;
+    try {
+      outcome = await handler.run(attempt);
+    } catch (error) {
+      this.logger.failure('job handler failed', error);
+      outcome = {
+        type: 'failed',
+        code: 'INTERNAL_ERROR',
+        message: 'The service failed while it ran the job.',
+      };
+    }
+    try {
+      await this.conclude(attempt, outcome);
+    } catch (error) {
+      // The lease runs out, and the next attempt does the work again.
+      this.logger.failure('job could not be ended', error);
+    } finally {
+      this.attempts.delete(attempt);
+      await handler
+        .cleanUp?.(claim)
+        .catch((error: Error) => this.logger.failure('job left files behind', error));
+    }
+  }
+
+  private async begin(handler: JobHandler, claim: Claim): Promise<JobAttempt> {
+    const job = await this.database.asTenant(claim.tenant, (scope) =>
+      this.jobs.find(scope, handler.kind.name, claim.id),
+    );
+    if (!job) throw new Error(`claimed the job ${claim.id}, which is not there`);
+    const limits = {
+      leaseSeconds: this.config.leaseSeconds,
+      maxLogLines: this.config.maxLogLines,
+      maxRunSeconds: handler.maxRunSeconds,
+    };
+    const attempt = new JobAttempt(job, claim, limits, this.database, this.jobs, this.logger);
+    this.attempts.add(attempt);
+    attempt.start();
+    if (this.stopping) attempt.stop('shutdown');
+    return attempt;
+  }
+
+  private async conclude(attempt: JobAttempt, outcome: Outcome): Promise<void> {
+    if (outcome.type === 'succeeded') {
+      try {
+        return await this.end(attempt, (scope) => this.publish(scope, attempt, outcome.commit), {
+          metrics: outcome.metrics,
+        });
+      } catch (error) {
+        if (error instanceof Problem) return this.fail(attempt, error.code, error.detail);
+        if (!(error instanceof NoLongerHeld)) throw error;
+      }
+    }
+    if (outcome.type === 'failed') return this.fail(attempt, outcome.code, outcome.message);
+    if (outcome.type === 'crashed') return this.retry(attempt, outcome.message);
+
+    // Stopped from outside, or cancelled while the results were being published.
+    switch (attempt.stopReason) {
+      case 'shutdown':
+        return this.giveBack(attempt, true, 'the worker shut down');
+      case 'time limit':
+        return this.fail(attempt, 'TIME_LIMIT', 'The job ran longer than this service allows.');
+      case 'lost':
+        return void (await attempt.finish());
+      default:
+        return this.end(attempt, async () => ({ status: 'cancelled' }));
+    }
+  }
+
+  private async publish(scope: TenantScope, { claim }: JobAttempt, commit: Commit): Promise<Ending> {
+    const row = await this.jobs.lock(scope, claim.id);
+    if (row?.attempt !== claim.attempt || row.status !== 'running' || row.cancelRequestedAt)
+      throw new NoLongerHeld();
+    return { status: 'succeeded', result: await commit(scope) };
+  }
+
+  private fail(attempt: JobAttempt, errorCode: string, errorMessage: string): Promise<void> {
+    return this.end(attempt, async () => ({ status: 'failed', errorCode, errorMessage }));
+  }
+
+  /** A process that died may have had bad luck; one that dies every time has not. */
+  private async retry(attempt: JobAttempt, message: string): Promise<void> {
+    const { attempt: number, released } = { ...attempt.job, ...attempt.claim };
+    if (number - released >= this.config.maxAttempts) {
+      return this.fail(attempt, 'ENGINE_CRASHED', `${message} It was tried ${number - released} times.`);
+    }
+    return this.giveBack(attempt, false, message);
+  }
+
+  private async giveBack(attempt: JobAttempt, unhurt: boolean, reason: string): Promise<void> {
+    const { claim, job } = attempt;
+    await attempt.finish();
+    const released = await this.database.asTenant(claim.tenant, async (scope) => {
+      await attempt.writeEvents(scope, {
+        type: 'log',
+        data: { level: 'warning', message: `attempt ${claim.attempt} stopped: ${reason}` },
+      });
+      return this.jobs.release(scope, claim.id, claim.attempt, unhurt);
+    });
+    this.logger.info('job given back', { attempt: claim.attempt, reason });
+    if (released) this.queues.wake(job.kind, claim);
+  }
+
+  private async end(
+    attempt: JobAttempt,
+    ending: (scope: TenantScope) => Promise<Ending>,
+    results: AttemptUpdate = {},
+  ): Promise<void> {
+    const { claim } = attempt;
+    const update = { ...(await attempt.finish()), ...results };
+    const status = await this.database.asTenant(claim.tenant, async (scope) => {
+      const last = await ending(scope);
+      if (!(await this.jobs.end(scope, claim.id, claim.attempt, last, update))) return 'lost';
+      await attempt.writeEvents(scope, { type: last.status, data: { ...last } });
+      return last.status;
+    });
+    this.logger.info('job ended', { attempt: claim.attempt, status });
+  }
+}
