@@ -1,0 +1,48 @@
+import { inRoot, ROOT, TRAINER_PYTHON } from './paths.mjs';
+
+const MAIN = inRoot('dist', 'src', 'main.js');
+
+/** What the API and the worker are told; the names are those of src/config. */
+export function applicationEnvironment({ stateDir, port, urls, redisUrl, secrets }) {
+  return {
+    ...process.env,
+    MODELPLANE_ENV: 'development',
+    MODELPLANE_HOST: '127.0.0.1',
+    MODELPLANE_PORT: String(port),
+    MODELPLANE_STATE_DIR: stateDir,
+    MODELPLANE_PYTHON: TRAINER_PYTHON,
+    DATABASE_URL: urls.appUrl,
+    MODELPLANE_DATABASE_SYSTEM_URL: urls.systemUrl,
+    REDIS_URL: redisUrl,
+    MODELPLANE_JWT_SECRET: process.env.MODELPLANE_JWT_SECRET || secrets.jwt_secret,
+    // The development token is signed with the secret above: it must be what the API checks.
+    MODELPLANE_JWT_JWKS_URL: '',
+    MODELPLANE_JWT_ISSUER: '',
+    MODELPLANE_JWT_AUDIENCE: '',
+  };
+}
+
+const service = (role, env, ready) => ({
+  name: role,
+  command: () => ({
+    file: process.execPath,
+    args: [MAIN],
+    cwd: ROOT,
+    env: { ...env, MODELPLANE_ROLE: role },
+  }),
+  ready,
+});
+
+export const apiService = (env) =>
+  service('api', env, async () => {
+    try {
+      const url = `http://127.0.0.1:${env.MODELPLANE_PORT}/healthcheck`;
+      return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok;
+    } catch {
+      return false; // it does not listen yet
+    }
+  });
+
+/** The worker has no port: a line of its log says that it takes jobs. */
+export const workerService = (env) =>
+  service('worker', env, ({ output }) => output().includes('"msg":"worker ready"'));

@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { migrateDatabase, schemaDifferences } from './built.mjs';
+import { build, whileInstalling } from './install.mjs';
+import { inRoot, ROOT } from './paths.mjs';
+import { run } from './programs.mjs';
+import { startTemporaryServices } from './temporary-services.mjs';
+
+/** A check that is a program: its exit code decides, its output explains. */
+function program(file, ...args) {
+  return async () => {
+    const { ok, output } = await run(file, args, { cwd: ROOT });
+    return { ok, detail: output };
+  };
+}
+
+const tool = (name, ...args) => program(process.execPath, inRoot('node_modules', '.bin', name), ...args);
+
+const script = (name) => program(process.execPath, inRoot('scripts', name), '--check');
+
+const ruff = (...args) => program(inRoot('trainer', '.venv', 'bin', 'ruff'), ...args, 'trainer');
+
+/** The checks in two lanes that run side by side; what needs the build follows it in its lane. */
+export function checks({ say }) {
+  return [
+    [
+      { label: 'Types (tsc)', work: tool('tsc', '--noEmit') },
+      { label: 'ESLint', work: tool('eslint', '.') },
+      { label: 'Prettier', work: tool('prettier', '--check', '.') },
+    ],
+    [
+      { label: 'Build', work: () => attempt(() => whileInstalling(build, say)) },
+      { label: 'openapi.json in step with the code', work: script('openapi.mjs') },
+      {
+        label: '.env.example in step with the config classes',
+        work: script('env-example.mjs'),
+      },
+      { label: 'Migrations in step with the entities', work: () => attempt(() => compareSchema(say)) },
+      {
+        label: 'docs/estimators.md in step with its contract',
+        work: script('estimators-guide.mjs'),
+      },
+      {
+        label: 'Module boundaries (dependency-cruiser)',
+        work: tool('depcruise', '--config', '.dependency-cruiser.cjs', 'src', 'libs'),
+      },
+      { label: 'Ruff', work: ruff('check') },
+      { label: 'Ruff format', work: ruff('format', '--check') },
+      { label: 'Shell scripts', work: () => attempt(parseShellScripts) },
+    ],
+  ];
+}
+
+/** Turns work that throws, or answers a list of faults, into an outcome. */
+async function attempt(work) {
+  try {
+    const faults = await work();
+    return Array.isArray(faults) && faults.length ? { ok: false, detail: faults.join('\n') } : { ok: true };
+  } catch (error) {
+    return { ok: false, detail: [error.message, error.detail].filter(Boolean).join('\n') };
+  }
+}
+
+async function compareSchema(say) {
+  const services = await startTemporaryServices({ say, withRedis: false });
+  try {
+    await migrateDatabase(services.urls.migrationUrl);
+    return await schemaDifferences(services.urls.migrationUrl);
+  } finally {
+    await services.stop();
+  }
+}
+
+async function parseShellScripts() {
+  const faults = [];
+  for (const file of shellScripts()) {
+    const shell = readFileSync(file, 'utf8').split('\n')[0].includes('bash') ? 'bash' : 'sh';
+    const { ok, output } = await run(shell, ['-n', file]);
+    if (!ok) faults.push(output.trim());
+  }
+  return faults;
+}
+
+function shellScripts() {
+  const folders = ['.ci', 'scripts', 'docker', 'bench', 'docs', 'test']
+    .map((name) => inRoot(name))
+    .filter(existsSync);
+  return folders
+    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name)))
+    .filter((file) => statSync(file).isFile())
+    .filter(
+      (file) => file.endsWith('.sh') || /^#!.*\b(ba|da)?sh\b/.test(readFileSync(file, 'utf8').slice(0, 80)),
+    );
+}

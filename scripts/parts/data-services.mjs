@@ -1,0 +1,29 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { startPostgres } from './postgres.mjs';
+import { provision } from './provisioning.mjs';
+import { startRedis } from './redis.mjs';
+import { ensureSecrets } from './secrets.mjs';
+import { Supervisor } from './supervisor.mjs';
+
+/** PostgreSQL with its roles and Redis, both on one state directory, without the application. */
+export async function startDataServices({ stateDir, durable, say, withRedis = true }) {
+  mkdirSync(stateDir, { recursive: true });
+  const secrets = ensureSecrets(stateDir);
+  const supervisor = new Supervisor({ logDir: path.join(stateDir, 'logs'), say });
+  try {
+    const [postgres, redis] = await Promise.all([
+      startPostgres(supervisor, { stateDir, secrets, durable }),
+      withRedis ? startRedis(supervisor, { stateDir, secrets, durable }) : null,
+    ]);
+    const urls = await provision(postgres, secrets);
+    return { supervisor, secrets, postgres, redis, urls, stop: () => stopDataServices(supervisor) };
+  } catch (error) {
+    await stopDataServices(supervisor);
+    throw error;
+  }
+}
+
+async function stopDataServices(supervisor) {
+  await Promise.all([supervisor.stop('redis'), supervisor.stop('postgres')]);
+}

@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { databaseUrls } from './provisioning.mjs';
+import { inRoot, ROOT, TRAINER_PYTHON } from './paths.mjs';
+import { run } from './programs.mjs';
+import { TEMPLATE } from './template-database.mjs';
+import { countResults, parseJest, parseJunit, parseTap } from './test-results.mjs';
+
+/** What the tests are told; nothing that a developer's shell sets for the application reaches them. */
+export function testEnvironment({ postgres, secrets, redis }) {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => name === 'MODELPLANE_TEST_DATA' || !/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name),
+  );
+  const urls = databaseUrls(postgres, secrets, TEMPLATE);
+  return {
+    ...Object.fromEntries(inherited),
+    ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+    MODELPLANE_TEST_ADMIN_URL: postgres.adminUrl,
+    MODELPLANE_TEST_OWNER_URL: urls.migrationUrl,
+    MODELPLANE_TEST_APP_URL: urls.appUrl,
+    MODELPLANE_TEST_SYSTEM_URL: urls.systemUrl,
+    MODELPLANE_TEST_REDIS_URL: redis.url,
+    MODELPLANE_PYTHON: TRAINER_PYTHON,
+  };
+}
+
+/** The runners in their order; each writes its results to a file in `folder`. */
+export function testRunners(folder, jestArguments) {
+  const results = (name) => path.join(folder, name);
+  const jest = results('jest.json');
+  const pytest = results('pytest.xml');
+  const tap = results('scripts.tap');
+  return [
+    {
+      name: 'Jest',
+      command: [
+        process.execPath,
+        [
+          '--no-warnings',
+          inRoot('node_modules', 'jest', 'bin', 'jest.js'),
+          '--ci',
+          '--json',
+          `--outputFile=${jest}`,
+          ...jestArguments,
+        ],
+      ],
+      file: jest,
+      parse: parseJest,
+    },
+    {
+      name: 'pytest',
+      command: [TRAINER_PYTHON, ['-m', 'pytest', inRoot('trainer', 'tests'), '-q', `--junitxml=${pytest}`]],
+      env: { PYTHONPATH: inRoot('trainer', 'src') },
+      file: pytest,
+      parse: parseJunit,
+    },
+    {
+      name: 'node --test',
+      command: [
+        process.execPath,
+        [
+          '--test',
+          '--test-timeout=20000',
+          '--test-reporter=spec',
+          '--test-reporter-destination=stdout',
+          '--test-reporter=tap',
+          `--test-reporter-destination=${tap}`,
+          ...scriptTests(),
+        ],
+      ],
+      file: tap,
+      parse: parseTap,
+    },
+  ];
+}
+
+// Node 20 does not expand patterns after --test.
+const scriptTests = () =>
+  readdirSync(inRoot('scripts'), { recursive: true })
+    .filter((name) => name.endsWith('.test.mjs'))
+    .map((name) => inRoot('scripts', name));
+
+/** Runs one runner, showing what it writes, and counts its results. */
+export async function runTests({ name, command: [file, args], env, file: results, parse }, environment) {
+  const { code } = await run(file, args, { show: true, cwd: ROOT, env: { ...environment, ...env } });
+  return countResults({ name, file: results, parse, exitCode: code });
+}

@@ -1,0 +1,54 @@
+// npm test [-- Jest arguments]: every test of every language against real parts, from a fresh clone.
+import './parts/node-version.mjs';
+import { onEnding, onNpmGone } from './parts/ending.mjs';
+import { installEverything } from './parts/install-everything.mjs';
+import { reportProblem } from './parts/problem.mjs';
+import { Steps } from './parts/steps.mjs';
+import { createTemplateDatabase } from './parts/template-database.mjs';
+import { startTemporaryServices } from './parts/temporary-services.mjs';
+import { summaryLine } from './parts/test-results.mjs';
+import { runTests, testEnvironment, testRunners } from './parts/test-runners.mjs';
+
+const steps = new Steps();
+const say = (line) => steps.say(`  ${line}`);
+
+// The tests may empty the Redis they use, so it is never the one of the developer's shell.
+delete process.env.REDIS_URL;
+if (process.env.MODELPLANE_TEST_REDIS_URL) process.env.REDIS_URL = process.env.MODELPLANE_TEST_REDIS_URL;
+
+let services;
+let ending = false;
+async function end(code, lastLine) {
+  if (ending) return;
+  ending = true;
+  await services?.stop();
+  if (lastLine) steps.say(lastLine);
+  process.exit(code);
+}
+onEnding(
+  () => end(130),
+  () => process.exit(130),
+);
+onNpmGone(() => end(130));
+
+try {
+  await installEverything({ steps, say });
+  await steps.run('PostgreSQL and Redis for the tests, with a migrated template database', async () => {
+    services = await startTemporaryServices({ say });
+    await createTemplateDatabase(services);
+  });
+  const environment = testEnvironment(services);
+  const results = [];
+  for (const runner of testRunners(services.stateDir, process.argv.slice(2))) {
+    steps.say(`\n--- ${runner.name}`);
+    results.push(await runTests(runner, environment));
+  }
+  steps.say();
+  for (const result of results)
+    steps.say(`${result.name}: ${summaryLine([result])}${result.crash ? ` (${result.crash})` : ''}`);
+  await end(results.some((result) => result.failed) ? 1 : 0, summaryLine(results));
+} catch (error) {
+  if (!ending) reportProblem(error);
+  // What could not be prepared has failed: the last line must not be missing, nor look like success.
+  await end(1, '0 passed, 1 failed');
+}
