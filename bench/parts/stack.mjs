@@ -1,0 +1,71 @@
+import { migrateDatabase } from '../../scripts/parts/built.mjs';
+import { apiService, applicationEnvironment, workerService } from '../../scripts/parts/application.mjs';
+import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
+import { rememberedPort } from '../../scripts/parts/ports.mjs';
+import { startTemporaryServices } from '../../scripts/parts/temporary-services.mjs';
+import { signToken } from '../../scripts/parts/tokens.mjs';
+import { Client } from './client.mjs';
+
+export const TENANT = 'bench';
+
+/** Runs `measure(stack)` on a stack that is gone afterwards; answers the exit code. */
+export async function withStack(steps, measure) {
+  forgetShellSettings();
+  let services;
+  let ending;
+  const end = () => (ending ??= services && stop(services));
+  onEnding(
+    () => Promise.resolve(end()).finally(() => process.exit(130)),
+    () => process.exit(130), // the leashes end what is left
+  );
+  onNpmGone(() => void Promise.resolve(end()).finally(() => process.exit(130)));
+  try {
+    services = await steps.run('PostgreSQL and Redis', () =>
+      startTemporaryServices({ say: (line) => steps.say(`  ${line}`) }),
+    );
+    const stack = await steps.run('Migrations, worker and API', () => startApplication(services));
+    return await measure(stack);
+  } finally {
+    await end();
+  }
+}
+
+async function startApplication({ supervisor, stateDir, urls, redis, secrets }) {
+  await migrateDatabase(urls.migrationUrl);
+  const port = await rememberedPort(stateDir, 'api');
+  const env = {
+    ...applicationEnvironment({ stateDir, port, urls, redisUrl: redis.url, secrets }),
+    MODELPLANE_ENV: 'test',
+    MODELPLANE_LOG_LEVEL: 'info', // as in production: a line a request is part of the cost
+  };
+  await Promise.all([supervisor.start(workerService(env)), supervisor.start(discardingLog(apiService(env)))]);
+  const url = `http://127.0.0.1:${port}`;
+  const token = signToken({
+    tenant: TENANT,
+    role: 'admin',
+    days: 1,
+    secret: env.MODELPLANE_JWT_SECRET,
+  });
+  return { supervisor, stateDir, url, token, client: new Client(url, token) };
+}
+
+/** Every line is made and written, but what is measured is not the disk; errors on stderr are kept. */
+function discardingLog(service) {
+  const command = () => {
+    const { file, args, ...options } = service.command();
+    return { ...options, file: '/bin/sh', args: ['-c', 'exec "$0" "$@" >/dev/null', file, ...args] };
+  };
+  return { ...service, command };
+}
+
+async function stop(services) {
+  for (const name of ['limit', 'worker', 'api']) await services.supervisor.stop(name);
+  await services.stop();
+}
+
+/** A developer's shell must not point the bench at another database, Redis or setting. */
+function forgetShellSettings() {
+  for (const name of Object.keys(process.env)) {
+    if (/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
+  }
+}

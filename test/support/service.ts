@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from '../../src/app.module.js';
+import { loadConfig } from '../../src/config/index.js';
+import { serveDocument } from '../../src/platform/http/open-api.js';
+import { createServer } from '../../src/platform/http/server.js';
+import { Client } from './client.js';
+import { cloneDatabase, type TestDatabase } from './database.js';
+import { JWT_SECRET, signToken, type TestRole } from './tokens.js';
+
+type Environment = Record<string, string>;
+
+export interface ServiceOptions {
+  role?: 'api' | 'all';
+  /** Settings, or what makes them once the database is there. */
+  env?: Environment | ((database: TestDatabase) => Environment);
+  /** Another process of the same installation: its database, queue and state folder are used. */
+  beside?: Service;
+}
+
+/** A whole service in this process, on a database, a Redis prefix and a state folder of its own. */
+export class Service {
+  private constructor(
+    readonly app: NestFastifyApplication,
+    readonly url: string,
+    readonly environment: Readonly<Record<string, string>>,
+    readonly stateDir: string,
+    readonly database: TestDatabase,
+    private readonly isGuest: boolean,
+  ) {}
+
+  static async start({ role = 'api', env = {}, beside }: ServiceOptions = {}): Promise<Service> {
+    const database = beside?.database ?? (await cloneDatabase());
+    const stateDir = beside?.stateDir ?? (await mkdtemp(join(tmpdir(), 'modelplane-test-')));
+    const environment = {
+      ...(beside?.environment ?? environmentFor(database, stateDir)),
+      MODELPLANE_ROLE: role,
+      ...(typeof env === 'function' ? env(database) : env),
+    };
+    let app: NestFastifyApplication | undefined;
+    try {
+      const config = loadConfig(environment);
+      app = await createServer(AppModule.with(config), config);
+      serveDocument(app);
+      await app.listen(0, '127.0.0.1');
+      return new Service(app, await app.getUrl(), environment, stateDir, database, beside !== undefined);
+    } catch (error) {
+      await app?.close().catch(() => undefined);
+      if (!beside) await remove(database, stateDir);
+      throw error;
+    }
+  }
+
+  /** A caller with a token of this tenant. */
+  async as(tenant: string, role: TestRole = 'admin'): Promise<Client> {
+    return new Client(this.url, await signToken({ tenant, role }));
+  }
+
+  /** A caller with this token, or with none. */
+  with(token: string | undefined): Client {
+    return new Client(this.url, token);
+  }
+
+  async stop(): Promise<void> {
+    await this.app.close();
+    if (!this.isGuest) await remove(this.database, this.stateDir);
+  }
+}
+
+async function remove(database: TestDatabase, stateDir: string): Promise<void> {
+  await database.drop();
+  await rm(stateDir, { recursive: true, force: true });
+}
+
+/** Settings of a service that the test runner's servers carry. */
+export function environmentFor(database: TestDatabase, stateDir: string): Record<string, string> {
+  return {
+    MODELPLANE_ENV: 'test',
+    MODELPLANE_PORT: '0',
+    MODELPLANE_STATE_DIR: stateDir,
+    MODELPLANE_LOG_LEVEL: process.env.MODELPLANE_TEST_LOG_LEVEL ?? 'silent',
+    MODELPLANE_JWT_SECRET: JWT_SECRET,
+    MODELPLANE_STORAGE_GRANTS: 'acme-corp=s3://data/,s3://predictions/',
+    MODELPLANE_PYTHON: process.env.MODELPLANE_PYTHON ?? '',
+    MODELPLANE_REDIS_PREFIX: `test-${randomUUID()}`,
+    DATABASE_URL: database.appUrl,
+    MODELPLANE_DATABASE_SYSTEM_URL: database.systemUrl,
+    REDIS_URL: required('MODELPLANE_TEST_REDIS_URL'),
+  };
+}
+
+export function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the tests with npm test`);
+  return value;
+}

@@ -1,0 +1,416 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { Answer, Client } from './support/client.js';
+import type { TestDatabase } from './support/database.js';
+import { required, Service } from './support/service.js';
+import { fillVersion } from './support/versions.js';
+
+/** What a request can name of a tenant. */
+interface Names {
+  model: string;
+  modelName: string;
+  job: string;
+  /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
+  object: string;
+}
+
+interface Call {
+  path: string;
+  body?: unknown;
+}
+
+const PREDICTION = { features: { total_orders: 1 } };
+const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/acme-corp'];
+
+/** Every operation that names something, in its path, query or body. */
+const NAMING: Record<string, (names: Names) => Call[]> = {
+  'GET /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
+  'PATCH /api/v1/models/{model_id}': ({ model }) => [
+    { path: `/api/v1/models/${model}`, body: { description: 'taken over' } },
+    { path: `/api/v1/models/${model}`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
+  'GET /api/v1/models/{model_id}/versions': ({ model }) => [{ path: `/api/v1/models/${model}/versions` }],
+  'GET /api/v1/models/{model_id}/versions/{version}': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0` },
+    { path: `/api/v1/models/${model}/versions/9.9.9` },
+  ],
+  'PUT /api/v1/models/{model_id}/stage': ({ model }) => [
+    { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'archived' } },
+    { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'development' } },
+  ],
+  'GET /api/v1/models/{model_id}/history': ({ model }) => [{ path: `/api/v1/models/${model}/history` }],
+  'GET /api/v1/models': ({ modelName }) => [{ path: `/api/v1/models?name=${modelName}` }],
+  'POST /api/v1/predictions': ({ model }) => [
+    { path: '/api/v1/predictions', body: { model_id: model, ...PREDICTION } },
+    { path: '/api/v1/predictions', body: { model_id: model, version: '1.0.0', ...PREDICTION } },
+  ],
+  'POST /api/v1/training': ({ modelName, object }) =>
+    ['s3://tenants/globex/x.csv', ...OBJECT_FOLDERS.map((folder) => `s3://${folder}/${object}`)].map(
+      (train_path) => ({
+        path: '/api/v1/training',
+        body: {
+          model_name: modelName,
+          framework: 'lightgbm',
+          data_config: { train_path, target_column: 'y' },
+        },
+      }),
+    ),
+  'GET /api/v1/training': ({ modelName }) => [
+    { path: `/api/v1/training?model_name=${modelName}&status=running` },
+  ],
+  'GET /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
+  'DELETE /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
+  'GET /api/v1/training/{job_id}/logs': ({ job }) => [{ path: `/api/v1/training/${job}/logs` }],
+  'GET /api/v1/objects': ({ object }) =>
+    OBJECT_FOLDERS.flatMap((folder) => [
+      { path: `/api/v1/objects?prefix=s3://${folder}/` },
+      { path: `/api/v1/objects?prefix=s3://${folder}/${object}/` },
+    ]),
+  'GET /api/v1/objects/{path}': objectCalls,
+  'PUT /api/v1/objects/{path}': (names) =>
+    objectCalls(names).map((call) => ({ ...call, body: 'taken over' })),
+  'DELETE /api/v1/objects/{path}': objectCalls,
+};
+
+/** Every other operation. One that takes an id, a name or a path belongs above. */
+const NAMING_NOTHING = ['POST /api/v1/models', 'GET /healthcheck', 'GET /healthcheck/live'];
+
+function objectCalls({ object }: Names): Call[] {
+  return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/objects/${folder}/${object}` }));
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head', 'trace'];
+
+describe('a tenant', () => {
+  let service: Service;
+  let acme: Client;
+  let globex: Client;
+  let existing: Names;
+  const absent: Names = {
+    model: '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
+    modelName: 'absent_model',
+    job: 'train-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    object: 'absent.csv',
+  };
+
+  beforeAll(async () => {
+    service = await Service.start();
+    acme = await service.as('acme-corp');
+    globex = await service.as('globex');
+    existing = await populate(service, acme);
+  });
+  afterAll(() => service?.stop());
+
+  it('should be walked through every operation of the OpenAPI document', async () => {
+    const { paths } = (await globex.get('/api/v1/openapi.json')).body;
+    const operations = Object.entries(paths as Record<string, Record<string, unknown>>).flatMap(
+      ([path, item]) =>
+        Object.keys(item)
+          .filter((method) => METHODS.includes(method))
+          .map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(operations.sort()).toEqual([...Object.keys(NAMING), ...NAMING_NOTHING].sort());
+    expect(NAMING_NOTHING.filter((operation) => operation.includes('{'))).toEqual([]);
+  });
+
+  describe.each(Object.keys(NAMING))('%s', (operation) => {
+    it("should answer for another tenant's as for what does not exist", async () => {
+      const calls = NAMING[operation] as (names: Names) => Call[];
+      const method = operation.split(' ', 1)[0] as string;
+      const send = async (names: Names) => {
+        const answers: unknown[] = [];
+        for (const { path, body } of calls(names)) {
+          answers.push(comparable(await globex.send(method, path, body), names));
+        }
+        return answers;
+      };
+      const before = await view(acme, existing);
+      const forExisting = await send(existing);
+      expect(forExisting).toEqual(await send(absent));
+      // What names one thing must not have been found.
+      if (operation.includes('{')) {
+        for (const answer of forExisting) expect(answer).toMatchObject({ refused: true });
+      }
+      expect(await view(acme, existing)).toEqual(before);
+    });
+  });
+
+  it('should see nothing of another tenant in any list', async () => {
+    await globex.post('/api/v1/models', { name: 'own', model_type: 'regression', framework: 'onnx' });
+    const models = (await globex.get('/api/v1/models?limit=200')).body.data;
+    expect(models.map(({ tenant_id }: { tenant_id: string }) => tenant_id)).toEqual(
+      models.map(() => 'globex'),
+    );
+    const jobs = (await globex.get('/api/v1/training?limit=200')).body.data;
+    expect(jobs.map(({ job_id }: { job_id: string }) => job_id)).not.toContain(existing.job);
+    expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
+  });
+
+  describe('in the database', () => {
+    let database: TestDatabase;
+    let tables: string[];
+    let rows: Map<string, object>;
+
+    beforeAll(async () => {
+      database = service.database;
+      tables = (
+        await database.query<{ name: string }>(
+          `select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+           where a.attname = 'tenant_id' and not a.attisdropped and c.relkind in ('r', 'p')
+             and c.relnamespace = 'public'::regnamespace order by 1`,
+        )
+      ).map(({ name }) => name);
+      rows = new Map();
+      for (const table of tables) {
+        const [found] = await database.query<{ row: object }>(
+          `select to_jsonb(t) as row from ${table} t where tenant_id = 'acme-corp' limit 1`,
+        );
+        // Without a row of acme-corp the tests below would pass for any policy.
+        if (!found) throw new Error(`give ${table} a row in populate()`);
+        rows.set(table, found.row);
+      }
+    });
+
+    /** Runs `work` as the application would, in a transaction that is rolled back. */
+    async function asApp<T>(
+      tenant: string | undefined,
+      work: (client: pg.Client) => Promise<T>,
+      url = database.appUrl,
+    ): Promise<T> {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        await client.query('begin');
+        if (tenant !== undefined)
+          await client.query(`select set_config('app.tenant_id', $1, true)`, [tenant]);
+        return await work(client);
+      } finally {
+        await client.end();
+      }
+    }
+
+    const REFUSED = { code: '42501' };
+    const insert = (client: pg.Client, table: string): Promise<unknown> =>
+      client.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [
+        rows.get(table),
+      ]);
+
+    it('should have the tables that are known to hold tenants', () => {
+      expect(tables).toEqual(
+        expect.arrayContaining(['jobs', 'job_events', 'models', 'model_versions', 'stage_changes']),
+      );
+    });
+
+    it.each([undefined, '', 'globex', '%', 'ACME-CORP', "acme-corp' or true --"])(
+      'should see and write no row of acme-corp as the tenant %j',
+      async (tenant) => {
+        for (const table of tables) {
+          const seen = await asApp(tenant, (client) =>
+            client.query(`select from ${table} where tenant_id = 'acme-corp'`),
+          );
+          expect([table, seen.rowCount]).toEqual([table, 0]);
+          await expect(asApp(tenant, (client) => insert(client, table))).rejects.toMatchObject(REFUSED);
+        }
+      },
+    );
+
+    it.each([undefined, ''])('should see no row at all where the tenant is %j', async (tenant) => {
+      for (const table of tables) {
+        const seen = await asApp(tenant, (client) => client.query(`select from ${table}`));
+        expect([table, seen.rowCount]).toEqual([table, 0]);
+      }
+    });
+
+    it('should see its own rows', async () => {
+      for (const table of tables) {
+        const seen = await asApp('acme-corp', (client) => client.query(`select tenant_id from ${table}`));
+        expect(seen.rowCount).toBeGreaterThan(0);
+        expect(new Set(seen.rows.map((row) => row.tenant_id))).toEqual(new Set(['acme-corp']));
+      }
+    });
+
+    it('should not update or delete rows of another tenant', async () => {
+      for (const table of tables) {
+        for (const sql of [`update ${table} set tenant_id = tenant_id`, `delete from ${table}`]) {
+          const touched = await asApp('globex', (client) =>
+            client.query(`${sql} where tenant_id = 'acme-corp'`),
+          ).catch((error: { code: string }) => error);
+          if ('rowCount' in touched) expect(touched.rowCount).toBe(0);
+          else expect(touched).toMatchObject(REFUSED);
+        }
+      }
+    });
+
+    it('should not give rows of its own to another tenant', async () => {
+      for (const table of tables) {
+        const move = `update ${table} set tenant_id = 'globex'`;
+        await expect(asApp('acme-corp', (client) => client.query(move))).rejects.toMatchObject(REFUSED);
+      }
+    });
+
+    it('should not put a version or a move under a model of another tenant', async () => {
+      for (const table of ['model_versions', 'stage_changes']) {
+        const row = { ...rows.get(table), id: randomUUID(), tenant_id: 'globex', job_id: null };
+        const sql = `insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`;
+        await expect(asApp('globex', (client) => client.query(sql, [row]))).rejects.toMatchObject({
+          code: '23503',
+        });
+      }
+    });
+
+    it('should be held by row-level security that is forced on every table', async () => {
+      const held = await database.query<{ name: string }>(
+        `select relname as name from pg_class where relrowsecurity and relforcerowsecurity
+         and relnamespace = 'public'::regnamespace order by 1`,
+      );
+      expect(held.map(({ name }) => name)).toEqual(expect.arrayContaining(tables));
+      const partitions = await database.query(
+        `select grantee from information_schema.role_table_grants g join pg_class c on c.relname = g.table_name
+         where c.relispartition and g.grantee like 'modelplane\\_%' and g.grantee <> 'modelplane_owner'`,
+      );
+      expect(partitions).toEqual([]);
+    });
+
+    it('should be in every key by which a row is referenced', async () => {
+      const withoutKey = await database.query(
+        `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'id'
+         where c.relname = any($1) and not exists (
+           select from pg_constraint k where k.conrelid = c.oid and k.contype = 'u'
+             and (select array_agg(attname::text order by attname) from pg_attribute
+                  where attrelid = c.oid and attnum = any(k.conkey)) = '{id,tenant_id}')`,
+        [tables],
+      );
+      expect(withoutKey).toEqual([]);
+      const withoutTenant = await database.query(
+        `select k.conname from pg_constraint k
+         where k.contype = 'f' and k.conrelid::regclass::text = any($1) and not exists (
+           select from unnest(k.conkey, k.confkey) as pair (mine, theirs)
+           join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.mine and a.attname = 'tenant_id'
+           join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.theirs and b.attname = 'tenant_id')`,
+        [tables],
+      );
+      expect(withoutTenant).toEqual([]);
+    });
+
+    it.each(['modelplane_app', 'modelplane_system'])(
+      'should be out of reach of powers of the role %s',
+      async (role) => {
+        const [found] = await database.query(
+          `select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
+           (select count(*)::int from pg_class where relowner = r.oid) as owned,
+           (select count(*)::int from pg_roles o where o.oid <> r.oid and pg_has_role(r.oid, o.oid, 'member')
+              and o.rolname not like 'pg\\_%') as memberships
+         from pg_roles r where rolname = $1`,
+          [role],
+        );
+        expect(found).toEqual({
+          rolsuper: false,
+          rolbypassrls: false,
+          rolcreaterole: false,
+          rolcreatedb: false,
+          rolreplication: false,
+          owned: 0,
+          memberships: 0,
+        });
+      },
+    );
+
+    it('should be seen by the role without a tenant only as far as claims and the catalogue need', async () => {
+      const asSystem = (sql: string) => asApp(undefined, (client) => client.query(sql), database.systemUrl);
+      expect((await asSystem('select id, tenant_id from jobs')).rowCount).toBeGreaterThan(0);
+      for (const sql of [
+        'select spec from jobs',
+        'select submitted_by from jobs',
+        'select name from models',
+        'select id from model_versions',
+        'select data from job_events',
+        'select reason from stage_changes',
+        `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine) values ('x', 'x', 'x', '{}', 'x', 'x')`,
+        'delete from jobs',
+        'update models set revision = 0',
+        `update jobs set tenant_id = 'globex'`,
+      ]) {
+        await expect(asSystem(sql)).rejects.toMatchObject(REFUSED);
+      }
+    });
+  });
+});
+
+describe('a service', () => {
+  const admin = ({ appUrl }: TestDatabase): string => {
+    const url = new URL(required('MODELPLANE_TEST_ADMIN_URL'));
+    url.pathname = new URL(appUrl).pathname;
+    return url.href;
+  };
+
+  it.each<[string, string, (database: TestDatabase) => string]>([
+    ['the owner of the tables', 'DATABASE_URL', ({ ownerUrl }) => ownerUrl],
+    ['a superuser', 'DATABASE_URL', admin],
+    ['the owner of the tables', 'MODELPLANE_DATABASE_SYSTEM_URL', ({ ownerUrl }) => ownerUrl],
+    ['a superuser', 'MODELPLANE_DATABASE_SYSTEM_URL', admin],
+  ])('should not start as %s in %s', async (_, variable, urlOf) => {
+    const start = Service.start({ env: (database) => ({ [variable]: urlOf(database) }) });
+    await expect(start).rejects.toThrow(/must not be a superuser, have BYPASSRLS or own tables/);
+  });
+});
+
+/** One of everything that acme-corp can have. */
+async function populate({ database }: Service, acme: Client): Promise<Names> {
+  const names: Names = {
+    model: '',
+    modelName: 'acme_model',
+    job: 'train-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    object: 'secret.csv',
+  };
+  const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
+  names.model = (await acme.post('/api/v1/models', model)).body.model_id;
+  await fillVersion(database, names.model, '1.0.0', 'staging');
+  const move = { version: '1.0.0', target_stage: 'production' };
+  await acme.put(`/api/v1/models/${names.model}/stage`, move);
+  await database.query(
+    `insert into jobs (id, tenant_id, kind, status, spec, submitted_by, engine, attempt, lease_until)
+     values ($1, 'acme-corp', 'training', 'running', $2, 'ana', 'local', 1, now() + interval '1 hour')`,
+    [names.job, { model_name: names.modelName, framework: 'sklearn', estimator: 'random_forest' }],
+  );
+  await database.query(
+    `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
+     values ('acme-corp', $1, 1, 1, 'log', '{"level": "info", "message": "a secret"}')`,
+    [names.job],
+  );
+  for (const folder of ['data', 'predictions', 'tenants/acme-corp']) {
+    expect((await acme.put(`/api/v1/objects/${folder}/${names.object}`, 'secret')).status).toBe(200);
+  }
+  return names;
+}
+
+/** All that acme-corp sees of its own things. */
+async function view(acme: Client, { model, job, object }: Names): Promise<unknown[]> {
+  const paths = [
+    `/api/v1/models/${model}`,
+    `/api/v1/models/${model}/versions/1.0.0`,
+    `/api/v1/models/${model}/history`,
+    `/api/v1/training/${job}`,
+    `/api/v1/training/${job}/logs`,
+    ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
+  ];
+  const answers = await Promise.all(paths.map((path) => acme.get(path)));
+  expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
+  // How long a running job has run is the one thing that changes by itself.
+  return answers.map(({ body }) => ({ body: body.resources ? { ...body, resources: null } : body }));
+}
+
+/** An answer without what differs from request to request: its id, the job it made, and the names that were asked for. */
+function comparable({ status, headers, body }: Answer, names: Names): object {
+  const text = Object.entries(names).reduce(
+    (found, [what, name]) => found.replaceAll(name, `<${what}>`),
+    JSON.stringify(body),
+  );
+  return {
+    refused: status >= 400,
+    status,
+    type: headers.get('content-type'),
+    authenticate: headers.get('www-authenticate'),
+    text: text.replace(/"request_id":"[^"]+"/, '').replace(/"job_id":"[^"]+"/, ''),
+  };
+}
