@@ -9,6 +9,7 @@ import { mustRun } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
 import { Client } from './parts/client.mjs';
 import { numberOptions } from './parts/options.mjs';
+import { processorSeconds } from './parts/processor-time.mjs';
 import { round, table, writeResults } from './parts/results.mjs';
 import { TENANT, withStack } from './parts/stack.mjs';
 import { load, requireWrk } from './parts/wrk.mjs';
@@ -32,9 +33,10 @@ async function measure(stack, seconds, connections) {
   const model = await steps.run('Train and promote gradient boosting, 100 trees', () => trainModel(stack));
   await stack.supervisor.stop('worker'); // it would only take processor time from both
   const limitUrl = await steps.run('Plain Fastify on the same artifact', () => startLimit(stack, model));
+  const pid = (name) => stack.supervisor.pid(name);
   const servers = [
-    { name: 'modelplane', url: `${stack.url}/api/v1/predictions`, token: stack.token },
-    { name: 'limit', url: `${limitUrl}/predict`, token: 'not-looked-at' },
+    { name: 'modelplane', pid: pid('api'), url: `${stack.url}/api/v1/predictions`, token: stack.token },
+    { name: 'limit', pid: pid('limit'), url: `${limitUrl}/predict`, token: 'not-looked-at' },
   ];
   const requests = rows.map((features) => ({
     model_id: model.model_id,
@@ -46,11 +48,13 @@ async function measure(stack, seconds, connections) {
   const body = JSON.stringify(requests[0]);
   const measured = [];
   for (const count of connections) {
-    for (const { name, ...target } of servers) {
+    for (const { name, pid, ...target } of servers) {
       await steps.run(`${name}, ${count} connections`, async (step) => {
         await load({ ...target, body, connections: count, seconds: WARM_UP_SECONDS });
+        const before = processorSeconds(pid);
         const outcome = await load({ ...target, body, connections: count, seconds });
-        measured.push({ connections: count, server: name, ...outcome });
+        const cpu_us = round(((processorSeconds(pid) - before) * 1e6) / outcome.requests, 0);
+        measured.push({ connections: count, server: name, ...outcome, cpu_us_per_request: cpu_us });
         step.says(`${name}, ${count} connections: ${outcome.requests_per_second} requests/s`);
       });
     }
@@ -141,9 +145,19 @@ function report(measured, connections, settings) {
     one.p50_ms,
     one.p99_ms,
     one.errors,
+    one.cpu_us_per_request,
     one.server === 'limit' ? '' : ratios.find(({ connections }) => connections === one.connections).ratio,
   ]);
-  const header = ['server', 'connections', 'requests/s', 'p50 ms', 'p99 ms', 'errors', 'ours/limit'];
+  const header = [
+    'server',
+    'connections',
+    'requests/s',
+    'p50 ms',
+    'p99 ms',
+    'errors',
+    'CPU us/request',
+    'ours/limit',
+  ];
   steps.say(`\n${table(header, lines)}\n`);
   steps.say(writeResults('predictions', { settings, measured, ratios }));
   return measured.some(({ errors }) => errors > 0) ? 1 : 0;

@@ -1,3 +1,4 @@
+import './config/telemetry.js';
 import { AppModule } from './app.module.js';
 import { ConfigError, HttpConfig, loadConfig, RuntimeConfig } from './config/index.js';
 import { serveDocument } from './platform/http/open-api.js';

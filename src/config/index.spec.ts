@@ -136,14 +136,18 @@ describe('storage grants', () => {
     });
   });
 
+  it('should be read for folders that hold a partition', () => {
+    expect(grantsOf('a=s3://data/day=2026-02-12/')).toEqual({ a: ['s3://data/day=2026-02-12/'] });
+  });
+
   it('should add up for a tenant that is named twice', () => {
-    expect(grantsOf('a=s3://x/;a=s3://y/')).toEqual({ a: ['s3://x/', 's3://y/'] });
+    expect(grantsOf('a=s3://xyz/;a=s3://uvw/')).toEqual({ a: ['s3://xyz/', 's3://uvw/'] });
   });
 
   it('should be given to acme-corp in development alone, and only where none are configured', () => {
     const development = { 'acme-corp': ['s3://data/', 's3://predictions/'] };
     expect(grantsOf('', 'development')).toEqual(development);
-    expect(grantsOf('a=s3://x/', 'development')).toEqual({ a: ['s3://x/'] });
+    expect(grantsOf('a=s3://xyz/', 'development')).toEqual({ a: ['s3://xyz/'] });
     expect(grantsOf('', 'production')).toEqual({});
     expect(grantsOf('', 'test')).toEqual({});
   });

@@ -17,8 +17,8 @@ const PREFIX = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/((?!\.\.?\/)[^/]+\/)*$
 function parseGrants(value: string): Map<string, string[]> {
   const grants = new Map<string, string[]>();
   for (const entry of value.split(';').filter((part) => part.trim())) {
-    const [tenant = '', prefixes = ''] = entry.split('=', 2).map((part) => part.trim());
-    if (!TENANT.test(tenant) || !prefixes)
+    const [, tenant = '', prefixes = ''] = /^\s*([^=]*?)\s*=(.*)$/.exec(entry) ?? [];
+    if (!TENANT.test(tenant) || !prefixes.trim())
       throw new Error(`"${entry}" must look like tenant=s3://bucket/prefix/`);
     for (const prefix of prefixes.split(',').map((part) => part.trim())) {
       if (!PREFIX.test(prefix))

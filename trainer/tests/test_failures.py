@@ -163,14 +163,6 @@ CASES = {
         "DATA_UNFIT",
         ["logistic_regression cannot be trained with these settings", "lbfgs"],
     ),
-    "settings that XGBoost refuses": (
-        columns(),
-        "y",
-        {"framework": "xgboost", "estimator": "xgboost"}
-        | {"hyperparameters": {"tree_method": "exact", "grow_policy": "lossguide"}},
-        "DATA_UNFIT",
-        ["xgboost cannot be trained with these settings"],
-    ),
     "an unknown hyperparameter": (
         columns(),
         "y",

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ArtifactSweeper } from './artifact-sweeper.js';
 import { CatalogRevision, Model, ModelVersion, StageChange } from './model.entity.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsRepository } from './models.repository.js';
@@ -9,7 +10,7 @@ import { VersionsService } from './versions.service.js';
 @Module({
   imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange, CatalogRevision])],
   controllers: [ModelsController],
-  providers: [ModelsRepository, ModelsService, VersionsService],
+  providers: [ArtifactSweeper, ModelsRepository, ModelsService, VersionsService],
   exports: [VersionsService],
 })
 export class ModelsModule {}

@@ -100,6 +100,16 @@ export class ModelsRepository {
     return manager.findOneBy(ModelVersion, { tenantId: tenant, modelId, major, minor, patch });
   }
 
+  /** Of these digests, those of which a version is made. */
+  async namedDigests({ manager, tenant }: TenantScope, digests: string[]): Promise<Set<string>> {
+    const rows: { digest: string }[] = await manager.query(
+      `select digest from unnest($2::text[]) digest
+       where exists (select from model_versions where tenant_id = $1 and digest in (artifact_sha256, baseline_sha256))`,
+      [tenant, digests],
+    );
+    return new Set(rows.map(({ digest }) => digest));
+  }
+
   async insertVersion({ manager, tenant }: TenantScope, version: Partial<ModelVersion>): Promise<void> {
     await manager.insert(ModelVersion, { ...version, tenantId: tenant } as never);
   }

@@ -10,7 +10,7 @@ import { TrainingConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import type { DataFormat } from './training.dto.js';
+import type { DataFormat } from './submit-training.dto.js';
 
 /** What a path of a request stands for when its job runs. */
 export interface DataFiles {

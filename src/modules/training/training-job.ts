@@ -2,7 +2,8 @@ import type { JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import type { ModelType } from '../models/model.entity.js';
 import type { TrainableFramework } from './estimators.js';
-import type { DataConfigDto, TrainingBody, TrainingConfigDto } from './training.dto.js';
+import type { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
+import type { TrainingBody } from './training.dto.js';
 
 export const TRAINING: JobKind = { name: 'training', prefix: 'train' };
 

@@ -6,13 +6,8 @@ import { ApiJobId } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { LogPage } from '../../platform/jobs/jobs.dto.js';
-import {
-  ListTrainingQuery,
-  SubmitTrainingDto,
-  SubmittedTrainingBody,
-  TrainingBody,
-  TrainingPage,
-} from './training.dto.js';
+import { SubmitTrainingDto } from './submit-training.dto.js';
+import { ListTrainingQuery, SubmittedTrainingBody, TrainingBody, TrainingPage } from './training.dto.js';
 import { TrainingService } from './training.service.js';
 
 @ApiTags('Training')

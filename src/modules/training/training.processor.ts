@@ -143,7 +143,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     const { model_name, framework, data_config } = specOf(job);
     for (const { name, sha256 } of [files.model, files.baseline]) {
       await this.artifacts.publish(
-        scope.tenant,
+        scope,
         { bucket: PLATFORM_BUCKET, key: `${folderOf(claim)}/${name}` },
         sha256,
       );

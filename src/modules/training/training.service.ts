@@ -9,12 +9,8 @@ import type { ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
 import { toTrainingBody, TRAINING, type TrainingSpec } from './training-job.js';
-import type {
-  ListTrainingQuery,
-  SubmitTrainingDto,
-  SubmittedTrainingBody,
-  TrainingBody,
-} from './training.dto.js';
+import type { SubmitTrainingDto } from './submit-training.dto.js';
+import type { ListTrainingQuery, SubmittedTrainingBody, TrainingBody } from './training.dto.js';
 
 /** Training jobs as their tenant uses them. */
 @Injectable()

@@ -4,7 +4,6 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import { AuthConfig } from '../../config/index.js';
 import { Problem } from '../errors/problem.js';
 import { currentContext } from '../observability/request-context.js';
 import { Access } from './access.decorator.js';
@@ -19,10 +18,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   /** Verified tokens by their digest: 20 us less a request; never past the token's own end. */
   private readonly verified = new LRUCache<string, VerifiedIdentity>({ max: 10_000, ttl: CACHE_MS });
 
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly config: AuthConfig,
-  ) {
+  constructor(private readonly reflector: Reflector) {
     super();
   }
 
@@ -48,7 +44,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     const header = request.headers.authorization;
     const key = header && createHash('sha256').update(header).digest('base64');
     const known = key ? this.verified.get(key) : undefined;
-    if (known && known.expiresAt + this.config.clockToleranceSeconds > Date.now() / 1000) return known;
+    if (known && known.expiresAt > Date.now() / 1000) return known;
 
     await super.canActivate(context);
     const identity = (request as unknown as { user: VerifiedIdentity }).user;

@@ -1,7 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ObjectAddress, ObjectExists, type ObjectStore } from '#libs/object-store';
+import type { TenantScope } from '../database/database.js';
 import { PLATFORM_BUCKET } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
+
+/** Publishing shares it, sweeping has it alone. */
+const LOCK = `hashtext('artifacts of ' || $1)`;
 
 /** What models are made of: `s3://modelplane/<tenant>/artifacts/<SHA-256>`, written once, never changed. */
 @Injectable()
@@ -9,14 +13,56 @@ export class Artifacts {
   constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}
 
   /**
-   * Copies an object to its content address; doing it again changes nothing.
+   * Copies an object to its content address, where it stays for as long as a row names it; doing it again changes
+   * nothing. The transaction must be the one that writes that row.
    * @throws DigestMismatch where its content is not `sha256`
    */
-  async publish(tenant: string, from: ObjectAddress, sha256: string): Promise<void> {
+  async publish({ tenant, manager }: TenantScope, from: ObjectAddress, sha256: string): Promise<void> {
+    await manager.query(`select pg_advisory_xact_lock_shared(${LOCK})`, [tenant]);
     try {
       await this.store.copy(from, addressOf(tenant, sha256), { ifAbsent: true, sha256 });
     } catch (error) {
       if (!(error instanceof ObjectExists)) throw error;
+    }
+  }
+
+  /**
+   * Deletes what is older than `olderThan` and no row names. Nothing can be published meanwhile.
+   * @param isNamed of some digests, those that a row of the tenant names
+   * @returns how many were deleted
+   */
+  async sweep(
+    { tenant, manager }: TenantScope,
+    olderThan: Date,
+    isNamed: (digests: string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
+    await manager.query(`select pg_advisory_xact_lock(${LOCK})`, [tenant]);
+    const { bucket, key: prefix } = addressOf(tenant, '');
+    let deleted = 0;
+    for (let after: string | undefined, truncated = true; truncated;) {
+      const page = await this.store.list({ bucket, prefix, after });
+      const old = page.objects.filter(({ lastModified }) => lastModified < olderThan);
+      const named = await isNamed(old.map(({ key }) => key.slice(prefix.length)));
+      for (const { key } of old.filter(({ key }) => !named.has(key.slice(prefix.length)))) {
+        await this.store.delete({ bucket, key });
+        deleted++;
+      }
+      ({ truncated } = page);
+      after = page.objects.at(-1)?.key;
+    }
+    return deleted;
+  }
+
+  /** Every tenant that the platform keeps anything for. */
+  async tenants(): Promise<string[]> {
+    const tenants: string[] = [];
+    for (;;) {
+      // The character after the slash skips the rest of the tenant's objects.
+      const after = tenants.length > 0 ? `${tenants.at(-1)}0` : undefined;
+      const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix: '', after, limit: 1 });
+      const tenant = objects[0]?.key.split('/')[0];
+      if (tenant === undefined) return tenants;
+      tenants.push(tenant);
     }
   }
 

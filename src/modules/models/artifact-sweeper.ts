@@ -1,0 +1,44 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { RuntimeConfig } from '../../config/index.js';
+import { Database } from '../../platform/database/database.js';
+import { AppLogger } from '../../platform/observability/logger.js';
+import { Artifacts } from '../../platform/storage/artifacts.js';
+import { ModelsRepository } from './models.repository.js';
+
+const EVERY_MS = 3600_000;
+const AGE_MS = 24 * 3600_000;
+
+/** Deletes artifacts of deleted models: what nothing has named for 24 hours. */
+@Injectable()
+export class ArtifactSweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    private readonly runtime: RuntimeConfig,
+    private readonly database: Database,
+    private readonly models: ModelsRepository,
+    private readonly artifacts: Artifacts,
+    private readonly logger: AppLogger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (!this.runtime.runsWorker) return;
+    this.timer = setInterval(() => {
+      this.sweep().catch((error: Error) => this.logger.failure('artifacts could not be swept', error));
+    }, EVERY_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  async sweep(): Promise<void> {
+    const olderThan = new Date(Date.now() - AGE_MS);
+    for (const tenant of await this.artifacts.tenants()) {
+      const deleted = await this.database.asTenant(tenant, (scope) =>
+        this.artifacts.sweep(scope, olderThan, (digests) => this.models.namedDigests(scope, digests)),
+      );
+      if (deleted > 0) this.logger.info('artifacts swept', { tenant, deleted });
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsPositive,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
+import { MODEL_NAME } from '../models/models.dto.js';
+import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
+
+export const DATA_FORMATS = ['parquet', 'csv', 'json_lines'] as const;
+export type DataFormat = (typeof DATA_FORMATS)[number];
+
+export class DataConfigDto {
+  /**
+   * Rows to train on: a file, a folder or a glob of Parquet, CSV or JSON lines.
+   * @example s3://data/train.parquet
+   */
+  @IsString()
+  @MaxLength(1200)
+  train_path: string;
+
+  /**
+   * Rows to measure on; without it a share of the training rows is held out.
+   * @example s3://data/val.parquet
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1200)
+  validation_path?: string;
+
+  /**
+   * Column to predict.
+   * @example churned
+   */
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(256)
+  target_column: string;
+
+  /**
+   * Columns to learn from; without it every column but the target.
+   * @example ["total_orders", "avg_order_value"]
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  feature_columns?: string[];
+
+  /**
+   * Columns not to learn from.
+   * @example ["customer_id"]
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  exclude_columns?: string[];
+
+  /**
+   * Share of the rows that is held out when there is no validation_path; stratified by class.
+   * @example 0.2
+   */
+  @IsOptional()
+  @IsNumber()
+  @Min(0.01)
+  @Max(0.5)
+  validation_share?: number;
+
+  /**
+   * Format of the files; without it their names tell.
+   * @example parquet
+   */
+  @IsOptional()
+  @IsIn(DATA_FORMATS)
+  format?: DataFormat;
+
+  /**
+   * Rows of one optimisation step, for estimators that learn in steps.
+   * @example 64
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  batch_size?: number;
+}
+
+export class TrainingConfigDto {
+  /**
+   * Where to run: local, or ray where a cluster is configured.
+   * @example local
+   */
+  @IsOptional()
+  @IsIn(['local', 'ray'])
+  engine?: 'local' | 'ray';
+
+  /**
+   * How workers share the work. On the local engine they are threads of one process.
+   * @example data_parallel
+   */
+  @IsOptional()
+  @IsIn(['single', 'data_parallel'])
+  strategy?: string;
+
+  /**
+   * Workers; at most as many threads as the machine has cores on the local engine.
+   * @example 2
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1024)
+  num_workers?: number;
+
+  /**
+   * Ask for a GPU. The local engine has none and says so in the warnings.
+   * @example false
+   */
+  @IsOptional()
+  @IsBoolean()
+  use_gpu?: boolean;
+
+  /**
+   * Most passes or boosting rounds, where no hyperparameter of the estimator says so.
+   * @example 50
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  epochs?: number;
+
+  /**
+   * Step size, for estimators that have one and were given none as a hyperparameter.
+   * @example 0.001
+   */
+  @ApiProperty({ minimum: 0 })
+  @IsOptional()
+  @IsNumber()
+  @IsPositive()
+  @Max(1000)
+  learning_rate?: number;
+
+  /**
+   * Stop once the validation loss gets no better.
+   * @example true
+   */
+  @IsOptional()
+  @IsBoolean()
+  early_stopping?: boolean;
+
+  /**
+   * Epochs without a better validation loss after which training stops.
+   * @example 5
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  patience?: number;
+
+  /**
+   * Seed of every random choice; the same seed and data give the same model.
+   * @example 0
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2 ** 31 - 1)
+  seed?: number;
+}
+
+export class SubmitTrainingDto {
+  /**
+   * Model that gets the new version; created when the tenant has none of this name.
+   * @example customer_churn_v2
+   */
+  @IsString()
+  @Matches(MODEL_NAME, {
+    message:
+      'model_name must be 1 to 128 letters, digits, spaces or . _ : - and begin with a letter or digit',
+  })
+  model_name: string;
+
+  /**
+   * Library that trains.
+   * @example sklearn
+   */
+  @IsIn(TRAINABLE_FRAMEWORKS)
+  framework: TrainableFramework;
+
+  /**
+   * What to predict: a class or a number. Without it the model's own type, or what the target column looks like.
+   * @example classification
+   */
+  @IsOptional()
+  @IsIn(MODEL_TYPES)
+  model_type?: ModelType;
+
+  /** The data. */
+  @IsObject()
+  @ValidateNested()
+  @Type(() => DataConfigDto)
+  data_config: DataConfigDto;
+
+  /** How to train. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TrainingConfigDto)
+  training_config?: TrainingConfigDto;
+
+  /**
+   * Settings of the estimator by the library's own names; `estimator` names the estimator itself.
+   * @example { "n_estimators": 100, "max_depth": 10, "min_samples_split": 5 }
+   */
+  @IsOptional()
+  @IsObject()
+  hyperparameters?: Record<string, unknown>;
+}

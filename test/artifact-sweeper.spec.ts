@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactSweeper } from '../src/modules/models/artifact-sweeper.js';
+import { Service } from './support/service.js';
+
+describe('the sweeper of artifacts', () => {
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await Service.start();
+  });
+  afterAll(() => service.stop());
+
+  const digest = (letter: string) => letter.repeat(64);
+  const file = (tenant: string, letter: string) =>
+    join(service.stateDir, 'objects/modelplane', tenant, 'artifacts', digest(letter));
+
+  async function store(tenant: string, letter: string, ageHours: number): Promise<void> {
+    await mkdir(join(file(tenant, letter), '..'), { recursive: true });
+    await writeFile(file(tenant, letter), letter);
+    const written = new Date(Date.now() - ageHours * 3600_000);
+    await utimes(file(tenant, letter), written, written);
+  }
+
+  it('deletes what no version of the tenant has named for 24 hours, and nothing else', async () => {
+    const acme = await service.as('acme-corp');
+    const model = { name: 'kept', model_type: 'regression', framework: 'sklearn' };
+    const { model_id } = (await acme.post('/api/v1/models', model)).body;
+    await service.database.query(
+      `update model_versions set artifact_sha256 = $2, artifact_size_bytes = 1, baseline_sha256 = $3, signature = '{}',
+       filled_at = now() where model_id = $1`,
+      [model_id, digest('a'), digest('b')],
+    );
+    for (const letter of ['a', 'b', 'c']) await store('acme-corp', letter, 25);
+    await store('acme-corp', 'd', 23);
+    // The same content as another tenant's artifact is nobody else's business.
+    await store('acme', 'a', 25);
+    await store('globex', 'c', 25);
+
+    await service.app.get(ArtifactSweeper, { strict: false }).sweep();
+    const left = (tenant: string) =>
+      ['a', 'b', 'c', 'd'].filter((letter) => existsSync(file(tenant, letter)));
+    expect(left('acme-corp')).toEqual(['a', 'b', 'd']);
+    expect(left('acme')).toEqual([]);
+    expect(left('globex')).toEqual([]);
+  });
+});
