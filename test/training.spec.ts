@@ -233,6 +233,23 @@ describe('training', () => {
     }
   });
 
+  it('takes null for what is left out', async () => {
+    const data_config = {
+      ...data('train.parquet', 'churned'),
+      validation_path: null,
+      feature_columns: null,
+      format: null,
+    };
+    const request = {
+      model_name: 'nulls',
+      framework: 'sklearn',
+      data_config,
+      training_config: null,
+      hyperparameters: null,
+    };
+    expect(await train({ ...request, model_type: null })).toMatchObject({ status: 'succeeded' });
+  });
+
   describe('refuses before the job starts', () => {
     const request = (change: object) => ({ ...SEED, model_name: 'refused', ...change });
 
@@ -410,7 +427,13 @@ describe('training', () => {
     expect(paged.map(({ job_id }) => job_id)).toEqual(all.map(({ job_id }: { job_id: string }) => job_id));
     const failed = (await acme.get('/api/v1/training?status=failed&model_name=failing')).body.data;
     expect(failed.length).toBe(5);
-    expect((await acme.get('/api/v1/training?status=lost')).status).toBe(400);
+    const foreign = Buffer.from(JSON.stringify(['acme-corp', 'x'])).toString('base64url');
+    for (const query of ['status=lost', 'limit=0', 'cursor=x', `cursor=${foreign}`]) {
+      expect((await acme.get(`/api/v1/training?${query}`)).status).toBe(400);
+      if (!query.startsWith('status')) {
+        expect((await acme.get(`/api/v1/training/${all[0].job_id}/logs?${query}`)).status).toBe(400);
+      }
+    }
   });
 
   it('should not show or cancel a job of another tenant', async () => {

@@ -1,4 +1,4 @@
-import { type FieldError, jsonPointer, Problem } from '../../platform/errors/problem.js';
+import { type FieldError, invalid, jsonPointer, Problem } from '../../platform/errors/problem.js';
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
 export interface PredictRequest {
@@ -23,7 +23,8 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   const fault = (message: string, ...path: (string | number)[]) =>
     errors.push({ pointer: jsonPointer(...path), message });
 
-  const { model_id: modelId, version, features, options = {} } = asObject(body, errors);
+  if (!isObject(body)) throw invalid('', 'the body must be a JSON object');
+  const { model_id: modelId, version, features, options = {} } = body;
   if (typeof modelId !== 'string') fault('must be a string', 'model_id');
   if (version !== undefined && typeof version !== 'string')
     fault('must be a string such as 1.2.0', 'version');
@@ -62,12 +63,6 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     single,
     returnProbabilities: probabilities === true,
   };
-}
-
-function asObject(body: unknown, errors: FieldError[]): Record<string, unknown> {
-  if (isObject(body)) return body;
-  errors.push({ pointer: '', message: 'the body must be a JSON object' });
-  return {};
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -23,7 +23,9 @@ export class TrainingService {
 
   /** @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for */
   async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
-    const { data_config, training_config = {}, hyperparameters = {}, framework, model_name } = dto;
+    const { data_config, framework, model_name } = dto;
+    const training_config = dto.training_config ?? {};
+    const hyperparameters = dto.hyperparameters ?? {};
     if (training_config.engine === 'ray') {
       throw new Problem(
         'RAY_UNAVAILABLE',
@@ -70,7 +72,7 @@ export class TrainingService {
   /** A new version must be what its model is; a model that does not exist yet is what the request or the data say. */
   private async modelTypeFor(tenant: string, dto: SubmitTrainingDto): Promise<ModelType | undefined> {
     const model = await this.versions.findModel(tenant, dto.model_name);
-    if (!model) return dto.model_type;
+    if (!model) return dto.model_type ?? undefined;
     if (model.framework !== dto.framework) {
       throw unfit('/framework', `the model ${model.name} is of the framework ${model.framework}`);
     }

@@ -54,7 +54,7 @@ export class JobsService {
     query: PageQuery & { status?: JobStatus; model_name?: string },
     toItem: (job: Job) => T,
   ): Promise<Page<T>> {
-    const before = decodeCursor(tenant, query.cursor);
+    const before = decodeCursor(tenant, query.cursor, (key) => isJobId(kind, key));
     const rows = await this.database.asTenant(tenant, (scope) =>
       this.jobs.list(scope, {
         kind: kind.name,
@@ -85,10 +85,11 @@ export class JobsService {
   /** The job's log, oldest line first. */
   async logs(tenant: string, kind: JobKind, id: string, query: PageQuery): Promise<Page<LogLine>> {
     refuseForeignId(kind, id);
-    const after = parsePosition(decodeCursor(tenant, query.cursor));
+    const position = decodeCursor(tenant, query.cursor, (key) => /^\d{1,9}:\d{1,9}$/.test(key)) ?? '0:0';
+    const [attempt = 0, seq = 0] = position.split(':').map(Number);
     const rows = await this.database.asTenant(tenant, async (scope) => {
       if (!(await this.jobs.find(scope, kind.name, id))) throw notFound(id);
-      return this.jobs.logLines(scope, id, after, query.limit + 1);
+      return this.jobs.logLines(scope, id, { attempt, seq }, query.limit + 1);
     });
     return pageOf(
       rows,
@@ -122,12 +123,9 @@ function notFound(id: string): Problem {
 }
 
 function refuseForeignId(kind: JobKind, id: string): void {
-  if (!id.startsWith(`${kind.prefix}-`) || !isUuid(id.slice(kind.prefix.length + 1))) throw notFound(id);
+  if (!isJobId(kind, id)) throw notFound(id);
 }
 
-function parsePosition(key: string | undefined): { attempt: number; seq: number } {
-  const [attempt = 0, seq = 0] = (key ?? '').split(':').map(Number);
-  return Number.isSafeInteger(attempt) && Number.isSafeInteger(seq)
-    ? { attempt, seq }
-    : { attempt: 0, seq: 0 };
+function isJobId({ prefix }: JobKind, text: string): boolean {
+  return text.startsWith(`${prefix}-`) && isUuid(text.slice(prefix.length + 1));
 }
