@@ -145,6 +145,23 @@ describe('jobs', () => {
     expect(claims.filter(Boolean)).toHaveLength(1);
   });
 
+  it('does not claim a job that ends while the claim waits for its row', async () => {
+    const job = await submit('acme-corp');
+    await part(JobClaimsRepository).next('training', 'late', LIMITS);
+    const ending = service.database.query(`
+      begin;
+      update jobs set lease_until = clock_timestamp() - interval '1 second';
+      commit;
+      begin;
+      update jobs set status = 'succeeded', ended_at = clock_timestamp();
+      select pg_sleep(1);
+      commit`);
+    await sleep(500);
+    expect(await part(JobClaimsRepository).next('training', 'next', LIMITS)).toBeUndefined();
+    await ending;
+    expect(await read(job)).toMatchObject({ status: 'succeeded', attempt: 1 });
+  });
+
   it('lets tenants take turns and holds each to its limit', async () => {
     for (let count = 0; count < 5; count++) await submit('acme-corp');
     await submit('globex');
