@@ -58,7 +58,8 @@ export class Models implements MigrationInterface {
         )
       );
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
-      create index model_versions_artifact_idx on model_versions (artifact_sha256);
+      create index model_versions_artifact_idx on model_versions (tenant_id, artifact_sha256);
+      create index model_versions_baseline_idx on model_versions (tenant_id, baseline_sha256);
 
       create table stage_changes (
         id uuid constraint stage_changes_pkey primary key,

@@ -120,6 +120,21 @@ describe('jobs', () => {
     expect(internal.errorMessage).not.toContain('secret');
   });
 
+  it('ends a job although what it says holds a NUL, which PostgreSQL does not keep', async () => {
+    work(async (attempt) => {
+      attempt.report({ type: 'log', level: 'info', message: 'a\0b' });
+      if (attempt.job.tenantId === 'globex') return success({ made: 'a\0b' });
+      return { type: 'failed', code: 'DATA_UNFIT', message: 'the category a\0b' };
+    });
+    const failed = await ended(await submit('acme-corp'));
+    expect(failed).toMatchObject({ status: 'failed', attempt: 1, errorMessage: 'the category a\ufffdb' });
+    expect(await ended(await submit('globex'))).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      errorCode: 'INTERNAL_ERROR',
+    });
+  });
+
   it('tries a job whose process crashes again, and gives up after its attempts', async () => {
     let tries = 0;
     work(async ({ job }) => {
@@ -272,6 +287,8 @@ describe('jobs', () => {
     expect(await part(JobClaimsRepository).next('training', 'dies', LIMITS)).toBeUndefined();
     await part(JobReconciler).reconcile();
     expect(await read(job)).toMatchObject({ status: 'failed', errorCode: 'WORKER_LOST' });
+    const events = await service.database.query('select attempt, seq, type from job_events');
+    expect(events).toEqual([{ attempt: 3, seq: 1, type: 'failed' }]);
   });
 
   it('finds a job that the queue forgot', async () => {

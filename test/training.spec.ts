@@ -33,7 +33,7 @@ describe('training', () => {
     acme = await service.as('acme-corp', 'scientist');
     const files = await makeData(
       ...['train.parquet', 'val.parquet', 'one_class.parquet', 'tiny.parquet', 'large.parquet'],
-      ...['subscribers.csv', 'spend.jsonl', 'tiers.parquet'],
+      ...['subscribers.csv', 'spend.jsonl', 'tiers.parquet', 'nul.parquet', 'nul_name.parquet'],
     );
     for (const [name, content] of Object.entries(files)) {
       expect((await acme.put(`/api/v1/objects/data/${name}`, content)).status).toBe(200);
@@ -353,6 +353,39 @@ describe('training', () => {
     });
   });
 
+  it('refuses a body of very many names at once, and lists no more than a hundred faults', async () => {
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, at]));
+    const request = (count: number) => ({ ...SEED, model_name: 'refused', hyperparameters: many(count) });
+    const tooMany = await acme.post('/api/v1/training', request(50_000));
+    expect(tooMany.body).toMatchObject({ status: 400, detail: expect.stringContaining('1000 names') });
+    const faults = await acme.post('/api/v1/training', request(500));
+    expect(faults.body).toMatchObject({ status: 422 });
+    expect(faults.body.errors).toHaveLength(101);
+    expect(faults.body.errors[100].message).toBe('and 400 more');
+  });
+
+  it('says which path it refuses', async () => {
+    const data_config = { ...SEED.data_config, validation_path: 's3://elsewhere/val.parquet' };
+    const { body } = await acme.post('/api/v1/training', { ...SEED, data_config });
+    expect(body).toMatchObject({ status: 403, errors: [{ pointer: '/data_config/validation_path' }] });
+    const wrong = await acme.post('/api/v1/training', {
+      ...SEED,
+      data_config: { ...data_config, train_path: 'x.csv' },
+    });
+    expect(wrong.body).toMatchObject({ status: 400, errors: [{ pointer: '/data_config/train_path' }] });
+  });
+
+  it('trains with very many column names, and says what is wrong with them', async () => {
+    const feature_columns = Array.from({ length: 10_000 }, (_, at) => `${'c'.repeat(250)}${at}`.slice(-256));
+    const job = await train({
+      ...SEED,
+      model_name: 'wide',
+      data_config: { ...SEED.data_config, feature_columns },
+    });
+    expect(job).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'COLUMN_NOT_FOUND' } });
+  });
+
   describe('fails with a sentence that a data scientist can act on', () => {
     it.each([
       ['no such column', data('train.parquet', 'chrned'), 'COLUMN_NOT_FOUND', /chrned.*churned/],
@@ -365,6 +398,8 @@ describe('training', () => {
         'DATA_UNREADABLE',
         /subscribers\.csv/,
       ],
+      ['text with a NUL', data('nul.parquet', 'churned'), 'DATA_UNFIT', /'plan' .*NUL/],
+      ['a column name with a NUL', data('nul_name.parquet', 'churned'), 'DATA_UNFIT', /NUL/],
     ])('%s', async (_, data_config, code, message) => {
       const job = await train({ model_name: 'failing', framework: 'sklearn', data_config });
       expect(job).toMatchObject({ status: 'failed', result: null, error: { code } });
@@ -426,7 +461,7 @@ describe('training', () => {
     }
     expect(paged.map(({ job_id }) => job_id)).toEqual(all.map(({ job_id }: { job_id: string }) => job_id));
     const failed = (await acme.get('/api/v1/training?status=failed&model_name=failing')).body.data;
-    expect(failed.length).toBe(5);
+    expect(failed.length).toBe(7);
     const foreign = Buffer.from(JSON.stringify(['acme-corp', 'x'])).toString('base64url');
     for (const query of ['status=lost', 'limit=0', 'cursor=x', `cursor=${foreign}`]) {
       expect((await acme.get(`/api/v1/training?${query}`)).status).toBe(400);

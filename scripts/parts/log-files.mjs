@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import path from 'node:path';
 
 const ROTATE_BYTES = 10 * 1024 * 1024;
@@ -9,6 +19,13 @@ export function openLog(file) {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > ROTATE_BYTES) renameSync(file, `${file}.1`);
   const descriptor = openSync(file, 'a', 0o640);
   return { descriptor, offset: fstatSync(descriptor).size, close: () => closeSync(descriptor) };
+}
+
+/** Sets the content of a log aside that grew large while a process writes to it; what is appended goes on in it. */
+export function trimLog(file) {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= ROTATE_BYTES) return;
+  copyFileSync(file, `${file}.1`);
+  truncateSync(file);
 }
 
 /** What was written to a log since `offset` (at most the last 256 kB of it). */

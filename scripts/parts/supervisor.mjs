@@ -2,12 +2,13 @@ import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnOnLeash } from './leash.mjs';
-import { lastLines, logSince, openLog } from './log-files.mjs';
+import { lastLines, logSince, openLog, trimLog } from './log-files.mjs';
 import { Problem } from './problem.mjs';
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 const HEALTHY_MS = 60_000;
+const TRIM_MS = 60_000;
 
 /**
  * Keeps services alive: starts each, waits until it is ready, starts it again when it dies, and stops
@@ -27,6 +28,7 @@ export class Supervisor {
       healthyMs: HEALTHY_MS,
       ...timing,
     };
+    setInterval(() => this.#trimLogs(), TRIM_MS).unref();
   }
 
   get isEmpty() {
@@ -158,9 +160,23 @@ export class Supervisor {
     }
   }
 
+  #trimLogs() {
+    for (const name of this.#services.keys()) {
+      try {
+        trimLog(this.logFile(name));
+      } catch {
+        // No room for the copy: the next turn may find some.
+      }
+    }
+  }
+
   #note(line) {
     this.say(line);
-    appendFileSync(this.logFile('supervisor'), `${new Date().toISOString()} ${line}\n`);
+    try {
+      appendFileSync(this.logFile('supervisor'), `${new Date().toISOString()} ${line}\n`);
+    } catch {
+      // A full disk must not end the supervisor, of all programs.
+    }
   }
 
   #output(entry) {

@@ -79,6 +79,11 @@ function checkTogether(config: Config, faults: string[]): void {
   if (!database.systemUrl) faults.push('MODELPLANE_DATABASE_SYSTEM_URL: must be set');
   if (!config.get(RedisConfig).url) faults.push('REDIS_URL: must be set');
 
+  const predictions = config.get(PredictionsConfig);
+  if (predictions.modelCacheBytes < predictions.maxArtifactBytes) {
+    faults.push('MODELPLANE_MODEL_CACHE_BYTES: must be at least MODELPLANE_MAX_ARTIFACT_BYTES');
+  }
+
   const runtime = config.get(RuntimeConfig);
   const storage = config.get(StorageConfig);
   if (runtime.environment === 'development' && storage.grants.size === 0) {

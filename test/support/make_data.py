@@ -52,6 +52,10 @@ def main(folder: Path) -> None:
     customers(5, 5).to_parquet(folder / "tiny.parquet")
     subscribers(800, 6).to_csv(folder / "subscribers.csv", index=False)
     subscribers(300, 7).to_json(folder / "holdout.jsonl", orient="records", lines=True, force_ascii=False)
+    nul = customers(50, 10)
+    nul["plan"] = ["a\0b", "c"] * 25
+    nul.to_parquet(folder / "nul.parquet")
+    customers(50, 11).rename(columns={"total_orders": "total\0orders"}).to_parquet(folder / "nul_name.parquet")
     spend = customers(400, 8).drop(columns="churned")
     spend["yearly_spend"] = spend.total_orders * spend.avg_order_value
     spend.to_json(folder / "spend.jsonl", orient="records", lines=True)

@@ -15,7 +15,7 @@ export type ComputeOutcome =
       readonly maxRssBytes: number;
       readonly message: string;
     }
-  /** The caller's signal was raised; the process no longer runs. */
+  /** The caller's signal was raised; the process was killed. */
   | { readonly type: 'aborted' };
 
 export interface RunOptions {

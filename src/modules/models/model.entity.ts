@@ -64,7 +64,8 @@ export class Model {
   unique: true,
   where: `stage = 'production'`,
 })
-@Index('model_versions_artifact_idx', ['artifactSha256'])
+@Index('model_versions_artifact_idx', ['tenantId', 'artifactSha256'])
+@Index('model_versions_baseline_idx', ['tenantId', 'baselineSha256'])
 @ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
   name: 'model_versions_model_fkey',
   onDelete: 'CASCADE',

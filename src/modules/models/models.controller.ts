@@ -87,9 +87,13 @@ export class ModelsController {
   @ApiOperation({ summary: 'List the versions of a model, newest first' })
   @ApiModelId()
   @ApiOkResponse({ type: VersionPage })
-  @ApiProblems(404)
-  versions(@Caller() caller: Identity, @Param('model_id') id: string): Promise<VersionPage> {
-    return this.models.versions(caller.tenant, id);
+  @ApiProblems(400, 404)
+  versions(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Query() query: PageQuery,
+  ): Promise<VersionPage> {
+    return this.models.versions(caller.tenant, id, query);
   }
 
   @Get(':model_id/versions/:version')

@@ -16,6 +16,19 @@ export interface ModelFilter {
 
 export type VersionState = Pick<ModelVersion, 'modelId' | 'major' | 'minor' | 'patch' | 'stage' | 'filledAt'>;
 
+const SUMMARY = [
+  'id',
+  'major',
+  'minor',
+  'patch',
+  'stage',
+  'metrics',
+  'artifactSha256',
+  'artifactSizeBytes',
+  'createdAt',
+  'filledAt',
+] as const satisfies (keyof ModelVersion)[];
+
 const NEWEST_FIRST = { major: 'DESC', minor: 'DESC', patch: 'DESC' } as const;
 
 /** SQL of one tenant's registry. */
@@ -40,6 +53,10 @@ export class ModelsRepository {
 
   findByName({ manager, tenant }: TenantScope, name: string): Promise<Model | null> {
     return manager.findOneBy(Model, { tenantId: tenant, name });
+  }
+
+  lockByName({ manager, tenant }: TenantScope, name: string): Promise<Model | null> {
+    return manager.findOne(Model, { where: { tenantId: tenant, name }, lock: { mode: 'pessimistic_write' } });
   }
 
   /** Locks the row: whoever numbers, fills or moves a version of the model holds it. */
@@ -77,9 +94,33 @@ export class ModelsRepository {
     await manager.delete(Model, { tenantId: tenant, id });
   }
 
-  /** Every version of a model, newest number first. */
-  versions({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion[]> {
-    return manager.find(ModelVersion, { where: { tenantId: tenant, modelId }, order: NEWEST_FIRST });
+  /** Versions without what only one at a time is asked for, newest number first, from below `before`. */
+  versionSummaries(
+    { manager, tenant }: TenantScope,
+    modelId: string,
+    before: VersionNumber | undefined,
+    limit: number,
+  ): Promise<ModelVersion[]> {
+    const query = manager
+      .createQueryBuilder(ModelVersion, 'version')
+      .select(SUMMARY.map((column) => `version.${column}`))
+      .where('version.tenant_id = :tenant and version.model_id = :modelId', { tenant, modelId })
+      .orderBy({ 'version.major': 'DESC', 'version.minor': 'DESC', 'version.patch': 'DESC' })
+      .limit(limit);
+    if (before) {
+      query.andWhere('(version.major, version.minor, version.patch) < (:major, :minor, :patch)', {
+        ...before,
+      });
+    }
+    return query.getMany();
+  }
+
+  newestVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {
+    return manager.findOne(ModelVersion, { where: { tenantId: tenant, modelId }, order: NEWEST_FIRST });
+  }
+
+  productionVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {
+    return manager.findOneBy(ModelVersion, { tenantId: tenant, modelId, stage: 'production' });
   }
 
   /** Number, stage and filling alone of every version of the models, newest number first. */
@@ -104,7 +145,8 @@ export class ModelsRepository {
   async namedDigests({ manager, tenant }: TenantScope, digests: string[]): Promise<Set<string>> {
     const rows: { digest: string }[] = await manager.query(
       `select digest from unnest($2::text[]) digest
-       where exists (select from model_versions where tenant_id = $1 and digest in (artifact_sha256, baseline_sha256))`,
+       where exists (select from model_versions where tenant_id = $1 and artifact_sha256 = digest)
+          or exists (select from model_versions where tenant_id = $1 and baseline_sha256 = digest)`,
       [tenant, digests],
     );
     return new Set(rows.map(({ digest }) => digest));

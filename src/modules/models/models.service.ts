@@ -111,11 +111,17 @@ export class ModelsService {
     });
   }
 
-  versions(tenant: string, id: string): Promise<VersionPage> {
+  versions(tenant: string, id: string, query: { limit: number; cursor?: string }): Promise<VersionPage> {
+    const before = decodeCursor(tenant, query.cursor, (key) => parseVersion(key) !== undefined);
     return this.database.asTenant(tenant, async (scope) => {
       await this.find(scope, id);
-      const data = (await this.models.versions(scope, id)).map(toVersionSummary);
-      return { data, page: { count: data.length, next_cursor: null } };
+      const rows = await this.models.versionSummaries(
+        scope,
+        id,
+        before ? parseVersion(before) : undefined,
+        query.limit + 1,
+      );
+      return pageOf(rows, query.limit, tenant, formatVersion, toVersionSummary);
     });
   }
 
@@ -152,7 +158,7 @@ export class ModelsService {
 
   /** The version in production so far goes to the archive with the promotion of its successor. */
   private async retire(scope: TenantScope, caller: Identity, model: Model, dto: MoveStageDto): Promise<void> {
-    const current = (await this.models.versions(scope, model.id)).find(({ stage }) => stage === 'production');
+    const current = await this.models.productionVersion(scope, model.id);
     if (!current) return;
     const reason = `version ${dto.version} went to production`;
     await this.changeStage(scope, caller, current, {
@@ -202,11 +208,16 @@ export class ModelsService {
 }
 
 export function modelNotFound(id: string): never {
-  throw new Problem('MODEL_NOT_FOUND', `There is no model ${id}.`);
+  throw new Problem('MODEL_NOT_FOUND', `There is no model ${shortened(id)}.`);
 }
 
 export function versionNotFound(modelId: string, version: string): never {
-  throw new Problem('MODEL_NOT_FOUND', `The model ${modelId} has no version ${version}.`);
+  throw new Problem('MODEL_NOT_FOUND', `The model ${modelId} has no version ${shortened(version)}.`);
+}
+
+/** A caller may send any text where an id belongs. */
+function shortened(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function refuseMove(version: ModelVersion, { version: number, target_stage: target }: MoveStageDto): void {

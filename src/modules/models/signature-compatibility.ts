@@ -7,12 +7,17 @@ export function isCompatible(before: SignatureDefinition, after: SignatureDefini
   return (
     before.inputs.every(({ name, type, nullable }) => {
       const input = inputs.get(name);
-      return input ? input.type === type && (input.nullable || !nullable) : accepted.has(name);
+      return input ? takes(input.type, type) && (input.nullable || !nullable) : accepted.has(name);
     }) &&
     after.inputs.every(({ name }) => before.inputs.some((input) => input.name === name)) &&
     before.ignored.every((name) => accepted.has(name)) &&
     sameAnswers(before.output, after.output)
   );
+}
+
+/** Every integer is a number. */
+function takes(after: string, before: string): boolean {
+  return after === before || (after === 'number' && before === 'integer');
 }
 
 function sameAnswers(before: SignatureDefinition['output'], after: SignatureDefinition['output']): boolean {

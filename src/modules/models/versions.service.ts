@@ -56,27 +56,13 @@ export class VersionsService {
    */
   async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
     const model = await this.findOrCreateModel(scope, trained);
-    const versions = await this.models.versions(scope, model.id);
+    const newest = await this.models.newestVersion(scope, model.id);
     const { modelName: _name, modelType: _type, framework: _framework, ...content } = trained;
     const filled = { ...content, filledAt: new Date() };
 
-    const empty = versions.find(({ filledAt }) => filledAt === null);
-    let number: VersionNumber = FIRST_VERSION;
-    if (empty) {
-      number = empty;
-      await this.models.updateVersion(scope, empty.id, filled);
-    } else {
-      if (versions[0]) number = nextNumber(versions[0], trained.signature);
-      const { major, minor, patch } = number;
-      await this.models.insertVersion(scope, {
-        id: newId(),
-        modelId: model.id,
-        major,
-        minor,
-        patch,
-        ...filled,
-      });
-    }
+    const number = newest ? nextNumber(newest, trained.signature) : FIRST_VERSION;
+    if (newest?.filledAt === null) await this.models.updateVersion(scope, newest.id, filled);
+    else await this.models.insertVersion(scope, { id: newId(), modelId: model.id, ...number, ...filled });
     await this.models.update(scope, model.id, {});
     await this.models.raiseRevision(scope, model.id);
     return { model_id: model.id, version: formatVersion(number) };
@@ -88,8 +74,9 @@ export class VersionsService {
    * @throws Problem 404, or 409 where no version answers by default or the version has no artifact
    */
   servable(tenant: string, modelId: string, version: string | undefined): Promise<ServableVersion> {
+    if (!isUuid(modelId)) modelNotFound(modelId);
     return this.database.asTenant(tenant, async (scope) => {
-      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
+      const model = (await this.models.find(scope, modelId)) ?? modelNotFound(modelId);
       const number = version === undefined ? await this.defaultNumber(scope, model) : parseVersion(version);
       const found = number && (await this.models.findVersion(scope, modelId, number));
       return toServable(model, found || versionNotFound(modelId, version ?? ''));
@@ -121,25 +108,33 @@ export class VersionsService {
     );
   }
 
+  /** The row of the model, locked. */
   private async findOrCreateModel(scope: TenantScope, trained: TrainedVersion): Promise<Model> {
     const { modelName: name, modelType, framework, createdBy } = trained;
-    await this.models.insert(scope, { id: newId(), name, modelType, framework, createdBy });
-    const found = (await this.models.findByName(scope, name)) as Model;
+    let found: Model | null = null;
+    // The row that stood in the way of the insert may be deleted before it can be locked.
+    for (let tries = 0; !found && tries < 10; tries++) {
+      await this.models.insert(scope, { id: newId(), name, modelType, framework, createdBy });
+      found = await this.models.lockByName(scope, name);
+    }
+    if (!found) throw new Error(`the model ${name} is deleted as often as it is made`);
     if (found.modelType !== modelType || found.framework !== framework) {
       throw new Problem(
         'MODEL_EXISTS',
         `The model ${name} is a ${found.modelType} of ${found.framework}; this is a ${modelType} of ${framework}.`,
       );
     }
-    return (await this.models.lock(scope, found.id)) as Model;
+    return found;
   }
 }
 
-function nextNumber(last: ModelVersion, signature: SignatureDefinition): VersionNumber {
-  const fits = last.signature !== null && isCompatible(last.signature, signature);
-  return fits
-    ? { major: last.major, minor: last.minor + 1, patch: 0 }
-    : { major: last.major + 1, minor: 0, patch: 0 };
+/** An empty version is the first and only one, and is filled itself. */
+function nextNumber(newest: ModelVersion, signature: SignatureDefinition): VersionNumber {
+  const { major, minor, patch } = newest;
+  if (newest.signature === null) return { major, minor, patch };
+  return isCompatible(newest.signature, signature)
+    ? { major, minor: minor + 1, patch: 0 }
+    : { major: major + 1, minor: 0, patch: 0 };
 }
 
 function toServable(model: Model, found: ModelVersion): ServableVersion {

@@ -19,6 +19,9 @@ const POLL_MS = 1000;
 /** Between a model's eviction and the end of its native memory. */
 const RELEASE_MS = 10_000;
 const MAX_ANSWERS = 100_000;
+const MAX_REFUSALS = 10_000;
+/** Longer ones name nothing, and would only fill the memory. */
+const MAX_KEY_LENGTH = 200;
 /** How long it is believed that something does not exist; its making ends that sooner. */
 const NEGATIVE_MS = 2000;
 
@@ -28,7 +31,9 @@ const NEGATIVE_MS = 2000;
  */
 @Injectable()
 export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly answers = new LRUCache<string, Answer>({ max: MAX_ANSWERS });
+  private readonly answers = new LRUCache<string, ServableVersion>({ max: MAX_ANSWERS });
+  /** Apart from the answers, which a caller who makes up ids must not drive out. */
+  private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
   private readonly sessions: LRUCache<string, OnnxModel>;
   private readonly pending = new Map<string, Promise<unknown>>();
   private revision = '';
@@ -72,7 +77,9 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
     const key = `${tenant}\n${modelId}\n${version ?? ''}`;
     const answer =
-      this.answers.get(key) ?? (await this.once(key, () => this.ask(key, tenant, modelId, version)));
+      this.answers.get(key) ??
+      this.refusals.get(key) ??
+      (await this.once(key, () => this.ask(key, tenant, modelId, version)));
     if (answer instanceof Problem) throw answer;
 
     const address = `${tenant}\n${answer.artifactSha256}`;
@@ -86,14 +93,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     const revision = await this.versions.revision();
     if (revision === this.revision) return;
     this.generation++;
-    const kept = [...this.answers.entries()].filter(([, answer]) => !(answer instanceof Problem)) as [
-      string,
-      ServableVersion,
-    ][];
-    const current = await this.versions.modelRevisions([...new Set(kept.map(([, { modelId }]) => modelId))]);
-    for (const [key, answer] of this.answers.entries()) {
-      if (answer instanceof Problem || current.get(answer.modelId) !== answer.revision)
-        this.answers.delete(key);
+    this.refusals.clear();
+    const known = [...this.answers.entries()];
+    const current = await this.versions.modelRevisions([...new Set(known.map(([, { modelId }]) => modelId))]);
+    for (const [key, answer] of known) {
+      if (current.get(answer.modelId) !== answer.revision) this.answers.delete(key);
     }
     this.revision = revision;
   }
@@ -125,8 +129,9 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       if (error instanceof Problem) return error;
       throw error;
     });
-    const ttl = answer instanceof Problem ? NEGATIVE_MS : undefined;
-    if (generation === this.generation) this.answers.set(key, answer, { ttl });
+    if (generation !== this.generation || key.length > MAX_KEY_LENGTH) return answer;
+    if (answer instanceof Problem) this.refusals.set(key, answer);
+    else this.answers.set(key, answer);
     return answer;
   }
 

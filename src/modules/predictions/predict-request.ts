@@ -1,4 +1,4 @@
-import { type FieldError, invalid, jsonPointer, Problem } from '../../platform/errors/problem.js';
+import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../../platform/errors/problem.js';
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
 export interface PredictRequest {
@@ -50,11 +50,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   }
 
   if (errors.length > 0) {
-    throw new Problem(
-      'INVALID_REQUEST',
-      errors.map(({ pointer, message }) => `${pointer} ${message}`).join('; '),
-      { errors },
-    );
+    throw fieldsProblem('INVALID_REQUEST', errors);
   }
   return {
     modelId: modelId as string,

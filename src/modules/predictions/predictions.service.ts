@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { FeatureErrors, type OnnxModel, type Predictions } from '#libs/inference';
+import { FeatureErrors, ModelOutputError, type OnnxModel, type Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
-import { Problem } from '../../platform/errors/problem.js';
+import { fieldsProblem, unfit } from '../../platform/errors/problem.js';
 import { ModelCatalog } from './model-catalog.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import type { PredictionBody } from './predictions.dto.js';
@@ -45,12 +45,16 @@ async function score(model: OnnxModel, { rows, single }: PredictRequest): Promis
   try {
     return await model.predict(rows);
   } catch (error) {
+    if (error instanceof ModelOutputError) {
+      throw unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
+    }
     if (!(error instanceof FeatureErrors)) throw error;
-    const errors = error.errors.map(({ row, pointer, message }) => ({
-      pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
-      message,
-    }));
-    const shown = errors.slice(0, 3).map(({ message }) => message);
-    throw new Problem('VALIDATION_ERROR', `${shown.join('; ')}${errors.length > 3 ? '; …' : ''}`, { errors });
+    throw fieldsProblem(
+      'VALIDATION_ERROR',
+      error.errors.map(({ row, pointer, message }) => ({
+        pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
+        message,
+      })),
+    );
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { PROJECT_ROOT } from '../../config/project.js';
-import { type FieldError, jsonPointer, Problem, unfit } from '../../platform/errors/problem.js';
+import { type FieldError, fieldsProblem, jsonPointer, unfit } from '../../platform/errors/problem.js';
 import type { ModelType } from '../models/model.entity.js';
 
 export const TRAINABLE_FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm'] as const;
@@ -89,10 +89,10 @@ function refuseMisfits(
   given: Record<string, unknown>,
 ): void {
   const errors: FieldError[] = [];
+  const names = Object.keys(hyperparameters).sort().join(', ');
   for (const [name, value] of Object.entries(given)) {
     const pointer = jsonPointer('hyperparameters', name);
     if (!Object.hasOwn(hyperparameters, name)) {
-      const names = Object.keys(hyperparameters).sort().join(', ');
       errors.push({
         pointer,
         message: `${estimator} has no hyperparameter ${JSON.stringify(name)}; it has ${names}`,
@@ -107,7 +107,7 @@ function refuseMisfits(
     if (!ajv.validate(schema, value)) errors.push({ pointer, message: describe(name, value, schema) });
   }
   if (errors.length > 0) {
-    throw new Problem('VALIDATION_ERROR', errors.map(({ message }) => message).join('; '), { errors });
+    throw fieldsProblem('VALIDATION_ERROR', errors);
   }
 }
 

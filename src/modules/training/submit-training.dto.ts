@@ -60,6 +60,7 @@ export class DataConfigDto {
   @IsArray()
   @ArrayMaxSize(10_000)
   @IsString({ each: true })
+  @MaxLength(256, { each: true })
   feature_columns?: string[];
 
   /**
@@ -70,6 +71,7 @@ export class DataConfigDto {
   @IsArray()
   @ArrayMaxSize(10_000)
   @IsString({ each: true })
+  @MaxLength(256, { each: true })
   exclude_columns?: string[];
 
   /**

@@ -55,13 +55,13 @@ export class ProgressBody {
   total_epochs: number;
 
   /**
-   * Loss after the last epoch, on validation rows where there are any.
+   * Loss on the training rows after the last epoch; the validation loss is `val_loss` of the metrics.
    * @example 0.342
    */
   current_loss: number | null;
 
   /**
-   * Least loss so far.
+   * Least of these losses so far.
    * @example 0.298
    */
   best_loss: number | null;

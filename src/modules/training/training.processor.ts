@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { JobEvent } from '#libs/compute';
+import { type ComputeOutcome, EngineUnavailable, type JobEvent } from '#libs/compute';
 import type { SignatureDefinition } from '#libs/inference';
-import { ObjectStoreError, type ObjectStore } from '#libs/object-store';
+import { type ObjectAddress, ObjectStoreError, type ObjectStore } from '#libs/object-store';
 import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
 import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
 import type { TenantScope } from '../../platform/database/database.js';
@@ -75,14 +75,35 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
         return { type: 'failed', code: error.code, message: error.message };
       throw error;
     }
-    const outcome = await this.engine.run(this.computeSpec(attempt, train, validation), {
-      signal: attempt.signal,
-      onEvent: (event) => reportEvent(attempt, event),
-    });
+    const outcome = await this.train(attempt, train, validation);
     if (outcome.type !== 'succeeded') return outcome;
     const result = outcome.result as unknown as TrainingResult;
+    for (const file of publishedFiles(result))
+      await this.artifacts.copy(tenant, fileOf(attempt.claim, file), file.sha256);
     const commit = (scope: TenantScope) => this.publish(scope, attempt, result, train, validation);
     return { type: 'succeeded', metrics: result.metrics, commit };
+  }
+
+  private async train(
+    attempt: JobAttempt,
+    train: DataFiles,
+    validation: DataFiles | null,
+  ): Promise<ComputeOutcome> {
+    try {
+      return await this.engine.run(this.computeSpec(attempt, train, validation), {
+        signal: attempt.signal,
+        onEvent: (event) => reportEvent(attempt, event),
+      });
+    } catch (error) {
+      if (!(error instanceof EngineUnavailable)) throw error;
+      return {
+        type: 'crashed',
+        exitCode: null,
+        signal: null,
+        maxRssBytes: 0,
+        message: 'no process could be started',
+      };
+    }
   }
 
   /** What this attempt and those before it wrote is published by now, or of no use to anyone. */
@@ -136,18 +157,14 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
   private async publish(
     scope: TenantScope,
     { job, claim }: JobAttempt,
-    { files, model_type, ...result }: TrainingResult,
+    trained: TrainingResult,
     train: DataFiles,
     validation: DataFiles | null,
   ): Promise<Record<string, unknown>> {
     const { model_name, framework, data_config } = specOf(job);
-    for (const { name, sha256 } of [files.model, files.baseline]) {
-      await this.artifacts.publish(
-        scope,
-        { bucket: PLATFORM_BUCKET, key: `${folderOf(claim)}/${name}` },
-        sha256,
-      );
-    }
+    for (const file of publishedFiles(trained))
+      await this.artifacts.publish(scope, fileOf(claim, file), file.sha256);
+    const { files, model_type, ...result } = trained;
     return this.versions.publish(scope, {
       ...result,
       modelName: model_name,
@@ -171,6 +188,14 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
 /** Where one attempt writes; no other attempt, and so no other worker, does. */
 function folderOf({ tenant, id, attempt }: Claim): string {
   return `${tenant}/jobs/${id}/attempts/${attempt}`;
+}
+
+function fileOf(claim: Claim, { name }: TrainedFile): ObjectAddress {
+  return { bucket: PLATFORM_BUCKET, key: `${folderOf(claim)}/${name}` };
+}
+
+function publishedFiles({ files }: TrainingResult): TrainedFile[] {
+  return [files.model, files.baseline];
 }
 
 function reportEvent(attempt: JobAttempt, event: JobEvent): void {

@@ -32,8 +32,10 @@ export class TrainingService {
         'No Ray cluster is configured; leave out training_config.engine to train here.',
       );
     }
-    this.grants.refuseForeign(caller.tenant, data_config.train_path);
-    if (data_config.validation_path) this.grants.refuseForeign(caller.tenant, data_config.validation_path);
+    for (const name of ['train_path', 'validation_path'] as const) {
+      const path = data_config[name];
+      if (path) this.grants.refuseForeign(caller.tenant, path, `/data_config/${name}`);
+    }
 
     const modelType = await this.modelTypeFor(caller.tenant, dto);
     const choice = chooseEstimator(framework, modelType, hyperparameters);

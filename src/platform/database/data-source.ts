@@ -13,7 +13,13 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
     namingStrategy: new SnakeCaseNamingStrategy(),
     migrationsRun: false,
     synchronize: false,
-    extra: { statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000 },
+    extra: {
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 30_000,
+      // A connection that is cut without a word would otherwise be waited for without end.
+      query_timeout: 35_000,
+      keepAlive: true,
+    },
   };
 }
 

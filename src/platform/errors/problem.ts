@@ -20,14 +20,30 @@ export class Problem extends Error {
   }
 }
 
+const MAX_SHOWN = 3;
+const MAX_LISTED = 100;
+
+/** A problem of several fields: the first few in the detail, at most 100 of them in `errors`. */
+export function fieldsProblem(code: ErrorCode, errors: readonly FieldError[]): Problem {
+  const shown = errors.slice(0, MAX_SHOWN).map(({ pointer, message }) => `${pointer} ${message}`.trim());
+  const more = errors.length - MAX_LISTED;
+  const listed = [
+    ...errors.slice(0, MAX_LISTED),
+    ...(more > 0 ? [{ pointer: '', message: `and ${more} more` }] : []),
+  ];
+  return new Problem(code, `${shown.join('; ')}${errors.length > MAX_SHOWN ? '; …' : ''}`, {
+    errors: listed,
+  });
+}
+
 /** 422: well formed, but one field does not fit the model, the data or the search space. */
 export function unfit(pointer: string, message: string): Problem {
-  return new Problem('VALIDATION_ERROR', message, { errors: [{ pointer, message }] });
+  return fieldsProblem('VALIDATION_ERROR', [{ pointer, message }]);
 }
 
 /** 400: one field of the envelope is wrong. */
 export function invalid(pointer: string, message: string): Problem {
-  return new Problem('INVALID_REQUEST', message, { errors: [{ pointer, message }] });
+  return fieldsProblem('INVALID_REQUEST', [{ pointer, message }]);
 }
 
 /** RFC 6901: `~` and `/` in a name are written `~0` and `~1`. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { JobCounts } from 'bull';
 import { VERSION } from '../../config/project.js';
 import { Database } from '../database/database.js';
-import { JobQueues } from '../jobs/job-queues.js';
+import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import type { HealthBody, QueueBody } from './health.dto.js';
 
 const TIMEOUT_MS = 2000;
@@ -19,7 +19,9 @@ export class HealthService {
     const queues = [...this.queues.all.entries()];
     const [database, ...counts] = await Promise.all([
       answers(this.database.system.query('select 1')),
-      ...queues.map(([, queue]) => withinTime(queue.getJobCounts().then(toQueueBody))),
+      ...queues.map(([, queue]) =>
+        isReachable(queue) ? withinTime(queue.getJobCounts().then(toQueueBody)) : null,
+      ),
     ]);
     const redis = counts.every((count) => count !== null);
     const down = [...(database ? [] : ['database']), ...(redis ? [] : ['redis'])];

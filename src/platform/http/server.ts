@@ -16,6 +16,7 @@ declare module 'fastify' {
   }
 }
 
+const DRAIN_MS = 5000;
 const STREAM_TYPE = 'application/octet-stream';
 
 /** The application with everything that holds for every route; it does not listen yet. */
@@ -51,8 +52,22 @@ function addHooks(fastify: FastifyInstance, logger: AppLogger): void {
     done();
   });
 
+  // curl and many clients name a content type for every request, also for one without a body.
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { 'content-length': length, 'transfer-encoding': chunks } = request.headers;
+    if (request.method === 'DELETE' && !Number(length ?? 0) && !chunks)
+      delete request.headers['content-type'];
+    done();
+  });
+
   // After the body was read: its stream's callbacks would leave the context again.
   fastify.addHook('preValidation', (request, _reply, done) => runInContext({ requestId: request.id }, done));
+
+  // A client that takes its time must not hold the process: what is not answered by then is cut.
+  fastify.addHook('preClose', (done) => {
+    setTimeout(() => fastify.server.closeAllConnections(), DRAIN_MS).unref();
+    done();
+  });
 
   fastify.addHook('onResponse', (request, reply, done) => {
     logger.info('request', {

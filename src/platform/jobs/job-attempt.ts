@@ -66,7 +66,8 @@ export class JobAttempt {
     if (!this.signal.aborted) this.controller.abort(reason);
   }
 
-  report(event: ReportedEvent): void {
+  report(said: ReportedEvent): void {
+    const event = withoutNul(said);
     const { update } = this.pending;
     if (event.type === 'started') update.resources = { workers: event.workers, gpus: event.gpus };
     if (event.type === 'warning') update.warnings = [...this.warnings.add(event.message)];
@@ -127,4 +128,9 @@ export class JobAttempt {
     const { tenant, id, attempt } = this.claim;
     return events.map((event) => ({ ...event, tenantId: tenant, jobId: id, attempt, seq: ++this.seq }));
   }
+}
+
+/** PostgreSQL keeps no NUL; data may hold one, and what is said of the data with it. */
+export function withoutNul<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '\ufffd')) as T;
 }

@@ -52,7 +52,8 @@ export class JobClaimsRepository {
                 lease_until = clock_timestamp() + make_interval(secs => $3)
          where id = (select id from turn)
            -- Judged again where another transaction, such as a late success, held the row until now.
-           and ended_at is null and (status = 'submitted' or lease_until < clock_timestamp())
+           and ended_at is null and cancel_requested_at is null
+           and (status = 'submitted' or lease_until < clock_timestamp())
          returning tenant_id as tenant, id, attempt`,
         [kind, worker, limits.leaseSeconds, limits.runningPerTenant, limits.maxAttempts],
       );

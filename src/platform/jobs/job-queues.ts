@@ -29,7 +29,10 @@ export class JobQueues {
    * One wake-up an attempt: that of a worker that died is Bull's until it finds out, and must not stand in the way.
    */
   wake(kind: string, { tenant, id, attempt }: JobRef & { attempt: number }): void {
-    this.queue(kind)
+    const queue = this.queue(kind);
+    // ioredis would keep every wake-up of an outage in memory.
+    if (!isReachable(queue)) return this.logger.warn('wake-up left to the reconciler', { queue: kind });
+    queue
       .add({ tenant, id }, { jobId: `${id}-${attempt}` })
       .catch((error: Error) => this.logger.warn('wake-up lost', { queue: kind, reason: error.message }));
   }
@@ -43,14 +46,14 @@ export class JobQueues {
       .catch((error: Error) => this.logger.failure('queue stopped', error, { queue: kind }));
   }
 
-  /** Takes no further wake-up in this process. */
-  async pause(kind: string): Promise<void> {
-    await this.queue(kind).pause(true, true);
-  }
-
   private queue(kind: string): Queue<JobRef> {
     const queue = this.queues.get(kind);
     if (!queue) throw new Error(`no queue for jobs of the kind ${kind}`);
     return queue;
   }
+}
+
+/** Whether a command sent now would be answered, not queued. */
+export function isReachable(queue: Queue): boolean {
+  return queue.client.status === 'ready';
 }

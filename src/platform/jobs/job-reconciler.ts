@@ -42,7 +42,7 @@ export class JobReconciler implements OnApplicationBootstrap, OnModuleDestroy {
         this.config.maxAttempts,
       )) {
         const ended = await this.database.asTenant(tenant, (scope) =>
-          this.jobs.end(
+          this.jobs.endAbandoned(
             scope,
             id,
             attempt,

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { QueryFailedError } from 'typeorm';
 import { JobsConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
 import { runInContext } from '../observability/request-context.js';
-import { JobAttempt } from './job-attempt.js';
+import { JobAttempt, withoutNul } from './job-attempt.js';
 import { type Claim, JobClaimsRepository } from './job-claims.repository.js';
 import type { Job } from './job.entity.js';
 import type { JobKind, JobRef } from './job-kind.js';
@@ -103,8 +104,13 @@ export class JobRunner implements OnModuleDestroy {
     try {
       await this.conclude(attempt, outcome);
     } catch (error) {
-      // The lease runs out, and the next attempt does the work again.
       this.logger.failure('job could not be ended', error);
+      // What the database will never take would fail every attempt; anything else may go better after the lease.
+      if (isRefusedForGood(error)) {
+        await this.fail(attempt, 'INTERNAL_ERROR', 'The results of the job could not be stored.').catch(
+          () => undefined,
+        );
+      }
     } finally {
       this.attempts.delete(attempt);
       await handler
@@ -165,14 +171,14 @@ export class JobRunner implements OnModuleDestroy {
   }
 
   private fail(attempt: JobAttempt, errorCode: string, errorMessage: string): Promise<void> {
-    return this.end(attempt, async () => ({ status: 'failed', errorCode, errorMessage }));
+    return this.end(attempt, async () => withoutNul({ status: 'failed', errorCode, errorMessage }));
   }
 
   /** A process that died may have had bad luck; one that dies every time has not. */
   private async retry(attempt: JobAttempt, message: string): Promise<void> {
     const { attempt: number, released } = { ...attempt.job, ...attempt.claim };
     if (number - released >= this.config.maxAttempts) {
-      return this.fail(attempt, 'ENGINE_CRASHED', `${message} It was tried ${number - released} times.`);
+      return this.fail(attempt, 'ENGINE_CRASHED', `${message}. It was tried ${number - released} times.`);
     }
     return this.giveBack(attempt, false, message);
   }
@@ -181,11 +187,12 @@ export class JobRunner implements OnModuleDestroy {
     const { claim, job } = attempt;
     await attempt.finish();
     const released = await this.database.asTenant(claim.tenant, async (scope) => {
+      if (!(await this.jobs.release(scope, claim.id, claim.attempt, unhurt))) return false;
       await attempt.writeEvents(scope, {
         type: 'log',
         data: { level: 'warning', message: `attempt ${claim.attempt} stopped: ${reason}` },
       });
-      return this.jobs.release(scope, claim.id, claim.attempt, unhurt);
+      return true;
     });
     this.logger.info('job given back', { attempt: claim.attempt, reason });
     if (released) this.queues.wake(job.kind, claim);
@@ -206,4 +213,9 @@ export class JobRunner implements OnModuleDestroy {
     });
     this.logger.info('job ended', { attempt: claim.attempt, status });
   }
+}
+
+/** SQLSTATE class 22, data exception, or 23, integrity constraint violation. */
+function isRefusedForGood(error: unknown): boolean {
+  return error instanceof QueryFailedError && /^2[23]/.test(String(error.driverError.code));
 }

@@ -28,6 +28,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
         defaultJobOptions: {
           attempts: Number.MAX_SAFE_INTEGER,
           backoff: { type: 'laterAndLater' },
+          stackTraceLimit: 1,
           removeOnComplete: true,
           removeOnFail: true,
         },

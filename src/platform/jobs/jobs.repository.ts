@@ -44,16 +44,23 @@ export class JobsRepository {
   }
 
   /** Newest first. */
-  list({ manager, tenant }: TenantScope, filter: JobFilter): Promise<Job[]> {
+  async list({ manager, tenant }: TenantScope, filter: JobFilter): Promise<Job[]> {
+    const shown = manager.connection
+      .getMetadata(Job)
+      .columns.filter(({ propertyName }) => propertyName !== 'spec');
     const query = manager
       .createQueryBuilder(Job, 'job')
+      .select(shown.map(({ propertyName }) => `job.${propertyName}`))
+      // Lists of columns may make a spec as large as a request; a page holds 200.
+      .addSelect(`job.spec - 'data_config' - 'hyperparameters'`, 'job_spec')
       .where('job.tenant_id = :tenant and job.kind = :kind', { tenant, kind: filter.kind })
       .orderBy('job.id', 'DESC')
       .limit(filter.limit);
     if (filter.status) query.andWhere('job.status = :status', { status: filter.status });
     if (filter.modelName) query.andWhere(`job.spec ->> 'model_name' = :name`, { name: filter.modelName });
     if (filter.before) query.andWhere('job.id < :before', { before: filter.before });
-    return query.getMany();
+    const { entities, raw } = await query.getRawAndEntities<{ job_spec: Job['spec'] }>();
+    return entities.map((job, at) => manager.merge(Job, job, { spec: raw[at]?.job_spec }));
   }
 
   countOpen({ manager, tenant }: TenantScope, kind: string): Promise<number> {
@@ -112,6 +119,31 @@ export class JobsRepository {
       .setParameters({ tenant, id, attempt })
       .execute();
     return result.affected === 1;
+  }
+
+  /** Ends a job that nobody holds, with its last event; false where somebody does after all. */
+  async endAbandoned(
+    { manager, tenant }: TenantScope,
+    id: string,
+    attempt: number,
+    ending: Ending,
+  ): Promise<boolean> {
+    const { status, errorCode, errorMessage } = { errorCode: null, errorMessage: null, ...ending };
+    const [rows] = await manager.query(
+      `update jobs set status = $4, error_code = $5, error_message = $6, lease_until = null,
+              ended_at = clock_timestamp(), updated_at = clock_timestamp()
+       where tenant_id = $1 and id = $2 and attempt = $3 and ended_at is null
+         and (status = 'submitted' or lease_until < clock_timestamp()) returning id`,
+      [tenant, id, attempt, status, errorCode, errorMessage],
+    );
+    if (rows.length === 0) return false;
+    await manager.query(
+      `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
+       select $1, $2, $3::int, coalesce(max(seq), 0) + 1, $4, $5 from job_events
+       where tenant_id = $1 and job_id = $2 and attempt = $3::int`,
+      [tenant, id, attempt, status, JSON.stringify(ending)],
+    );
+    return true;
   }
 
   /** Gives a job that `attempt` holds back to the queue; `unhurt` where the attempt shall not count. */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ObjectAddress, ObjectExists, type ObjectStore } from '#libs/object-store';
+import { type ObjectAddress, ObjectExists, ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import type { TenantScope } from '../database/database.js';
 import { PLATFORM_BUCKET } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
@@ -19,15 +19,24 @@ export class Artifacts {
    */
   async publish({ tenant, manager }: TenantScope, from: ObjectAddress, sha256: string): Promise<void> {
     await manager.query(`select pg_advisory_xact_lock_shared(${LOCK})`, [tenant]);
+    await this.copy(tenant, from, sha256);
+  }
+
+  /** The long part of `publish`, ahead of the transaction. The sweeper may undo it before that. */
+  async copy(tenant: string, from: ObjectAddress, sha256: string): Promise<void> {
+    const to = addressOf(tenant, sha256);
     try {
-      await this.store.copy(from, addressOf(tenant, sha256), { ifAbsent: true, sha256 });
+      await this.store.head(to);
     } catch (error) {
-      if (!(error instanceof ObjectExists)) throw error;
+      if (!(error instanceof ObjectNotFound)) throw error;
+      await this.store.copy(from, to, { ifAbsent: true, sha256 }).catch((failure: unknown) => {
+        if (!(failure instanceof ObjectExists)) throw failure;
+      });
     }
   }
 
   /**
-   * Deletes what is older than `olderThan` and no row names. Nothing can be published meanwhile.
+   * Deletes artifacts older than `olderThan` that no row names, and what attempts of that age have left. Nothing can be published meanwhile.
    * @param isNamed of some digests, those that a row of the tenant names
    * @returns how many were deleted
    */
@@ -37,7 +46,22 @@ export class Artifacts {
     isNamed: (digests: string[]) => Promise<ReadonlySet<string>>,
   ): Promise<number> {
     await manager.query(`select pg_advisory_xact_lock(${LOCK})`, [tenant]);
-    const { bucket, key: prefix } = addressOf(tenant, '');
+    return (
+      (await this.deleteOld(addressOf(tenant, ''), olderThan, isNamed)) +
+      // What attempts wrote is published, if ever, within moments.
+      (await this.deleteOld(
+        { bucket: PLATFORM_BUCKET, key: `${tenant}/jobs/` },
+        olderThan,
+        async () => new Set(),
+      ))
+    );
+  }
+
+  private async deleteOld(
+    { bucket, key: prefix }: ObjectAddress,
+    olderThan: Date,
+    isNamed: (names: string[]) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
     let deleted = 0;
     for (let after: string | undefined, truncated = true; truncated;) {
       const page = await this.store.list({ bucket, prefix, after });
@@ -68,7 +92,10 @@ export class Artifacts {
 
   /** The whole content, as it is stored: whoever uses it checks its digest. */
   async read(tenant: string, sha256: string, maxBytes: number): Promise<Buffer> {
-    const { size, stream } = await this.store.get(addressOf(tenant, sha256));
+    const { size, stream } = await this.store.get(addressOf(tenant, sha256)).catch((cause: unknown) => {
+      // A row names it, so this is our loss and not the caller's mistake.
+      throw new Error(`the artifact ${sha256} of ${tenant} cannot be read`, { cause });
+    });
     if (size > maxBytes) {
       stream.destroy();
       throw new Error(`the artifact ${sha256} has ${size} bytes, more than the ${maxBytes} allowed`);

@@ -1,7 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { formatObjectUri, literalPrefix, type FolderAddress, type ObjectAddress } from '#libs/object-store';
+import {
+  formatObjectUri,
+  InvalidObjectUri,
+  literalPrefix,
+  type FolderAddress,
+  type ObjectAddress,
+} from '#libs/object-store';
 import { StorageConfig } from '../../config/index.js';
-import { Problem } from '../errors/problem.js';
+import { invalid, Problem } from '../errors/problem.js';
 
 /** Where the platform keeps its own objects; no grant covers it. */
 export const PLATFORM_BUCKET = 'modelplane';
@@ -17,15 +23,23 @@ export class Grants {
 
   /**
    * Refuses an address or pattern outside the tenant's grants without looking whether anything is there.
-   * @throws Problem 403; InvalidObjectUri for a text that is no pattern
+   * @param pointer the field that holds it, where a body does
+   * @throws Problem 403, or 400 for a text that is no pattern
    */
-  refuseForeign(tenant: string, target: string | ObjectAddress | FolderAddress): void {
+  refuseForeign(tenant: string, target: string | ObjectAddress | FolderAddress, pointer?: string): void {
     const uri = typeof target === 'string' ? target : formatObjectUri(target);
-    const covered = typeof target === 'string' ? literalPrefix(target) : uri;
+    const covered = typeof target === 'string' ? coveredBy(target, pointer) : uri;
     if (this.of(tenant).some((prefix) => covered.startsWith(prefix))) return;
-    throw new Problem(
-      'FORBIDDEN',
-      `${uri} is outside of what ${tenant} may use: ${this.of(tenant).join(', ')}.`,
-    );
+    const message = `${uri} is outside of what ${tenant} may use: ${this.of(tenant).join(', ')}`;
+    throw new Problem('FORBIDDEN', message, { ...(pointer && { errors: [{ pointer, message }] }) });
+  }
+}
+
+function coveredBy(pattern: string, pointer = ''): string {
+  try {
+    return literalPrefix(pattern);
+  } catch (error) {
+    if (error instanceof InvalidObjectUri) throw invalid(pointer, error.message);
+    throw error;
   }
 }

@@ -16,6 +16,7 @@ Kind = Literal["number", "integer", "boolean", "string"]
 
 # What counts as missing in CSV, and in any text column whose other values are all numbers.
 MISSING_TOKENS = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL")
+_LARGEST_WHOLE = 2**53 - 1
 _DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
@@ -69,6 +70,8 @@ def interpret(
     Raises:
         JobFailure: the target holds infinite values.
     """
+    if "\0" in name:
+        raise unfit(f"a column is named {name!r}; take the NUL character out of the name.")
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     kind = values.type
@@ -77,7 +80,10 @@ def interpret(
     if pa.types.is_boolean(kind):
         return Column(name, "boolean", numbers=_floats(values.cast(pa.int8())))
     if pa.types.is_integer(kind):
-        return Column(name, "integer", numbers=_floats(values))
+        numbers = _floats(values)
+        # JSON tells whole numbers apart only up to here; past it a caller could not name the value.
+        whole = not np.any(np.abs(numbers) > _LARGEST_WHOLE)
+        return Column(name, "integer" if whole else "number", numbers=numbers)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return Column(name, "number", numbers=_finite(name, _floats(values), warn, is_target))
     if pa.types.is_temporal(kind):
@@ -121,8 +127,11 @@ def _interpret_text(
     encoded = kept.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
+    texts = encoded.dictionary.to_pylist()
+    if any("\0" in text for text in texts):
+        raise unfit(f"column '{name}' holds texts with a NUL character; take it out of them.")
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    return Column(name, "string", codes=codes, texts=encoded.dictionary.to_pylist())
+    return Column(name, "string", codes=codes, texts=texts)
 
 
 def _parsed_numbers(present: pa.ChunkedArray) -> tuple[np.ndarray | None, bool]:

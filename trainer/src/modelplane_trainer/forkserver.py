@@ -23,7 +23,7 @@ from . import preload
 from .child import become_job
 from .failures import INTERNAL_ERROR
 
-LONGEST_REQUEST_BYTES = 4 * 1024 * 1024
+LONGEST_REQUEST_BYTES = 32 * 1024 * 1024
 _BLOCK = 64 * 1024
 
 
@@ -148,7 +148,7 @@ class Forkserver:
         event = {
             "type": "failed",
             "job_id": str(spec.get("job_id", "")),
-            "attempt": 1,
+            "attempt": spec.get("attempt", 1),
             "seq": 1,
             "code": INTERNAL_ERROR,
             "message": f"The training process did not start: {reason}.",

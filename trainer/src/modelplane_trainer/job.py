@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sys
@@ -39,12 +40,11 @@ def run_job(spec: Any, descriptor: int) -> int:
         limit_memory(spec["limits"]["memory_bytes"])
         result = _attempt(spec, events)
     except JobFailure as failure:
-        _log_trace()
         events.failed(failure.code, _sentence(failure.message))
         return 1
     except Exception as error:
         unlimit_memory()
-        _log_trace()
+        _log_trace(spec["job_id"])
         if ran_out_of_memory(error):
             limit = spec["limits"]["memory_bytes"] / 2**20
             events.failed(
@@ -79,11 +79,12 @@ def _attempt(spec: dict[str, Any], events: EventWriter) -> dict[str, Any]:
     return training.publish(trained, spec, events)
 
 
-def _log_trace() -> None:
-    """The whole trace to stderr, cut: a converter's errors hold every node of every tree."""
+def _log_trace(job_id: str) -> None:
+    """The trace as one line of stderr, cut: a converter's errors hold every node of every tree."""
     lines = traceback.format_exc().splitlines()
     kept = lines if len(lines) <= _LONGEST_TRACE else [*lines[:_LONGEST_TRACE], "..."]
-    print(*(line[:_LONGEST_LINE] for line in kept), sep="\n", file=sys.stderr, flush=True)
+    trace = "\n".join(line[:_LONGEST_LINE] for line in kept)
+    print(json.dumps({"job_id": job_id, "trace": trace}), file=sys.stderr, flush=True)
 
 
 def _sentence(message: str) -> str:
