@@ -63,10 +63,11 @@ describe('jobs', () => {
     metrics: { val_loss: 0.5 },
     commit: async () => result,
   });
-  const stopped = (attempt: JobAttempt) =>
-    new Promise<Outcome>((resolve) =>
-      attempt.signal.addEventListener('abort', () => resolve({ type: 'aborted' })),
-    );
+  const stopped = async ({ signal }: JobAttempt): Promise<Outcome> => {
+    // It may be stopped before it begins.
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return { type: 'aborted' };
+  };
 
   it('runs a job once and keeps what it reported', async () => {
     work(async (attempt) => {
