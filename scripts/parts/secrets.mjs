@@ -9,6 +9,7 @@ const secret = () => randomBytes(32).toString('base64url');
 const NAMES = [
   'jwt_secret',
   'redis_password',
+  's3_secret_access_key',
   'database_superuser_password',
   'database_owner_password',
   'database_app_password',

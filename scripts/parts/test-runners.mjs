@@ -7,9 +7,9 @@ import { TEMPLATE } from './template-database.mjs';
 import { countResults, parseJest, parseJunit, parseTap } from './test-results.mjs';
 
 /** What the tests are told; nothing that a developer's shell sets for the application reaches them. */
-export function testEnvironment({ postgres, secrets, redis }) {
+export function testEnvironment({ postgres, secrets, redis, s3 }) {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => name === 'MODELPLANE_TEST_DATA' || !/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name),
+    ([name]) => name === 'MODELPLANE_TEST_DATA' || !/^(MODELPLANE_|AWS_|DATABASE_URL$|REDIS_URL$)/.test(name),
   );
   const urls = databaseUrls(postgres, secrets, TEMPLATE);
   return {
@@ -20,6 +20,9 @@ export function testEnvironment({ postgres, secrets, redis }) {
     MODELPLANE_TEST_APP_URL: urls.appUrl,
     MODELPLANE_TEST_SYSTEM_URL: urls.systemUrl,
     MODELPLANE_TEST_REDIS_URL: redis.url,
+    MODELPLANE_TEST_S3_ENDPOINT: s3.endpoint,
+    MODELPLANE_TEST_S3_ACCESS_KEY_ID: s3.accessKeyId,
+    MODELPLANE_TEST_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
     MODELPLANE_PYTHON: TRAINER_PYTHON,
   };
 }

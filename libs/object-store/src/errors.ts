@@ -7,14 +7,15 @@ export type ObjectStoreErrorCode =
   | 'OBJECT_CONFLICT'
   | 'DIGEST_MISMATCH'
   | 'INVALID_RANGE'
-  | 'TOO_MANY_OBJECTS';
+  | 'TOO_MANY_OBJECTS'
+  | 'OBJECT_STORE_UNAVAILABLE';
 
 /** Base of every error that the store raises on purpose; anything else (a full disk) passes as it is. */
 export abstract class ObjectStoreError extends Error {
   abstract readonly code: ObjectStoreErrorCode;
 
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = new.target.name;
   }
 }
@@ -62,4 +63,9 @@ export class InvalidRange extends ObjectStoreError {
 /** A pattern names more objects than the caller allows. */
 export class TooManyObjects extends ObjectStoreError {
   readonly code = 'TOO_MANY_OBJECTS';
+}
+
+/** The server that keeps the objects cannot be reached, is too slow, refuses us or lacks the bucket. */
+export class ObjectStoreUnavailable extends ObjectStoreError {
+  readonly code = 'OBJECT_STORE_UNAVAILABLE';
 }

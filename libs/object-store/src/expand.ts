@@ -86,13 +86,18 @@ export async function expand(
     if (found.length > limit) throw new TooManyObjects(`${text} names more than ${limit} objects`);
     scanned += page.objects.length;
     after = page.objects.at(-1)?.key;
-    if (!page.truncated || after === undefined) return found;
+    if (!page.truncated || after === undefined) return found.sort(byKey);
     if (scanned >= scanLimit) {
       throw new TooManyObjects(
         `${text} has more than ${scanLimit} objects to look through; name a narrower folder`,
       );
     }
   }
+}
+
+/** Most servers list so already. */
+function byKey(one: ListedObject, other: ListedObject): number {
+  return Buffer.compare(Buffer.from(one.key), Buffer.from(other.key));
 }
 
 async function headIfPresent(

@@ -14,7 +14,8 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import { InvalidObjectUri, InvalidRange, ObjectConflict, ObjectExists, ObjectNotFound } from './errors.js';
+import { resolveRange } from './byte-range.js';
+import { InvalidObjectUri, ObjectConflict, ObjectExists, ObjectNotFound } from './errors.js';
 import {
   checkCreatable,
   checkInside,
@@ -31,6 +32,7 @@ import {
 import { writeDurably } from './durable-file.js';
 import { walk } from './folder-listing.js';
 import {
+  checkListing,
   MAX_LIST_LIMIT,
   type ByteRange,
   type ListOptions,
@@ -41,14 +43,7 @@ import {
   type PutOptions,
   type StoredObject,
 } from './object-store.js';
-import {
-  checkAddress,
-  checkBucket,
-  checkCharacters,
-  checkKey,
-  formatObjectUri,
-  type ObjectAddress,
-} from './object-uri.js';
+import { checkAddress, formatObjectUri, type ObjectAddress } from './object-uri.js';
 
 /** No bucket starts with a dot, so no address leads here; the same file system as the objects, for rename. */
 const TEMPORARY_FOLDER = '.tmp';
@@ -140,13 +135,7 @@ export class FolderObjectStore implements ObjectStore {
   }
 
   async list({ bucket, prefix, after = '', limit = MAX_LIST_LIMIT }: ListOptions): Promise<ObjectPage> {
-    checkBucket(bucket);
-    checkCharacters(prefix);
-    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    if (folder !== '') checkKey(folder.slice(0, -1));
-    if (!Number.isInteger(limit) || limit < 1)
-      throw new RangeError(`limit must be a positive integer, got ${limit}`);
-
+    checkListing({ bucket, prefix, limit });
     const wanted = Math.min(limit, MAX_LIST_LIMIT);
     const page: ObjectPage & { truncated: boolean } = { objects: [], truncated: false };
     const bucketFolder = join(this.root, bucket);
@@ -267,16 +256,6 @@ function infoOf(facts: FileFacts): ObjectInfo {
     etag: etagOf(facts),
     lastModified: new Date(Number(facts.mtimeNs / 1_000_000n)),
   };
-}
-
-function resolveRange({ start, end = Infinity }: ByteRange, size: number): Required<ByteRange> {
-  if (!Number.isSafeInteger(start) || start < 0 || end < start || start >= size) {
-    throw new InvalidRange(
-      `bytes ${start}-${end === Infinity ? '' : end} are not within ${size} bytes`,
-      size,
-    );
-  }
-  return { start, end: Math.min(end, size - 1) };
 }
 
 async function exists(path: string): Promise<boolean> {

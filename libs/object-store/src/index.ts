@@ -2,6 +2,8 @@ export * from './errors.js';
 export { expand, literalPrefix, parseObjectPattern } from './expand.js';
 export type { ExpandOptions, ObjectPattern } from './expand.js';
 export { FolderObjectStore } from './folder-object-store.js';
+export { S3ObjectStore } from './s3-object-store.js';
+export type { S3Credentials, S3Options } from './s3-client.js';
 export type {
   ByteRange,
   ListedObject,

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ObjectAddress } from './object-uri.js';
+import { checkBucket, checkCharacters, checkKey, type ObjectAddress } from './object-uri.js';
 
 export interface ObjectInfo {
   /** Bytes. */
@@ -47,14 +47,17 @@ export interface ListOptions {
   readonly bucket: string;
   /** Any start of a key, not only a folder. */
   readonly prefix: string;
-  /** Only keys after this one in UTF-8 byte order. */
+  /** Only keys after this one in the order of the listing. */
   readonly after?: string;
   /** At most this many; default and ceiling 1,000, as in S3. */
   readonly limit?: number;
 }
 
 export interface ObjectPage {
-  /** In UTF-8 byte order of the keys. */
+  /**
+   * In UTF-8 byte order of the keys, as S3 has it; SeaweedFS goes folder by folder, so that `a/2` comes before
+   * `a-b`. Each order is total, and `after` follows it.
+   */
   readonly objects: ListedObject[];
   /** There is more after the last one. */
   readonly truncated: boolean;
@@ -63,7 +66,8 @@ export interface ObjectPage {
 /**
  * Whole objects under `s3://bucket/key`. The promises are those of S3: what `put` has acknowledged is durable
  * and seen by every later read; an object appears whole or not at all; there is no rename and no append.
- * Every method throws `InvalidObjectUri` for an address that breaks the rules of `parseObjectUri`.
+ * Every method throws `InvalidObjectUri` for an address that breaks the rules of `parseObjectUri`, and
+ * `ObjectStoreUnavailable` where a server keeps the objects and does not do its part.
  */
 export interface ObjectStore {
   /**
@@ -90,6 +94,22 @@ export interface ObjectStore {
    * @throws ObjectNotFound, ObjectExists, ObjectTooLarge, DigestMismatch, ObjectConflict
    */
   copy(from: ObjectAddress, to: ObjectAddress, options?: PutOptions): Promise<StoredObject>;
+
+  /**
+   * A URL under which whoever holds it may read or write the object until it expires; only for stores that
+   * callers can reach themselves.
+   */
+  presign?(address: ObjectAddress, method: 'GET' | 'PUT', expiresInSeconds: number): Promise<string>;
 }
 
 export const MAX_LIST_LIMIT = 1000;
+
+/** @throws InvalidObjectUri, RangeError */
+export function checkListing({ bucket, prefix, limit = MAX_LIST_LIMIT }: ListOptions): void {
+  checkBucket(bucket);
+  checkCharacters(prefix);
+  const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  if (folder !== '') checkKey(folder.slice(0, -1));
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new RangeError(`limit must be a positive integer, got ${limit}`);
+}

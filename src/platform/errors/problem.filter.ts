@@ -1,7 +1,12 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueryFailedError } from 'typeorm';
-import { InvalidRange, ObjectStoreError, type ObjectStoreErrorCode } from '#libs/object-store';
+import {
+  InvalidRange,
+  ObjectStoreError,
+  type ObjectStoreErrorCode,
+  ObjectStoreUnavailable,
+} from '#libs/object-store';
 import { AppLogger } from '../observability/logger.js';
 import { ERROR_STATUS, type ErrorCode } from './error-code.js';
 import { Problem } from './problem.js';
@@ -55,8 +60,11 @@ const TITLES: Record<ErrorCode, string> = {
   VALIDATION_ERROR: 'Validation failed',
   RATE_LIMITED: 'Too many requests',
   INTERNAL_ERROR: 'Server error',
+  OBJECT_STORE_UNAVAILABLE: 'Object store unavailable',
   RAY_UNAVAILABLE: 'Ray cluster unreachable',
 };
+
+const RETRY_AFTER_SECONDS = '5';
 
 const OBJECT_STORE_CODES: Record<ObjectStoreErrorCode, ErrorCode> = {
   INVALID_OBJECT_URI: 'INVALID_REQUEST',
@@ -67,6 +75,7 @@ const OBJECT_STORE_CODES: Record<ObjectStoreErrorCode, ErrorCode> = {
   OBJECT_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
   DIGEST_MISMATCH: 'VALIDATION_ERROR',
   TOO_MANY_OBJECTS: 'VALIDATION_ERROR',
+  OBJECT_STORE_UNAVAILABLE: 'OBJECT_STORE_UNAVAILABLE',
 };
 
 /** SQLSTATEs of text that JSON can carry and PostgreSQL cannot keep: NUL, in text or jsonb, and half a surrogate pair. */
@@ -81,6 +90,9 @@ function asProblem(error: unknown): Problem {
     // RFC 9110, section 15.5.17: how long the object is, for the next try.
     const headers = { 'content-range': `bytes */${error.size}` };
     return new Problem('RANGE_NOT_SATISFIABLE', error.message, { headers });
+  }
+  if (error instanceof ObjectStoreUnavailable) {
+    return new Problem(error.code, `${error.message}.`, { headers: { 'retry-after': RETRY_AFTER_SECONDS } });
   }
   if (error instanceof ObjectStoreError) return new Problem(OBJECT_STORE_CODES[error.code], error.message);
   const status =

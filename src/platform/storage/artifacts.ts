@@ -81,8 +81,8 @@ export class Artifacts {
   async tenants(): Promise<string[]> {
     const tenants: string[] = [];
     for (;;) {
-      // The character after the slash skips the rest of the tenant's objects.
-      const after = tenants.length > 0 ? `${tenants.at(-1)}0` : undefined;
+      // After all that the platform writes for the tenant, whether the server lists by bytes or by folders.
+      const after = tenants.length > 0 ? `${tenants.at(-1)}/~` : undefined;
       const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix: '', after, limit: 1 });
       const tenant = objects[0]?.key.split('/')[0];
       if (tenant === undefined) return tenants;
