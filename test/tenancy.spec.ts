@@ -71,6 +71,16 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'PUT /api/v1/objects/{path}': (names) =>
     objectCalls(names).map((call) => ({ ...call, body: 'taken over' })),
   'DELETE /api/v1/objects/{path}': objectCalls,
+  'POST /api/v1/objects/presign': ({ object }) =>
+    OBJECT_FOLDERS.flatMap((folder) =>
+      ['GET', 'PUT'].map((method) => ({
+        path: '/api/v1/objects/presign',
+        body: { uri: `s3://${folder}/${object}`, method },
+      })),
+    ),
+  'GET /api/v1/signed-objects/{path}': signedCalls,
+  'PUT /api/v1/signed-objects/{path}': (names) =>
+    signedCalls(names).map((call) => ({ ...call, body: 'taken over' })),
 };
 
 /** Every other operation. One that takes an id, a name or a path belongs above. */
@@ -78,6 +88,12 @@ const NAMING_NOTHING = ['POST /api/v1/models', 'GET /healthcheck', 'GET /healthc
 
 function objectCalls({ object }: Names): Call[] {
   return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/objects/${folder}/${object}` }));
+}
+
+/** A signature can only be guessed: every signed URL is acme-corp's own. */
+function signedCalls({ object }: Names): Call[] {
+  const query = `tenant=acme-corp&expires=4102444800&signature=${'A'.repeat(43)}`;
+  return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/signed-objects/${folder}/${object}?${query}` }));
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head', 'trace'];

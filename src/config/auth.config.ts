@@ -1,4 +1,4 @@
-import { Env, integer, text, url } from './environment.js';
+import { Env, integer, secret, text, url } from './environment.js';
 
 /** Who may call: exactly one of a shared secret (HS256) and a JWKS URL (RS256, ES256, EdDSA). */
 export class AuthConfig {
@@ -22,10 +22,4 @@ export class AuthConfig {
 
   @Env('MODELPLANE_JWT_ROLES_CLAIM', text, 'Claim that holds the role, or a list of roles.')
   rolesClaim = 'roles';
-}
-
-function secret(value: string): string {
-  if (Buffer.byteLength(value) < 32)
-    throw new Error(`must have at least 32 bytes, has ${Buffer.byteLength(value)}`);
-  return value;
 }

@@ -77,6 +77,24 @@ export const url: Parser<string> = (value) => {
   return value;
 };
 
+export const flag: Parser<boolean> = (value) => {
+  if (value !== 'true' && value !== 'false') throw new Error(`must be true or false, got "${value}"`);
+  return value === 'true';
+};
+
+export function matching(pattern: RegExp, allowed: string): Parser<string> {
+  return (value) => {
+    if (!pattern.test(value)) throw new Error(`must be ${allowed}, got "${value}"`);
+    return value;
+  };
+}
+
+export const secret: Parser<string> = (value) => {
+  if (Buffer.byteLength(value) < 32)
+    throw new Error(`must have at least 32 bytes, has ${Buffer.byteLength(value)}`);
+  return value;
+};
+
 export const list: Parser<string[]> = (value) =>
   value
     .split(',')

@@ -1,4 +1,4 @@
-import { Env, integer, text } from './environment.js';
+import { Env, integer, text, url } from './environment.js';
 
 /** The HTTP server. Sizes are bytes. */
 export class HttpConfig {
@@ -7,6 +7,9 @@ export class HttpConfig {
 
   @Env('MODELPLANE_PORT', integer(0, 65535), 'Port the API listens on; 0 picks a free one.')
   port = 8000;
+
+  @Env('MODELPLANE_PUBLIC_URL', url, 'URL under which callers reach the API; empty: as each request says.')
+  publicUrl = '';
 
   @Env('MODELPLANE_MAX_BODY_BYTES', integer(1024, 2 ** 30), 'Largest JSON body accepted.')
   maxBodyBytes = 8 * 2 ** 20;

@@ -6,6 +6,7 @@ import { JobsConfig } from './jobs.config.js';
 import { PredictionsConfig } from './predictions.config.js';
 import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
+import { S3Config } from './s3.config.js';
 import { StorageConfig } from './storage.config.js';
 import { TrainingConfig } from './training.config.js';
 
@@ -18,6 +19,7 @@ export {
   PredictionsConfig,
   RedisConfig,
   RuntimeConfig,
+  S3Config,
   StorageConfig,
   TrainingConfig,
 };
@@ -29,6 +31,7 @@ const types: readonly ConfigClass[] = [
   DatabaseConfig,
   RedisConfig,
   StorageConfig,
+  S3Config,
   JobsConfig,
   TrainingConfig,
   PredictionsConfig,
@@ -86,6 +89,10 @@ function checkTogether(config: Config, faults: string[]): void {
 
   const runtime = config.get(RuntimeConfig);
   const storage = config.get(StorageConfig);
+  const s3 = config.get(S3Config);
+  if (storage.kind === 's3' && !s3.accessKeyId !== !s3.secretAccessKey) {
+    faults.push('AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: both of them must be set, or neither');
+  }
   if (runtime.environment === 'development' && storage.grants.size === 0) {
     storage.grants = new Map([['acme-corp', ['s3://data/', 's3://predictions/']]]);
   }

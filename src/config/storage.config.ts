@@ -1,13 +1,34 @@
-import { Env } from './environment.js';
+import { Env, integer, oneOf, secret } from './environment.js';
 
-/** Which `s3://` prefixes a tenant may read and write beside its own `s3://tenants/<tenant>/`. */
+/** Where objects lie, and which prefixes a tenant may use beside its own `s3://tenants/<tenant>/`. */
 export class StorageConfig {
+  @Env(
+    'MODELPLANE_STORAGE',
+    oneOf('folder', 's3'),
+    'Where objects lie: a folder under MODELPLANE_STATE_DIR, or s3.',
+  )
+  kind: 'folder' | 's3' = 'folder';
+
   @Env(
     'MODELPLANE_STORAGE_GRANTS',
     parseGrants,
     'Further prefixes of tenants, for example acme-corp=s3://data/,s3://predictions/;globex=s3://globex/',
   )
   grants: ReadonlyMap<string, readonly string[]> = new Map();
+
+  @Env(
+    'MODELPLANE_MAX_PRESIGN_SECONDS',
+    integer(1, 7 * 24 * 3600),
+    'Longest life of a presigned URL; S3 takes a week at most.',
+  )
+  maxPresignSeconds = 24 * 3600;
+
+  @Env(
+    'MODELPLANE_URL_SIGNING_SECRET',
+    secret,
+    'Signs the URLs of a folder, at least 32 bytes; empty: derived from MODELPLANE_JWT_SECRET.',
+  )
+  urlSigningSecret = '';
 }
 
 const TENANT = /^[a-z0-9][a-z0-9-]{0,62}$/;

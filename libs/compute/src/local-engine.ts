@@ -25,6 +25,11 @@ export interface LocalEngineOptions {
   readonly socketDir?: string;
   /** What to pick the few variables from that jobs may see; never handed on whole, it holds secrets. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /**
+   * What a job sends for once it runs, to reach the object store; null where it needs nothing. The warm parent
+   * never sees it, so that no other job inherits it.
+   */
+  readonly credentials?: () => Promise<object | null>;
   /** Default 60,000: importing the Python packages takes 5 s on an idle machine. */
   readonly startTimeoutMs?: number;
   /** What the Python process writes beside events, line by line. */
@@ -36,6 +41,8 @@ const MAX_EVENT_BYTES = 8 * 2 ** 20;
 const MAX_SOCKET_PATH_BYTES = 103;
 /** How long an aborted job's process may take to be gone before the connection is cut without knowing. */
 const ABORT_TIMEOUT_MS = 10_000;
+/** The line of a job's process that asks for credentials: trainer/src/modelplane_trainer/credentials.py. */
+const CREDENTIALS_WANTED = '{"type": "credentials_wanted"}';
 const PASSED_ON = [
   ...['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ'],
   ...[
@@ -69,7 +76,7 @@ export class LocalEngine implements ComputeEngine {
     const run = new JobRun(spec, this.checkEvent, onEvent);
     const socket = await this.connect(signal);
     if (socket === 'aborted') return { type: 'aborted' };
-    await converse(socket, spec, run, signal);
+    await converse(socket, spec, run, signal, this.options.credentials);
     return signal.aborted ? { type: 'aborted' } : run.outcome();
   }
 
@@ -147,7 +154,13 @@ export class LocalEngine implements ComputeEngine {
 }
 
 /** Sends the spec and reads until the other side has closed: by then the job's process is gone. */
-async function converse(socket: Socket, spec: object, run: JobRun, signal: AbortSignal): Promise<void> {
+async function converse(
+  socket: Socket,
+  spec: object,
+  run: JobRun,
+  signal: AbortSignal,
+  credentials: LocalEngineOptions['credentials'] = () => Promise.resolve(null),
+): Promise<void> {
   let failure: unknown = null;
   let timer: NodeJS.Timeout | undefined;
   const hangUp = () => {
@@ -155,18 +168,28 @@ async function converse(socket: Socket, spec: object, run: JobRun, signal: Abort
     socket.end();
     timer ??= setTimeout(() => socket.destroy(), ABORT_TIMEOUT_MS);
   };
+  const fail = (error: unknown) => {
+    failure = error;
+    hangUp();
+  };
   const guarded = (read: () => void) => {
     if (failure !== null || signal.aborted) return;
     try {
       read();
     } catch (error) {
-      failure = error;
-      hangUp();
+      fail(error);
     }
+  };
+  const answerWith = async (ask: () => Promise<object | null>) => {
+    const answer = await ask().catch(fail);
+    if (failure === null && !signal.aborted) socket.write(`${JSON.stringify(answer)}\n`);
   };
   const reader = new LineReader(
     MAX_EVENT_BYTES,
-    (line) => guarded(() => run.readLine(line)),
+    (line) => {
+      if (line !== CREDENTIALS_WANTED) guarded(() => run.readLine(line));
+      else void answerWith(credentials);
+    },
     () => guarded(() => run.reportTooLongLine(MAX_EVENT_BYTES)),
   );
   await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 // The build compiles this folder without Jest's types; specs are excluded from it.
 import { randomBytes } from 'node:crypto';
-import { S3ObjectStore, type S3Options } from '../src/index.js';
+import type { S3ObjectStore, S3Options } from '../src/index.js';
 
 /** Options for the S3 server that the test runner carries, with buckets of this test's own. */
 export function testServer(): S3Options {

@@ -1,4 +1,17 @@
-import { Controller, Delete, Get, Headers, HttpCode, Param, Put, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBody,
@@ -11,14 +24,17 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { ObjectsService } from './objects.service.js';
+import { PresignDto, PresignedUrl } from './presign.dto.js';
+import { PresigningService } from './presigning.service.js';
+import { sendObject } from './send-object.js';
 
-const PATH = {
+export const PATH = {
   name: 'path',
   description: '`bucket/key` of the object `s3://bucket/key`.',
   example: 'data/train.parquet',
@@ -28,15 +44,32 @@ const PATH = {
 @ApiTags('Objects')
 @Controller('api/v1/objects')
 export class ObjectsController {
-  constructor(private readonly objects: ObjectsService) {}
+  constructor(
+    private readonly objects: ObjectsService,
+    private readonly presigning: PresigningService,
+  ) {}
 
   @Get()
   @Access('viewer')
   @ApiOperation({ summary: 'List objects under a prefix' })
   @ApiOkResponse({ type: ObjectPage })
-  @ApiProblems(400, 403)
+  @ApiProblems(400, 403, 503)
   list(@Caller() caller: Identity, @Query() query: ListObjectsQuery): Promise<ObjectPage> {
     return this.objects.list(caller.tenant, query);
+  }
+
+  @Post('presign')
+  @Access('viewer')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Make a URL under which anybody may download or upload one object for a while' })
+  @ApiOkResponse({ type: PresignedUrl })
+  @ApiProblems(400, 403, 503)
+  presign(
+    @Caller() caller: Identity,
+    @Body() dto: PresignDto,
+    @Req() request: FastifyRequest,
+  ): Promise<PresignedUrl> {
+    return this.presigning.presign(caller, dto, `${request.protocol}://${request.host}`);
   }
 
   @Put('*')
@@ -48,7 +81,7 @@ export class ObjectsController {
   @ApiConsumes('application/octet-stream')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiOkResponse({ type: StoredObjectEntry })
-  @ApiProblems(400, 403, 409, 413)
+  @ApiProblems(400, 403, 409, 413, 503)
   put(
     @Caller() caller: Identity,
     @Param('*') path: string,
@@ -71,7 +104,7 @@ export class ObjectsController {
     description: 'The content; 206 for a range.',
     content: { 'application/octet-stream': {} },
   })
-  @ApiProblems(400, 403, 404, 416)
+  @ApiProblems(400, 403, 404, 416, 503)
   async get(
     @Caller() caller: Identity,
     @Param('*') path: string,
@@ -87,26 +120,8 @@ export class ObjectsController {
   @ApiOperation({ summary: 'Delete an object' })
   @ApiParam(PATH)
   @ApiNoContentResponse({ description: 'It is gone, or was not there.' })
-  @ApiProblems(400, 403)
+  @ApiProblems(400, 403, 503)
   delete(@Caller() caller: Identity, @Param('*') path: string): Promise<void> {
     return this.objects.delete(caller.tenant, path);
   }
-}
-
-function sendObject(reply: FastifyReply, content: Awaited<ReturnType<ObjectsService['get']>>): void {
-  const { range, size, etag, lastModified, stream } = content;
-  // Fastify would read the whole stream to answer HEAD without it.
-  const body = reply.request.method === 'HEAD' ? Readable.from([]) : stream;
-  if (body !== stream) stream.destroy();
-  void reply
-    .status(range ? 206 : 200)
-    .headers({
-      'accept-ranges': 'bytes',
-      'content-length': range ? range.end - range.start + 1 : size,
-      'content-type': 'application/octet-stream',
-      etag: `"${etag}"`,
-      'last-modified': lastModified.toUTCString(),
-      ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
-    })
-    .send(body);
 }

@@ -12,6 +12,7 @@ import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/jo
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
+import { StorageLocation } from '../../platform/storage/storage-location.js';
 import type { ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { type DataFiles, TrainingData } from './training-data.js';
@@ -48,6 +49,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     private readonly data: TrainingData,
     private readonly artifacts: Artifacts,
     private readonly versions: VersionsService,
+    private readonly storage: StorageLocation,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {
     this.concurrency = config.concurrency;
@@ -125,7 +127,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       kind: 'training',
       job_id: claim.id,
       attempt: claim.attempt,
-      storage: { kind: 'folder', root: this.runtime.objectsDir },
+      storage: this.storage.spec,
       output_uri: `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`,
       framework,
       estimator,

@@ -12,13 +12,16 @@ import { invalid, Problem } from '../errors/problem.js';
 /** Where the platform keeps its own objects; no grant covers it. */
 export const PLATFORM_BUCKET = 'modelplane';
 
+/** Where each tenant has a folder of its own. */
+export const TENANTS_BUCKET = 'tenants';
+
 /** Which part of the object store a tenant may use: its own folder, and what the configuration lists. */
 @Injectable()
 export class Grants {
   constructor(private readonly config: StorageConfig) {}
 
   of(tenant: string): readonly string[] {
-    return [`s3://tenants/${tenant}/`, ...(this.config.grants.get(tenant) ?? [])];
+    return [`s3://${TENANTS_BUCKET}/${tenant}/`, ...(this.config.grants.get(tenant) ?? [])];
   }
 
   /**

@@ -1,21 +1,32 @@
-import { Global, Module } from '@nestjs/common';
-import { FolderObjectStore, type ObjectStore } from '#libs/object-store';
-import { RuntimeConfig } from '../../config/index.js';
+import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type ObjectStore, S3ObjectStore } from '#libs/object-store';
+import { RuntimeConfig, S3Config, StorageConfig } from '../../config/index.js';
 import { Artifacts } from './artifacts.js';
 import { Grants } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
+import { openObjectStore } from './open-object-store.js';
+import { SignedUrls } from './signed-urls.js';
+import { StorageLocation } from './storage-location.js';
 
 @Global()
 @Module({
   providers: [
     Artifacts,
     Grants,
+    SignedUrls,
+    StorageLocation,
     {
       provide: OBJECT_STORE,
-      inject: [RuntimeConfig],
-      useFactory: (config: RuntimeConfig): ObjectStore => new FolderObjectStore(config.objectsDir),
+      inject: [RuntimeConfig, StorageConfig, S3Config],
+      useFactory: openObjectStore,
     },
   ],
-  exports: [Artifacts, Grants, OBJECT_STORE],
+  exports: [Artifacts, Grants, SignedUrls, StorageLocation, OBJECT_STORE],
 })
-export class StorageModule {}
+export class StorageModule implements OnApplicationShutdown {
+  constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}
+
+  onApplicationShutdown(): void {
+    if (this.store instanceof S3ObjectStore) this.store.close();
+  }
+}

@@ -51,9 +51,10 @@ def main() -> int:
         from .reference import predict_rows
 
         return predict_rows(spec, options.rows, answers)
+    from .credentials import from_environment
     from .job import run_job
 
-    return run_job(spec, answers)
+    return run_job(spec, answers, from_environment())
 
 
 if __name__ == "__main__":

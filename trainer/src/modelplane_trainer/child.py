@@ -9,12 +9,15 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+from . import credentials
 from .job import run_job
 
 _PR_SET_PDEATHSIG = 1
 
 
-def become_job(spec: dict[str, Any], descriptor: int, parent: int, close: list[int]) -> NoReturn:
+def become_job(
+    spec: dict[str, Any], descriptor: int, parent: int, close: list[int], handover: int | None
+) -> NoReturn:
     """Leave the parent's descriptors and signals behind, run the job, end the process.
 
     Args:
@@ -22,6 +25,7 @@ def become_job(spec: dict[str, Any], descriptor: int, parent: int, close: list[i
         descriptor: the connection that events are written to.
         parent: the process that forked this one.
         close: descriptors of other jobs and of the server.
+        handover: closed once nothing more will be read from the connection; None: nothing will.
     """
     code = 70
     try:
@@ -35,7 +39,11 @@ def become_job(spec: dict[str, Any], descriptor: int, parent: int, close: list[i
                 os.close(other)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
-        code = run_job(spec, descriptor)
+        keys = None
+        if handover is not None:
+            keys = credentials.ask(descriptor)
+            os.close(handover)
+        code = run_job(spec, descriptor, keys)
     except BrokenPipeError:
         pass
     finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 import warnings
 from collections.abc import Callable
-from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -19,16 +20,16 @@ _CELLS_PER_CHUNK = 2_000_000
 _MEBIBYTE = 1 << 20
 
 
-def encoding_of(path: Path) -> str:
+def encoding_of(file: BinaryIO) -> str:
     """`utf-8-sig` when the whole file is UTF-8 (with or without a mark), else `latin-1`."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        try:
-            while block := file.read(_MEBIBYTE):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "latin-1"
+    file.seek(0)
+    try:
+        while block := file.read(_MEBIBYTE):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
     return "utf-8-sig"
 
 
@@ -42,12 +43,12 @@ def separator_of(header: str) -> str:
 
 
 def read_csv(
-    path: Path, shown: str, choose: Callable[[list[str]], list[str]], warn: Callable[[str], None]
+    content: BinaryIO, shown: str, choose: Callable[[list[str]], list[str]], warn: Callable[[str], None]
 ) -> pa.Table:
     """Read the chosen columns of a CSV file, every cell as trimmed-later text.
 
     Args:
-        path: the file.
+        content: the file; it is closed.
         shown: its name in messages.
         choose: given the header's names, the ones to keep.
         warn: told about what was odd but readable.
@@ -55,10 +56,11 @@ def read_csv(
     Raises:
         JobFailure: no header, repeated names, or a row with more fields than the header.
     """
-    encoding = encoding_of(path)
+    encoding = encoding_of(content)
     if encoding == "latin-1":
         warn(f"{shown} is not UTF-8 and was read as Latin-1.")
-    with path.open(encoding=encoding, newline="") as file:
+    content.seek(0)
+    with io.TextIOWrapper(content, encoding=encoding, newline="") as file:
         first = file.readline()
         if not first.strip():
             raise unreadable(f"{shown} is empty: a CSV file starts with a line of column names.")

@@ -14,7 +14,7 @@ from .columns import Column, interpret
 from .events import EventWriter
 from .failures import column_not_found, listed, unfit
 from .sources import read_files, stack
-from .storage import FolderStore
+from .storage import Store
 from .target import Target, check_classes_for_split, read_target
 
 FEWEST_ROWS = 10
@@ -45,14 +45,13 @@ class Dataset:
     description: dict[str, Any]
 
 
-def load(spec: dict[str, Any], events: EventWriter) -> Dataset:
+def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
     """Read a job's data and make it trainable.
 
     Raises:
         JobFailure: with the column, the fault and what is allowed.
     """
     data, seed = spec["data"], spec["training"]["seed"]
-    store = FolderStore(spec["storage"]["root"])
     choose = _chooser(data, spec["limits"]["max_features"])
     table, names = read_files(store, data["train"], choose, events.warning)
     train_rows = len(table)
@@ -136,9 +135,7 @@ def _chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], 
     return choose
 
 
-def _with_validation(
-    table: pa.Table, store: FolderStore, data: dict[str, Any], events: EventWriter
-) -> pa.Table:
+def _with_validation(table: pa.Table, store: Store, data: dict[str, Any], events: EventWriter) -> pa.Table:
     def choose(names: list[str]) -> list[str]:
         absent = [name for name in table.column_names if name not in names]
         if absent:

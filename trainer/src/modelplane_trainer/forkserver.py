@@ -4,6 +4,9 @@ One connection is one job. The client sends one JSON line, the specification; th
 writes its event lines to the connection; when it has ended, the parent adds a line
 `{"type": "exited", "exit_code": int|null, "signal": int|null, "max_rss_bytes": int}` and closes.
 A client that closes its side ends its job. When the parent's stdin closes, all of it ends.
+
+A job on S3 first asks for credentials with a line of its own and reads the answer itself: the
+parent, whose memory every later job inherits, never sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import preload
+from . import credentials, preload
 from .child import become_job
 from .failures import INTERNAL_ERROR
 
@@ -36,6 +39,7 @@ class Connection:
     child: int | None = None
     outgoing: bytes = b""
     closing: bool = False
+    handover: int | None = None  # readable once the process no longer reads from the socket
 
 
 class Forkserver:
@@ -133,16 +137,35 @@ class Forkserver:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        handover, release = os.pipe() if credentials.are_wanted(spec) else (None, None)
         try:
             child = os.fork()
         except OSError as error:
+            for end in (handover, release):
+                if end is not None:
+                    os.close(end)
             return self._refuse(connection, spec, f"no process could be started ({error.strerror})")
         if child == 0:
             own = connection.socket.fileno()
             others = [fileno for fileno in self._connections if fileno != own]
-            become_job(spec, own, parent=parent, close=[*others, self._listener.fileno()])
+            close = [*others, self._listener.fileno()]
+            become_job(spec, own, parent=parent, close=close, handover=release)
         connection.child = child
+        if handover is not None:
+            os.close(release)
+            connection.handover = handover
+            # What comes now is for the job alone; that it hangs up, the job notices.
+            self._selector.unregister(connection.socket)
+            self._selector.register(handover, selectors.EVENT_READ, lambda: self._take_back(connection))
         return None
+
+    def _take_back(self, connection: Connection) -> None:
+        if connection.handover is None:
+            return
+        self._selector.unregister(connection.handover)
+        os.close(connection.handover)
+        connection.handover = None
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def _refuse(self, connection: Connection, spec: dict[str, Any], reason: str) -> None:
         event = {
@@ -169,6 +192,7 @@ class Forkserver:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
             connection.child = None
+            self._take_back(connection)
             # Linux counts kilobytes, macOS bytes.
             rss = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
             ended = os.waitstatus_to_exitcode(status)

@@ -16,17 +16,19 @@ from . import contracts, training
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
+from .storage import Store, open_store
 
 _LONGEST_TRACE = 200
 _LONGEST_LINE = 500
 
 
-def run_job(spec: Any, descriptor: int) -> int:
+def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
     """Train as a specification says and tell it in events.
 
     Args:
         spec: the parsed specification; checked here.
         descriptor: where event lines are written.
+        credentials: of the object store, where it wants any.
 
     Returns:
         The exit code: 0 after `succeeded`, 1 after `failed`.
@@ -38,7 +40,7 @@ def run_job(spec: Any, descriptor: int) -> int:
     try:
         contracts.check_spec(spec)
         limit_memory(spec["limits"]["memory_bytes"])
-        result = _attempt(spec, events)
+        result = _attempt(spec, events, open_store(spec["storage"], credentials))
     except JobFailure as failure:
         events.failed(failure.code, _sentence(failure.message))
         return 1
@@ -73,10 +75,10 @@ def seed_and_threads(spec: dict[str, Any]) -> None:
     threadpoolctl.threadpool_limits(threads, user_api="openmp")
 
 
-def _attempt(spec: dict[str, Any], events: EventWriter) -> dict[str, Any]:
+def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
     seed_and_threads(spec)
-    trained = training.train(spec, events)
-    return training.publish(trained, spec, events)
+    trained = training.train(spec, events, store)
+    return training.publish(trained, spec, events, store)
 
 
 def _log_trace(job_id: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.json as pa_json
@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 
 from .csv_source import read_csv
 from .failures import listed, unreadable
-from .storage import FolderStore
+from .storage import Store
 
 Choose = Callable[[list[str]], list[str]]
 _LARGEST_BLOCK = (1 << 31) - 1
 
 
 def read_files(
-    store: FolderStore, files: dict[str, Any], choose: Choose, warn: Callable[[str], None]
+    store: Store, files: dict[str, Any], choose: Choose, warn: Callable[[str], None]
 ) -> tuple[pa.Table, list[str]]:
     """Read the chosen columns of all files, one below the other.
 
@@ -57,12 +57,11 @@ def read_files(
         return kept
 
     for uri in files["uris"]:
-        path, shown = store.path(uri), uri.rsplit("/", 1)[-1]
-        if not path.is_file():
-            raise unreadable(f"{uri} does not exist.")
-        if path.stat().st_size == 0:
-            raise unreadable(f"{shown} is empty.")
-        tables.append(_READERS[files["format"]](path, shown, choose_here, warn))
+        shown = uri.rsplit("/", 1)[-1]
+        with store.open(uri) as file:
+            if _size(file) == 0:
+                raise unreadable(f"{shown} is empty.")
+            tables.append(_READERS[files["format"]](file, shown, choose_here, warn))
     return stack(tables, [uri.rsplit("/", 1)[-1] for uri in files["uris"]]), first_names
 
 
@@ -104,25 +103,31 @@ def _without_dictionaries(table: pa.Table) -> pa.Table:
     return table
 
 
-def _read_csv(path: Path, shown: str, choose: Choose, warn: Callable[[str], None]) -> pa.Table:
-    return read_csv(path, shown, choose, warn)
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
-def _read_parquet(path: Path, shown: str, choose: Choose, _warn: Callable[[str], None]) -> pa.Table:
+def _read_csv(file: BinaryIO, shown: str, choose: Choose, warn: Callable[[str], None]) -> pa.Table:
+    return read_csv(file, shown, choose, warn)
+
+
+def _read_parquet(file: BinaryIO, shown: str, choose: Choose, _warn: Callable[[str], None]) -> pa.Table:
     try:
-        with path.open("rb") as handle, pq.ParquetFile(handle, pre_buffer=False) as file:
-            wanted = choose(file.schema_arrow.names)
+        with pq.ParquetFile(file, pre_buffer=False) as parquet:
+            wanted = choose(parquet.schema_arrow.names)
             # A name with a dot also selects what is nested below it; select again by exact name.
-            return file.read(columns=wanted, use_threads=False).select(wanted)
+            return parquet.read(columns=wanted, use_threads=False).select(wanted)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(f"{shown} is not a readable Parquet file.") from error
 
 
-def _read_json_lines(path: Path, shown: str, choose: Choose, _warn: Callable[[str], None]) -> pa.Table:
+def _read_json_lines(file: BinaryIO, shown: str, choose: Choose, _warn: Callable[[str], None]) -> pa.Table:
     # One block: types are inferred from the first block only, and a later surprise is an error.
-    block = min(path.stat().st_size + 1, _LARGEST_BLOCK)
+    block = min(_size(file) + 1, _LARGEST_BLOCK)
     try:
-        table = pa_json.read_json(path, pa_json.ReadOptions(use_threads=False, block_size=block))
+        table = pa_json.read_json(file, pa_json.ReadOptions(use_threads=False, block_size=block))
     except (pa.ArrowException, OSError) as error:
         reason = str(error).removeprefix("JSON parse error: ").strip().rstrip(".")
         raise unreadable(f"{shown} is not well-formed JSON lines: {reason}.") from error

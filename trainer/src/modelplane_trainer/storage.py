@@ -1,4 +1,4 @@
-"""The folder store: s3://bucket/key is root/bucket/key, and nothing outside root."""
+"""The object store as a job sees it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,31 @@ import hashlib
 import os
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 from .failures import unreadable
+from .s3_storage import S3Store
+
+
+class Store(Protocol):
+    """Objects by their s3:// URIs."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """The content, to be read and sought in."""
+
+    def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
+        """Put an object whole; answers its name, size_bytes and sha256."""
+
+
+def open_store(storage: dict[str, Any], credentials: dict[str, Any] | None) -> Store:
+    """The store that `storage` of a job's specification names."""
+    if storage["kind"] == "s3":
+        return S3Store(storage, credentials)
+    return FolderStore(storage["root"])
 
 
 class FolderStore:
-    """Resolves s3:// URIs under one folder.
+    """s3://bucket/key is root/bucket/key, and nothing outside root.
 
     Args:
         root: the folder that holds the buckets.
@@ -34,6 +52,17 @@ class FolderStore:
         if not resolved.is_relative_to(self._root) or resolved == self._root:
             raise unreadable(f"'{uri}' leads out of the object store.")
         return resolved
+
+    def open(self, uri: str) -> BinaryIO:
+        """The file of a URI.
+
+        Raises:
+            JobFailure: there is none.
+        """
+        path = self.path(uri)
+        if not path.is_file():
+            raise unreadable(f"{uri} does not exist.")
+        return path.open("rb")
 
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put a file whole: under a temporary name first, then renamed.

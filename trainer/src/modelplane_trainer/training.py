@@ -25,7 +25,7 @@ from .memory import ran_out_of_memory
 from .plan import Plan, make_plan
 from .preprocessing import frame, inputs, transformer
 from .progress import Progress
-from .storage import FolderStore
+from .storage import Store, open_store
 
 LIBRARIES = (
     "scikit-learn",
@@ -52,7 +52,7 @@ class Trained:
     best_epoch: int
 
 
-def train(spec: dict[str, Any], events: EventWriter) -> Trained:
+def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None) -> Trained:
     """Read the data and fit the estimator; the same specification gives the same model.
 
     Raises:
@@ -62,7 +62,7 @@ def train(spec: dict[str, Any], events: EventWriter) -> Trained:
     events.started(workers=plan.threads, gpus=0)
     for warning in plan.warnings:
         events.warning(warning)
-    dataset = load(spec, events)
+    dataset = load(spec, events, store or open_store(spec["storage"], None))
     target = dataset.target
     _fit_to_target(plan, dataset, events)
     train_frame = frame(dataset.features, dataset.train)
@@ -111,7 +111,7 @@ def train(spec: dict[str, Any], events: EventWriter) -> Trained:
     return Trained(plan, dataset, pipeline, train_frame, validation_frame, progress.best_epoch)
 
 
-def publish(trained: Trained, spec: dict[str, Any], events: EventWriter) -> dict[str, Any]:
+def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
     """Export, check and write a trained model.
 
     Returns:
@@ -147,7 +147,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter) -> dict
             measured = regression_metrics(truth, predictions)
         metrics |= {f"{prefix}_{name}": value for name, value in measured.items()}
 
-    store, folder = FolderStore(spec["storage"]["root"]), spec["output_uri"]
+    folder = spec["output_uri"]
     described = json.dumps(plain(baseline(dataset, predictions)), ensure_ascii=False).encode()
     return {
         "model_type": target.model_type,

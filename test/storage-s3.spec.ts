@@ -1,0 +1,119 @@
+import { makeData } from './support/data.js';
+import { readdir } from 'node:fs/promises';
+import { loadConfig, RuntimeConfig, S3Config, StorageConfig } from '../src/config/index.js';
+import { openObjectStore } from '../src/platform/storage/open-object-store.js';
+import type { Client } from './support/client.js';
+import { onS3 } from './support/s3.js';
+import { Service } from './support/service.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+const CUSTOMER = { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 };
+const SUBSCRIBER = {
+  'tenure months': 5,
+  monthly_charges: null,
+  contract: 'one year',
+  zahlungsart: 'Kreditkarte',
+  paperless: true,
+};
+
+describe('a service whose objects lie on an S3 server', () => {
+  let service: Service;
+  let acme: Client;
+  let proxy: TcpProxy;
+  let files: Record<string, Buffer>;
+
+  beforeAll(async () => {
+    proxy = await TcpProxy.to(onS3().AWS_ENDPOINT_URL_S3 as string);
+    service = await Service.start({
+      role: 'all',
+      env: { ...onS3(proxy.through()), MODELPLANE_S3_TIMEOUT_SECONDS: '2' },
+    });
+    acme = await service.as('acme-corp');
+    files = await makeData('train.parquet', 'subscribers.csv', 'spend.jsonl');
+  }, 180_000);
+  afterAll(async () => {
+    await service?.stop();
+    await proxy?.cut();
+  });
+
+  const train = (path: string, target_column: string, model_name: string) =>
+    acme.post('/api/v1/training', {
+      model_name,
+      framework: 'sklearn',
+      data_config: { train_path: path, target_column },
+      hyperparameters: { estimator: 'hist_gradient_boosting' },
+    });
+
+  it.each([
+    ['train.parquet', 'churned', CUSTOMER],
+    ['subscribers.csv', 'churn', SUBSCRIBER],
+    ['spend.jsonl', 'yearly_spend', CUSTOMER],
+  ])(
+    'should train on %s, promote and predict',
+    async (file, target, features) => {
+      expect((await acme.put(`/api/v1/objects/data/${file}`, files[file])).status).toBe(200);
+      const { body: submitted } = await train(`s3://data/${file}`, target, target);
+      const { body: job } = await acme.waitForJob(`/api/v1/training/${submitted.job_id}`, 100_000);
+      expect(job).toMatchObject({ status: 'succeeded', error: null });
+      const { model_id, version } = job.result;
+      for (const target_stage of ['staging', 'production']) {
+        const moved = await acme.put(`/api/v1/models/${model_id}/stage`, { version, target_stage });
+        expect(moved.status).toBe(200);
+      }
+      const { status, body } = await acme.post('/api/v1/predictions', { model_id, features });
+      expect([status, body.version]).toEqual([200, version]);
+    },
+    120_000,
+  );
+
+  it('should keep no object in its folder, and no secret in a spec, an event or a log', async () => {
+    expect(await readdir(service.stateDir)).not.toContain('objects');
+    const secrets = [service.environment.AWS_SECRET_ACCESS_KEY as string];
+    const rows = await service.database.query(
+      `select to_jsonb(j)::text as text from jobs j union all select to_jsonb(e)::text from job_events e`,
+    );
+    expect(rows.length).toBeGreaterThan(5);
+    for (const secret of secrets) expect(JSON.stringify(rows)).not.toContain(secret);
+  });
+
+  it('should list and read ranges of what was written', async () => {
+    await acme.put('/api/v1/objects/data/digits.txt', '0123456789');
+    const list = await acme.get('/api/v1/objects?prefix=s3://data/');
+    expect(list.body.data.map(({ uri }: { uri: string }) => uri)).toContain('s3://data/digits.txt');
+    const part = await acme.get('/api/v1/objects/data/digits.txt', { range: 'bytes=2-4' });
+    expect([part.status, part.body]).toEqual([206, '234']);
+    const past = await acme.get('/api/v1/objects/data/digits.txt', { range: 'bytes=10-' });
+    expect([past.status, past.headers.get('content-range')]).toEqual([416, 'bytes */10']);
+  });
+
+  it('should fail a job whose data is not there', async () => {
+    const { body } = await train('s3://data/nothing.csv', 'y', 'nothing');
+    const { body: job } = await acme.waitForJob(`/api/v1/training/${body.job_id}`);
+    expect(job.error.code).toBe('NOT_FOUND');
+  });
+
+  it('should answer 503 with a sentence while the server is away, and go on when it is back', async () => {
+    await proxy.cut();
+    for (const answer of [
+      await acme.get('/api/v1/objects/data/digits.txt'),
+      await acme.put('/api/v1/objects/data/new.txt', 'new'),
+      await acme.get('/api/v1/objects?prefix=s3://data/'),
+    ]) {
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('retry-after')).toBe('5');
+      expect(answer.body).toMatchObject({ code: 'OBJECT_STORE_UNAVAILABLE' });
+      expect(answer.body.detail).toMatch(/^the object store .*try again\.$/);
+    }
+    await proxy.restore();
+    expect((await acme.get('/api/v1/objects/data/digits.txt')).body).toBe('0123456789');
+    expect((await acme.get('/api/v1/objects/data/new.txt')).status).toBe(404);
+  });
+
+  it('should not start in production without its buckets, and name the first that is missing', async () => {
+    const env = { ...service.environment, ...onS3(), MODELPLANE_ENV: 'production' };
+    const config = loadConfig(env);
+    await expect(
+      openObjectStore(config.get(RuntimeConfig), config.get(StorageConfig), config.get(S3Config)),
+    ).rejects.toThrow(`the object store has no bucket ${config.get(S3Config).bucketPrefix}modelplane`);
+  });
+});
