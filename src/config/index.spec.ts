@@ -6,6 +6,7 @@ import {
   HttpConfig,
   loadConfig,
   RuntimeConfig,
+  S3Config,
   StorageConfig,
 } from './index.js';
 
@@ -113,7 +114,22 @@ describe('the environment', () => {
     expect(example).toContain('# MODELPLANE_ENV=production');
     const config = loadConfig(VALID);
     const fields = config.entries().flatMap(([, instance]) => Object.keys(instance));
-    expect(example.match(/^# [A-Z_]+=/gm)).toHaveLength(fields.length);
+    expect(example.match(/^# [A-Z0-9_]+=/gm)).toHaveLength(fields.length);
+  });
+
+  it('should take an S3 server from the variables that every S3 tool reads', () => {
+    const s3 = (env: NodeJS.ProcessEnv) => loadConfig({ ...VALID, ...env }).get(S3Config);
+    expect(s3({ AWS_ENDPOINT_URL: 'http://all:1' }).endpoint).toBe('http://all:1');
+    expect(s3({ AWS_ENDPOINT_URL: 'http://all:1', AWS_ENDPOINT_URL_S3: 'http://s3:2' }).endpoint).toBe(
+      'http://s3:2',
+    );
+    expect(faultsOf({ MODELPLANE_STORAGE: 's3', AWS_ACCESS_KEY_ID: 'id' })).toEqual([
+      'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: both of them must be set, or neither',
+    ]);
+    expect(faultsOf({ MODELPLANE_STORAGE: 'ftp', MODELPLANE_S3_FORCE_PATH_STYLE: '1' })).toEqual([
+      'MODELPLANE_STORAGE: must be one of folder, s3, got "ftp"',
+      'MODELPLANE_S3_FORCE_PATH_STYLE: must be true or false, got "1"',
+    ]);
   });
 
   it('should keep what one class reads out of the next', () => {

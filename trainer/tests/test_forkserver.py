@@ -288,3 +288,59 @@ def test_all_ends_with_the_parent(tmp_path, store, how):
 
 def test_simple_data_is_enough(server, store):
     assert server.run(store.spec(store.parquet(simple()), "y"))[-2]["type"] == "succeeded"
+
+
+SECRET = b"a secret of this one job, 7f3c"
+ON_S3 = {
+    "kind": "s3",
+    "endpoint": "http://127.0.0.1:1",
+    "region": "us-east-1",
+    "force_path_style": True,
+    "bucket_prefix": "",
+    "timeout_seconds": 1,
+}
+
+
+def in_memory_of(pid: int, secret: bytes) -> bool:
+    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in maps:
+            area, permissions = line.split()[:2]
+            if not permissions.startswith("rw") or "[v" in line:
+                continue
+            start, end = (int(place, 16) for place in area.split("-"))
+            memory.seek(start)
+            with contextlib.suppress(OSError):
+                if secret in memory.read(end - start):
+                    return True
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="reads the memory of another process")
+def test_keys_of_the_object_store_reach_the_job_and_not_the_parent(server, store):
+    spec = quick(store, storage=ON_S3)
+    with server.connect(spec) as client, client.makefile(encoding="utf-8") as lines:
+        assert lines.readline() == '{"type": "credentials_wanted"}\n'
+        (job,) = server.children()
+        os.kill(job, signal.SIGSTOP)
+        keys = {"access_key_id": "id", "secret_access_key": SECRET.decode(), "session_token": None}
+        client.sendall(json.dumps(keys).encode() + b"\n")
+        # The parent serves others and could read the line before the job does.
+        assert server.run(quick(store))[-1]["exit_code"] == 0
+        assert in_memory_of(os.getpid(), SECRET)  # it is found where it is
+        assert not in_memory_of(server.process.pid, SECRET)
+        os.kill(job, signal.SIGCONT)
+        *events, exited = (json.loads(line) for line in lines)
+    assert exited["exit_code"] == 1
+    assert events[-1]["code"] == "OBJECT_STORE_UNAVAILABLE"
+    assert "could not be read from the object store" in events[-1]["message"]
+    assert not in_memory_of(server.process.pid, SECRET)
+    assert not any(SECRET in line for line in server.log)
+    assert SECRET.decode() not in json.dumps(events)
+
+
+def test_a_client_that_hangs_up_instead_of_sending_keys_ends_its_job(server, store):
+    with server.connect(quick(store, storage=ON_S3)) as client:
+        client.makefile().readline()
+        (job,) = server.children()
+    assert eventually(lambda: gone(job))
+    assert server.run(quick(store))[-1]["exit_code"] == 0
