@@ -217,7 +217,7 @@ describe('a service whose servers go away', () => {
       });
       expect((await acme.get('/healthcheck/live')).status).toBe(200);
       const failed = await acme.get('/api/v1/models');
-      expectProblem(failed, 500, 'INTERNAL_ERROR');
+      expectProblem(failed, 503, 'DATABASE_UNAVAILABLE');
       expectNoInsides(failed);
 
       await database.restore();

@@ -15,6 +15,13 @@ export class HttpConfig {
   maxBodyBytes = 8 * 2 ** 20;
 
   @Env(
+    'MODELPLANE_RECEIVE_SECONDS',
+    integer(1, 3600),
+    'Longest that the head of a request, and then its JSON body, may take to arrive; uploads may take longer.',
+  )
+  receiveSeconds = 30;
+
+  @Env(
     'MODELPLANE_MAX_OBJECT_BYTES',
     integer(1024, 2 ** 43),
     'Largest object accepted by PUT /api/v1/objects.',

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { AuthGuard } from '@nestjs/passport';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../errors/problem.js';
 import { currentContext } from '../observability/request-context.js';
 import { Access } from './access.decorator.js';
-import { allows } from './identity.js';
+import { allows, type Identity } from './identity.js';
 import type { VerifiedIdentity } from './jwt.strategy.js';
 
 const CACHE_MS = 60_000;
@@ -26,9 +27,9 @@ export class AccessGuard extends AuthGuard('jwt') {
     const needed = this.reflector.getAllAndOverride(Access, [context.getHandler(), context.getClass()]);
     if (needed === 'public') return true;
 
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const identity = await this.identify(context, request);
-    request.identity = identity;
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const identity = request.identity ?? (await this.authenticate(request, http.getResponse<FastifyReply>()));
     const log = currentContext();
     if (log) log.tenant = identity.tenant;
     if (!allows(identity, needed)) {
@@ -38,6 +39,12 @@ export class AccessGuard extends AuthGuard('jwt') {
       );
     }
     return true;
+  }
+
+  /** Who calls, once a request: before its body is read, or when the guard's turn has come. */
+  async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Identity> {
+    request.identity = await this.identify(new ExecutionContextHost([request, reply]), request);
+    return request.identity;
   }
 
   private async identify(context: ExecutionContext, request: FastifyRequest): Promise<VerifiedIdentity> {
@@ -55,6 +62,7 @@ export class AccessGuard extends AuthGuard('jwt') {
   /** passport's verdict: an error is a token that names no tenant, `info` says what else is wrong with it. */
   override handleRequest<T>(error: Error | null, identity: T | false, info?: Error): T {
     if (identity && !error) return identity;
+    if (info instanceof Problem) throw info;
     const reason = error?.message ?? info?.message ?? 'no bearer token';
     const detail =
       reason === 'No auth token' ? 'an Authorization header with a bearer token is required' : reason;

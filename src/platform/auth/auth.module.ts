@@ -7,6 +7,7 @@ import { TokenVerifier } from './token-verifier.js';
 
 @Module({
   imports: [DiscoveryModule],
-  providers: [TokenVerifier, JwtStrategy, AccessCheck, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [AccessGuard],
+  providers: [TokenVerifier, JwtStrategy, AccessCheck, AccessGuard, { provide: APP_GUARD, useExisting: AccessGuard }],
 })
 export class AuthModule {}

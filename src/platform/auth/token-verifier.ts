@@ -1,7 +1,8 @@
 import { createSecretKey } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { AuthConfig } from '../../config/index.js';
+import { publishedKeys } from './published-keys.js';
 
 /**
  * Checks signature and registered claims of a JSON Web Token (RFC 7519). The algorithms follow from what is
@@ -14,10 +15,7 @@ export class TokenVerifier {
 
   constructor(private readonly config: AuthConfig) {
     if (config.jwksUrl) {
-      this.key = createRemoteJWKSet(new URL(config.jwksUrl), {
-        timeoutDuration: 3000,
-        cooldownDuration: 10_000,
-      });
+      this.key = publishedKeys(new URL(config.jwksUrl));
       this.algorithms = ['RS256', 'ES256', 'EdDSA'];
     } else {
       const secret = createSecretKey(config.secret, 'utf8');
@@ -26,7 +24,7 @@ export class TokenVerifier {
     }
   }
 
-  /** @throws an Error that says what is wrong with the token */
+  /** @throws an Error that says what is wrong with the token, or Problem 503 where that cannot be found out */
   async verify(token: string): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, this.key, {
       algorithms: this.algorithms,

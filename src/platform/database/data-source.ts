@@ -1,23 +1,35 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { migrations } from '../../../migrations/index.js';
 import { SnakeCaseNamingStrategy } from './naming-strategy.js';
+import { clientWithSilenceLimit } from './silence-limit.js';
 
-/** What every connection of ours has in common. */
-export function dataSourceOptions(url: string, poolSize: number): DataSourceOptions & { type: 'postgres' } {
+/** Longest wait for a connection, whether it has to be made or another request has it. */
+const CONNECT_MS = 2000;
+/** Between the server's own limit and ours: the time its refusal needs to arrive. */
+const GRACE_MS = 500;
+
+/**
+ * What every connection of ours has in common.
+ * @param statementMs longest that one statement may take; a little later a silent server counts as away
+ */
+export function dataSourceOptions(
+  url: string,
+  poolSize: number,
+  statementMs = 30_000,
+): DataSourceOptions & { type: 'postgres' } {
   return {
     type: 'postgres',
     url,
     poolSize,
-    connectTimeoutMS: 3000,
+    connectTimeoutMS: CONNECT_MS,
     applicationName: 'modelplane',
     namingStrategy: new SnakeCaseNamingStrategy(),
     migrationsRun: false,
     synchronize: false,
     extra: {
-      statement_timeout: 30_000,
+      statement_timeout: statementMs,
       idle_in_transaction_session_timeout: 30_000,
-      // A connection that is cut without a word would otherwise be waited for without end.
-      query_timeout: 35_000,
+      Client: clientWithSilenceLimit(statementMs + GRACE_MS),
       keepAlive: true,
     },
   };

@@ -1,17 +1,20 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { DatabaseConfig } from '../../config/index.js';
+import { DatabaseConfig, RuntimeConfig } from '../../config/index.js';
 import { Database, SYSTEM } from './database.js';
 import { dataSourceOptions } from './data-source.js';
 import { RoleCheck } from './role-check.js';
+
+/** A caller of the API learns within 3 s that the database does not answer; a worker has time for a long statement. */
+const statementMs = ({ runsWorker }: RuntimeConfig): number => (runsWorker ? 30_000 : 2000);
 
 @Global()
 @Module({
   imports: [
     TypeOrmModule.forRootAsync({
-      inject: [DatabaseConfig],
-      useFactory: (config: DatabaseConfig) => ({
-        ...dataSourceOptions(config.url, config.poolSize),
+      inject: [DatabaseConfig, RuntimeConfig],
+      useFactory: (config: DatabaseConfig, runtime: RuntimeConfig) => ({
+        ...dataSourceOptions(config.url, config.poolSize, statementMs(runtime)),
         autoLoadEntities: true,
         retryAttempts: 3,
         retryDelay: 1000,
@@ -19,9 +22,9 @@ import { RoleCheck } from './role-check.js';
     }),
     TypeOrmModule.forRootAsync({
       name: SYSTEM,
-      inject: [DatabaseConfig],
-      useFactory: (config: DatabaseConfig) => ({
-        ...dataSourceOptions(config.systemUrl, 4),
+      inject: [DatabaseConfig, RuntimeConfig],
+      useFactory: (config: DatabaseConfig, runtime: RuntimeConfig) => ({
+        ...dataSourceOptions(config.systemUrl, 4, statementMs(runtime)),
         retryAttempts: 3,
         retryDelay: 1000,
       }),

@@ -7,6 +7,7 @@ import {
   type ObjectStoreErrorCode,
   ObjectStoreUnavailable,
 } from '#libs/object-store';
+import { DatabaseUnavailable } from '../database/database-unavailable.js';
 import { AppLogger } from '../observability/logger.js';
 import { ERROR_STATUS, type ErrorCode } from './error-code.js';
 import { Problem } from './problem.js';
@@ -62,6 +63,8 @@ const TITLES: Record<ErrorCode, string> = {
   INTERNAL_ERROR: 'Server error',
   OBJECT_STORE_UNAVAILABLE: 'Object store unavailable',
   RAY_UNAVAILABLE: 'Ray cluster unreachable',
+  DATABASE_UNAVAILABLE: 'Database unreachable',
+  AUTH_UNAVAILABLE: 'Identity provider unreachable',
 };
 
 const RETRY_AFTER_SECONDS = '5';
@@ -85,6 +88,12 @@ function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof QueryFailedError && UNSTORABLE_TEXT.includes(error.driverError.code)) {
     return new Problem('INVALID_REQUEST', 'A text holds a NUL character or half of a surrogate pair.');
+  }
+  if (error instanceof DatabaseUnavailable) {
+    const headers = { 'Retry-After': '1' };
+    return new Problem('DATABASE_UNAVAILABLE', 'The database does not answer; try again.', {
+      headers,
+    });
   }
   if (error instanceof InvalidRange) {
     // RFC 9110, section 15.5.17: how long the object is, for the next try.

@@ -1,11 +1,13 @@
 import { type Type, UnsupportedMediaTypeException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Config, HttpConfig } from '../../config/index.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { runInContext } from '../observability/request-context.js';
+import { AccessGuard } from '../auth/access.guard.js';
+import { admitBodies } from './body-admission.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
 
@@ -26,6 +28,7 @@ export async function createServer(root: Type | object, config: Config): Promise
     bodyLimit: config.get(HttpConfig).maxBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     forceCloseConnections: 'idle',
+    http: { headersTimeout: config.get(HttpConfig).receiveSeconds * 1000, connectionsCheckingInterval: 1000 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(root as Type, adapter, {
     bufferLogs: true,
@@ -38,6 +41,11 @@ export async function createServer(root: Type | object, config: Config): Promise
   app.useGlobalFilters(new ProblemFilter(logger));
   app.useGlobalPipes(new BodyValidationPipe());
   addHooks(adapter.getInstance(), logger);
+  const guard = app.get(AccessGuard, { strict: false });
+  admitBodies(adapter.getInstance(), {
+    authenticate: (request, reply) => guard.authenticate(request, reply),
+    bodyTimeoutMs: config.get(HttpConfig).receiveSeconds * 1000,
+  });
   return app;
 }
 
@@ -49,6 +57,7 @@ function addHooks(fastify: FastifyInstance, logger: AppLogger): void {
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
     if (request.routeOptions.config.streamBody) request.headers['content-type'] = STREAM_TYPE;
+    keepTrailingSlash(request);
     done();
   });
 
@@ -80,4 +89,10 @@ function addHooks(fastify: FastifyInstance, logger: AppLogger): void {
     });
     done();
   });
+}
+
+/** The router drops a slash at the end of any path; in a wildcard it belongs to what the caller names. */
+function keepTrailingSlash({ params, url }: FastifyRequest): void {
+  const named = params as { '*'?: string };
+  if (named['*'] && url.split('?', 1)[0]?.endsWith('/')) named['*'] += '/';
 }

@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+import pg from 'pg';
+
+/** What pg knows of its connection and does not type. */
+interface Internals {
+  readyForQuery: boolean;
+  connection: { stream: Socket };
+}
+
+/**
+ * A client that gives its connection up when the server owes it an answer and has sent nothing for `milliseconds`:
+ * it hangs, or a network lost it. A server that is alive answers within `statement_timeout`, if only to refuse.
+ */
+export function clientWithSilenceLimit(milliseconds: number): typeof pg.Client {
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config);
+      this.once('connect', () => {
+        const client = this as unknown as Internals;
+        const { stream } = client.connection;
+        stream.setTimeout(milliseconds, () => {
+          if (!client.readyForQuery) stream.destroy(new Error('the database does not answer'));
+        });
+      });
+    }
+  };
+}

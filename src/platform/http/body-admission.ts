@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { invalid, jsonPointer } from '../errors/problem.js';
+import { duplicateKey } from './duplicate-key.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads a body from callers without a token. */
+    openBody?: boolean;
+  }
+}
+
+/** What is left of a refused body is read and dropped up to this size; past it the connection is closed. */
+const DRAINED_BYTES = 64 * 1024;
+
+interface Admission {
+  /** Verifies the caller, or throws. */
+  authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+  /** Longest that a JSON body may take to arrive. */
+  bodyTimeoutMs: number;
+}
+
+/**
+ * Reads a body only for a caller whose token is valid, and only for a while: what a stranger or a slow caller can
+ * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
+ */
+export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
+  fastify.addHook('preParsing', async (request, reply, payload) => {
+    const { openBody, streamBody } = request.routeOptions.config;
+    if (!hasBody(request.raw)) return payload;
+    if (!openBody) {
+      try {
+        await authenticate(request, reply);
+      } catch (error) {
+        if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
+        throw error;
+      }
+    }
+    if (!streamBody) limitTime(request.raw, bodyTimeoutMs);
+    return payload;
+  });
+
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeContentTypeParser('application/json');
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    void parse(request, text as string, (error, value) => {
+      if (error) return done(error);
+      const path = duplicateKey(text as string);
+      if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
+      done(null, value);
+    });
+  });
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+}
+
+/** Fastify waits for a body for as long as bytes come; the error makes it answer. */
+function limitTime(payload: IncomingMessage, milliseconds: number): void {
+  const timer = setTimeout(() => {
+    payload.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));
+  }, milliseconds);
+  payload.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,63 @@
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+
+interface Level {
+  /** Names seen so far; null in an array. */
+  names: Set<string> | null;
+  /** Where in the level the reading is: the last name, or the index. */
+  at: string | number;
+}
+
+/**
+ * The path of the first name that an object of the text gives twice, of which `JSON.parse` would keep the last
+ * without a word (RFC 8259, section 4, leaves open what then holds).
+ * @param json text that `JSON.parse` takes
+ */
+export function duplicateKey(json: string): (string | number)[] | undefined {
+  const levels: Level[] = [];
+  for (let at = 0; at < json.length; at++) {
+    const level = levels.at(-1);
+    switch (json[at]) {
+      case '{':
+        levels.push({ names: new Set(), at: '' });
+        break;
+      case '[':
+        levels.push({ names: null, at: 0 });
+        break;
+      case '}':
+      case ']':
+        levels.pop();
+        break;
+      case ',':
+        if (typeof level?.at === 'number') level.at++;
+        break;
+      case '"': {
+        const end = endOfText(json, at);
+        if (level?.names && isName(json, end)) {
+          const quoted = json.slice(at, end + 1);
+          const name = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+          level.at = name;
+          if (level.names.has(name)) return levels.map((each) => each.at);
+          level.names.add(name);
+        }
+        at = end;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Where the text that begins at `start` has its closing quotation mark. */
+function endOfText(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (json.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+}
+
+function isName(json: string, end: number): boolean {
+  let next = end + 1;
+  while (json.charCodeAt(next) <= 0x20) next++;
+  return json.charCodeAt(next) === COLON;
+}
