@@ -8,6 +8,12 @@ import { TokenVerifier } from './token-verifier.js';
 @Module({
   imports: [DiscoveryModule],
   exports: [AccessGuard],
-  providers: [TokenVerifier, JwtStrategy, AccessCheck, AccessGuard, { provide: APP_GUARD, useExisting: AccessGuard }],
+  providers: [
+    TokenVerifier,
+    JwtStrategy,
+    AccessCheck,
+    AccessGuard,
+    { provide: APP_GUARD, useExisting: AccessGuard },
+  ],
 })
 export class AuthModule {}

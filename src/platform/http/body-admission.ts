@@ -32,7 +32,8 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
       try {
         await authenticate(request, reply);
       } catch (error) {
-        if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
+        if (!(Number(request.headers['content-length']) <= DRAINED_BYTES))
+          reply.header('connection', 'close');
         throw error;
       }
     }

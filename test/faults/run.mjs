@@ -1,0 +1,71 @@
+// npm run faults [-- --kills 200] [-- --seed 1]: kills and pauses parts at moments of jobs' lives, and counts losses.
+import '../../scripts/parts/node-version.mjs';
+import { parseArgs } from 'node:util';
+import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
+import { installEverything } from '../../scripts/parts/install-everything.mjs';
+import { reportProblem } from '../../scripts/parts/problem.mjs';
+import { Steps } from '../../scripts/parts/steps.mjs';
+
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } },
+});
+const [kills, seed] = [Number(values.kills), Number(values.seed)];
+const steps = new Steps();
+const say = (line) => steps.say(`  ${line}`);
+
+let campaign;
+const end = (code) => Promise.resolve(campaign?.stack.stop()).finally(() => process.exit(code));
+onEnding(
+  () => end(130),
+  () => process.exit(130), // the leashes end what is left
+);
+onNpmGone(() => end(130));
+
+/** Mulberry32: a seed gives the same faults again. */
+function randomFrom(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+try {
+  await installEverything({ steps, say });
+  const { Campaign } = await import('./campaign.mjs');
+  const { MOMENTS } = await import('./moments.mjs');
+  const { PARTS } = await import('./parts.mjs');
+  const { table } = await import('./table.mjs');
+  campaign = await steps.run('PostgreSQL, Redis, API and two workers', () => Campaign.start());
+  const random = randomFrom(seed);
+  const oneOf = (list) => list[Math.floor(random() * list.length)];
+  while (campaign.strikes.length < kills) {
+    const strike = {
+      part: oneOf(PARTS),
+      moment: oneOf([...MOMENTS, 'random']),
+      action: random() < 0.8 ? 'kill' : 'pause',
+      extraMs: random() < 0.5 ? 0 : Math.floor(random() * 50),
+    };
+    if (strike.moment === 'random')
+      Object.assign(strike, { moment: 'submitted', extraMs: random() * 4000, shown: 'random' });
+    if (!(await campaign.strike(strike))) continue;
+    const { moment, seconds } = campaign.strikes.at(-1);
+    steps.say(
+      `  ${String(campaign.strikes.length).padStart(4)}  ${strike.action} ${strike.part} at ${moment}: ${seconds.toFixed(1)} s`,
+    );
+  }
+  const { strikes, jobs, witness } = campaign;
+  const losses = await campaign.finish();
+  losses.push(...campaign.strays().map((pid) => `process ${pid} is left`));
+  steps.say(table(strikes));
+  steps.say(
+    `seed ${seed}: ${strikes.length} faults, ${jobs.length} jobs, ${witness.objects.size} objects, ${witness.models.size} models, ` +
+      `${witness.predictions.answered} predictions; losses = ${losses.length}`,
+  );
+  for (const loss of losses) steps.say(`  lost: ${loss}`);
+  process.exit(losses.length ? 1 : 0);
+} catch (error) {
+  reportProblem(error);
+  await end(1);
+}
