@@ -33,6 +33,8 @@ export function testRunners(folder, jestArguments) {
   const jest = results('jest.json');
   const pytest = results('pytest.xml');
   const tap = results('scripts.tap');
+  const faults = results('faults.tap');
+  const fuzz = results('fuzz.xml');
   return [
     {
       name: 'Jest',
@@ -73,6 +75,32 @@ export function testRunners(folder, jestArguments) {
       ],
       file: tap,
       parse: parseTap,
+    },
+    {
+      name: 'Faults',
+      command: [
+        process.execPath,
+        [
+          '--test',
+          '--test-timeout=180000',
+          '--test-reporter=spec',
+          '--test-reporter-destination=stdout',
+          '--test-reporter=tap',
+          `--test-reporter-destination=${faults}`,
+          inRoot('test', 'faults', 'faults.test.mjs'),
+        ],
+      ],
+      file: faults,
+      parse: parseTap,
+    },
+    {
+      name: 'Schemathesis',
+      command: [
+        process.execPath,
+        [inRoot('test', 'fuzz', 'run.mjs'), '--seed=1', '--examples=10', `--junit=${fuzz}`],
+      ],
+      file: fuzz,
+      parse: parseJunit,
     },
   ];
 }

@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs';
 import { commandLine, gone, parentOf, processIdentity } from '../../scripts/parts/process-identity.mjs';
 import { WORKERS } from './stack.mjs';
 
+/** What can be hit. */
+export const PARTS = ['api', 'worker', 'trainer', 'job', 'redis', 'postgres'];
+
 const isPython = (pid) => commandLine(pid).includes('modelplane_trainer');
 
 /** A process and everything below it, parents first. */

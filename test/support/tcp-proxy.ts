@@ -6,6 +6,8 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
   private port = 0;
+  private hangs = false;
+  private delayMs = 0;
 
   private constructor(private readonly target: URL) {
     this.server = createServer((client) => {
@@ -14,7 +16,14 @@ export class TcpProxy {
         this.sockets.add(socket);
         socket.on('error', () => undefined).on('close', () => this.sockets.delete(socket));
       }
-      client.pipe(upstream).pipe(client);
+      for (const [from, to] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        from.on('data', (chunk) => setTimeout(() => to.write(chunk), this.delayMs));
+        from.on('close', () => to.destroy());
+        if (this.hangs) from.pause();
+      }
     });
   }
 
@@ -38,6 +47,23 @@ export class TcpProxy {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
     await closed;
+  }
+
+  /** Takes connections and passes nothing on, as a server that is stopped or a network that swallows packets. */
+  hang(): void {
+    this.hangs = true;
+    for (const socket of this.sockets) socket.pause();
+  }
+
+  /** Passes on what is left, and everything that comes. */
+  resume(): void {
+    this.hangs = false;
+    for (const socket of this.sockets) socket.resume();
+  }
+
+  /** Everything takes this much longer on its way, in either direction. */
+  slowDown(delayMs: number): void {
+    this.delayMs = delayMs;
   }
 
   /** Takes connections again. */

@@ -21,6 +21,7 @@ import {
   ApiOkResponse,
   ApiOperation,
   ApiParam,
+  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -101,7 +102,12 @@ export class ObjectsController {
     schema: { type: 'string', example: 'bytes=0-1023' },
   })
   @ApiOkResponse({
-    description: 'The content; 206 for a range.',
+    description: 'The content.',
+    content: { 'application/octet-stream': {} },
+  })
+  @ApiResponse({
+    status: 206,
+    description: 'The range of the content that was asked for.',
     content: { 'application/octet-stream': {} },
   })
   @ApiProblems(400, 403, 404, 416, 503)

@@ -38,10 +38,9 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   }
 
   if (!isObject(options)) fault('must be an object', 'options');
-  const { return_probabilities: probabilities, return_explanation: explanation } = options as Record<
-    string,
-    unknown
-  >;
+  const { return_probabilities: probabilities, return_explanation: explanation } = (
+    isObject(options) ? options : {}
+  ) as Record<string, unknown>;
   for (const name of unknownNames(options, OPTIONS)) fault('is not a known field', 'options', name);
   if (probabilities !== undefined && typeof probabilities !== 'boolean')
     fault('must be true or false', 'options', 'return_probabilities');

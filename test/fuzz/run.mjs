@@ -1,0 +1,103 @@
+// npm run fuzz [-- --seed 1] [-- --examples 200] [-- --junit FILE]: requests made from openapi.json, good and bad.
+import '../../scripts/parts/node-version.mjs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { apiService, applicationEnvironment } from '../../scripts/parts/application.mjs';
+import { migrateDatabase } from '../../scripts/parts/built.mjs';
+import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
+import { installEverything } from '../../scripts/parts/install-everything.mjs';
+import { inRoot } from '../../scripts/parts/paths.mjs';
+import { rememberedPort } from '../../scripts/parts/ports.mjs';
+import { reportProblem } from '../../scripts/parts/problem.mjs';
+import { run } from '../../scripts/parts/programs.mjs';
+import { Steps } from '../../scripts/parts/steps.mjs';
+import { startTemporaryServices } from '../../scripts/parts/temporary-services.mjs';
+import { signToken } from '../../scripts/parts/tokens.mjs';
+import { installSchemathesis, SCHEMATHESIS } from './environment.mjs';
+
+const TENANT = 'fuzz';
+/** What has to hold for every answer, whatever was asked. */
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+];
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    examples: { type: 'string', default: '200' },
+    junit: { type: 'string' },
+  },
+});
+const steps = new Steps();
+const say = (line) => steps.say(`  ${line}`);
+const folder = mkdtempSync(path.join(tmpdir(), 'modelplane-fuzz-'));
+
+let services;
+async function end(code) {
+  await services?.supervisor.stop('api');
+  await services?.stop();
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(code);
+}
+onEnding(
+  () => end(130),
+  () => process.exit(130), // the leashes end what is left
+);
+onNpmGone(() => end(130));
+
+try {
+  for (const name of Object.keys(process.env)) {
+    if (/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
+  }
+  await installEverything({ steps, say });
+  await steps.run('Schemathesis', installSchemathesis);
+  const api = await steps.run('PostgreSQL, Redis and API', startApi);
+  const { code } = await run(SCHEMATHESIS, schemathesisArguments(api), { show: true, cwd: folder });
+  await end(code === 0 ? 0 : 1);
+} catch (error) {
+  reportProblem(error);
+  await end(1);
+}
+
+/** Only an API: what is fuzzed is HTTP, and jobs that nobody runs stay as they were submitted. */
+async function startApi() {
+  services = await startTemporaryServices({ say });
+  const { supervisor, stateDir, urls, redis, secrets } = services;
+  await migrateDatabase(urls.migrationUrl);
+  const port = await rememberedPort(stateDir, 'api');
+  const env = {
+    ...applicationEnvironment({ stateDir, port, urls, redisUrl: redis.url, secrets }),
+    MODELPLANE_ENV: 'test',
+    MODELPLANE_STORAGE_GRANTS: `${TENANT}=s3://data/`,
+  };
+  await supervisor.start(apiService(env));
+  const token = signToken({ tenant: TENANT, role: 'admin', days: 1, secret: env.MODELPLANE_JWT_SECRET });
+  return { url: `http://127.0.0.1:${port}`, token };
+}
+
+function schemathesisArguments({ url, token }) {
+  return [
+    '--config-file',
+    inRoot('test', 'fuzz', 'schemathesis.toml'),
+    'run',
+    inRoot('openapi.json'),
+    `--url=${url}`,
+    `--header=Authorization: Bearer ${token}`,
+    `--checks=${CHECKS.join(',')}`,
+    '--phases=examples,coverage,fuzzing',
+    `--seed=${values.seed}`,
+    `--max-examples=${values.examples}`,
+    '--generation-database=none',
+    '--suppress-health-check=all',
+    '--request-timeout=20',
+    '--warnings=off',
+    '--no-color',
+    ...(values.junit ? ['--report=junit', `--report-junit-path=${path.resolve(values.junit)}`] : []),
+  ];
+}
