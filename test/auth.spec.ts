@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Get, Module } from '@nestjs/common';
@@ -353,6 +353,85 @@ describe('bearer tokens with a JWKS', () => {
       .sign(pairs.ES256.privateKey);
     expectUnauthorized(await call(withdrawn));
   });
+});
+
+describe('an identity provider that is away', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+  let provider: Server;
+  let answer: (response: ServerResponse) => void;
+  let service: Service;
+
+  const signed = (key: KeyObject, kid: string, tenant: string): Promise<string> =>
+    new SignJWT({ tenant_id: tenant, roles: ['viewer'] })
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .setExpirationTime('1h')
+      .sign(key);
+  const call = (token: string): Promise<Answer> => service.with(token).get('/api/v1/models');
+  const publish = (jwk: JWK) => (response: ServerResponse) =>
+    void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+
+  function expectAway({ status, headers, body }: Answer): void {
+    expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'AUTH_UNAVAILABLE', '5']);
+    expect(headers.has('www-authenticate')).toBe(false);
+  }
+
+  beforeAll(async () => {
+    provider = createServer((_, response) => answer(response));
+    await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
+    const { port } = provider.address() as AddressInfo;
+    service = await Service.start({
+      env: { MODELPLANE_JWT_SECRET: '', MODELPLANE_JWT_JWKS_URL: `http://127.0.0.1:${port}/jwks.json` },
+    });
+  });
+  afterAll(async () => {
+    await service?.stop();
+    provider.closeAllConnections();
+    await new Promise((resolve) => provider.close(resolve));
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['hangs up', (response) => response.destroy()],
+    ['never answers', () => undefined],
+    ['fails', (response) => void response.writeHead(500).end()],
+    ['sends a page', (response) => void response.setHeader('content-type', 'text/html').end('<html>')],
+    ['sends no keys', (response) => void response.setHeader('content-type', 'application/json').end('{}')],
+  ])('should be what 503 says while it %s, and no fault of the token', async (_, does) => {
+    answer = does;
+    expectAway(await call(await signed(privateKey, 'first', 'acme-corp')));
+  });
+
+  it('should be no way around what a token has to be', async () => {
+    answer = (response) => response.destroy();
+    for (const token of ['garbage', await signToken({ tenant: 'acme-corp' })]) {
+      expectUnauthorized(await call(token));
+    }
+  });
+
+  it('should be forgotten once it is back, and its keys go on when it is away again', async () => {
+    answer = publish({ ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'first' });
+    expect((await call(await signed(privateKey, 'first', 'acme-corp'))).status).toBe(200);
+
+    answer = (response) => response.destroy();
+    const time = Date.now();
+    jest.spyOn(Date, 'now').mockReturnValue(time + 20 * 60_000);
+    // A token that was never seen, after the keys have become old.
+    expect((await call(await signed(privateKey, 'first', 'globex'))).status).toBe(200);
+    expectUnauthorized(await call(await signed(other.privateKey, 'first', 'globex')));
+    expectAway(await call(await signed(other.privateKey, 'second', 'globex')));
+  });
+
+  it.each(['../../../dev/null', "first' or '1'='1", '__proto__', '\u0000', 'http://127.0.0.1/key', ''])(
+    'should not be looked for elsewhere because of the kid %j',
+    async (kid) => {
+      answer = publish({ ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'first' });
+      const time = Date.now();
+      jest.spyOn(Date, 'now').mockReturnValue(time + 40 * 60_000);
+      expectUnauthorized(await call(await signed(other.privateKey, kid, 'acme-corp')));
+    },
+  );
 });
 
 describe('the start of a process', () => {

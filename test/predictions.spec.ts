@@ -197,6 +197,7 @@ describe('predictions', () => {
       ['no rows', { features: [] }, '/features'],
       ['too many rows', { features: Array.from({ length: 1001 }, () => fit) }, '/features'],
       ['an unknown field', { feature: {} }, '/feature'],
+      ['null options', { options: null }, '/options'],
       ['options as a list', { options: [] }, '/options'],
       ['an unknown option', { options: { probabilities: true } }, '/options/probabilities'],
       ['an option in words', { options: { return_probabilities: 'yes' } }, '/options/return_probabilities'],

@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsIn, IsNotEmpty, IsString, Matches, MaxLength } from 'class-validator';
+import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { PageInfo, PageQuery } from '../../platform/http/page.js';
 import { type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
@@ -17,6 +18,7 @@ export class RegisterModelDto {
    */
   @IsString()
   @Matches(MODEL_NAME, { message: `name ${NAME_RULE}` })
+  @IsNormalized()
   name: string;
 
   /**

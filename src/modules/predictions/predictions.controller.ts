@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
@@ -14,6 +15,7 @@ export class PredictionsController {
 
   @Post()
   @Access('predictor')
+  @RouteConfig({ lastNameHolds: true })
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })
   @ApiBody({ type: PredictDto })

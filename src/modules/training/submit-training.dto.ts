@@ -18,6 +18,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
 import { MODEL_NAME } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
@@ -194,6 +195,7 @@ export class SubmitTrainingDto {
    * @example customer_churn_v2
    */
   @IsString()
+  @IsNormalized()
   @Matches(MODEL_NAME, {
     message:
       'model_name must be 1 to 128 letters, digits, spaces or . _ : - and begin with a letter or digit',

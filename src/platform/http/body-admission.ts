@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads a body from callers without a token. */
     openBody?: boolean;
+    /** Names given twice are not looked for: it would cost more than the rest of reading the body. The last one holds. */
+    lastNameHolds?: boolean;
   }
 }
 
@@ -46,6 +48,7 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     void parse(request, text as string, (error, value) => {
       if (error) return done(error);
+      if (request.routeOptions.config.lastNameHolds) return done(null, value);
       const path = duplicateKey(text as string);
       if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
       done(null, value);

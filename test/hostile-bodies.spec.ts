@@ -1,0 +1,218 @@
+import { connect } from 'node:net';
+import { duplicateKey } from '../src/platform/http/duplicate-key.js';
+import type { Answer, Client } from './support/client.js';
+import { sendRaw } from './support/raw-request.js';
+import { Service } from './support/service.js';
+import { signToken } from './support/tokens.js';
+
+const MODEL = { name: 'a', model_type: 'regression', framework: 'onnx' };
+const JSON_TYPE = { 'content-type': 'application/json' };
+const MEBIBYTE = 2 ** 20;
+
+describe('bodies of strangers and of those who mean harm', () => {
+  let service: Service;
+  let acme: Client;
+  let authorization: string;
+
+  beforeAll(async () => {
+    service = await Service.start({ env: { MODELPLANE_RECEIVE_SECONDS: '1' } });
+    acme = await service.as('acme-corp');
+    authorization = `Bearer ${await signToken({ tenant: 'acme-corp' })}`;
+  });
+  afterAll(() => service?.stop());
+
+  /** Sends bytes and nothing more; what came back until the service hung up or `until` matched. */
+  function converse(bytes: string, until?: RegExp): Promise<string> {
+    const { hostname, port } = new URL(service.url);
+    return new Promise((resolve, reject) => {
+      let received = '';
+      const socket = connect(Number(port), hostname, () => socket.write(bytes));
+      socket.on('data', (chunk) => {
+        received += chunk;
+        if (until?.test(received)) socket.destroy();
+      });
+      socket.on('close', () => resolve(received));
+      socket.on('error', reject);
+    });
+  }
+
+  const head = (path: string, headers: Record<string, string>, method = 'POST'): string =>
+    [
+      `${method} ${path} HTTP/1.1`,
+      'host: x',
+      ...Object.entries(headers).map((pair) => pair.join(': ')),
+      '',
+      '',
+    ].join('\r\n');
+
+  describe('before the token is known to be valid', () => {
+    it.each<[string, Record<string, string>]>([
+      ['announces megabytes', { 'content-length': String(7 * MEBIBYTE) }],
+      ['announces more than any body may have', { 'content-length': String(2 ** 40) }],
+      ['never says how long it is', { 'transfer-encoding': 'chunked' }],
+    ])('should answer without reading a body that %s, and hang up', async (_, headers) => {
+      for (const path of ['/api/v1/models', '/api/v1/predictions', '/api/v1/nothing-here']) {
+        const answer = await converse(head(path, { ...JSON_TYPE, ...headers }));
+        expect(answer).toMatch(/^HTTP\/1.1 401 /);
+        expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+        expect(answer).toContain('"code":"UNAUTHORIZED"');
+      }
+    });
+
+    it.each(['{', '[1,', 'x'.repeat(100), '{"a":1,"a":2}'])(
+      'should say nothing of the body %j but that the token is missing',
+      async (body) => {
+        const stranger = service.with(undefined);
+        const answer = await stranger.post('/api/v1/models', body, JSON_TYPE);
+        expect([answer.status, answer.body.code]).toEqual([401, 'UNAUTHORIZED']);
+        const forged = service.with(await signToken({ tenant: 'acme-corp', secret: 'x'.repeat(32) }));
+        expect((await forged.post('/api/v1/models', body, JSON_TYPE)).status).toBe(401);
+        expect((await stranger.post('/api/v1/models', body, { 'content-type': 'text/xml' })).status).toBe(
+          401,
+        );
+      },
+    );
+  });
+
+  describe('that come slowly', () => {
+    it('should give up a head that does not end', async () => {
+      expect(await converse('POST /api/v1/models HTTP/1.1\r\nhost: x\r\nx-slow: ')).toMatch(
+        /^(HTTP\/1.1 408 .*)?/s,
+      );
+    });
+
+    it('should give up a body that does not end', async () => {
+      const headers = { ...JSON_TYPE, authorization, 'content-length': '100' };
+      const answer = await converse(`${head('/api/v1/models', headers)}{"name":`, /within/);
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      expect(answer).toContain('the body did not arrive within 1 s');
+    });
+
+    it('should go on with an object that takes longer', async () => {
+      const headers = { authorization, 'content-length': '4' };
+      const { hostname, port } = new URL(service.url);
+      const answer = await new Promise<string>((resolve, reject) => {
+        const socket = connect(Number(port), hostname, () => {
+          socket.write(`${head('/api/v1/objects/data/slow', headers, 'PUT')}ab`);
+          setTimeout(() => socket.write('cd'), 1500);
+        });
+        socket.once('data', (chunk) => resolve(String(chunk)) ?? socket.destroy());
+        socket.on('error', reject);
+      });
+      expect(answer).toMatch(/^HTTP\/1.1 200 /);
+      expect((await acme.get('/api/v1/objects/data/slow')).body).toBe('abcd');
+    });
+  });
+
+  describe('with a name given twice', () => {
+    it.each<[string, string, string]>([
+      ['at the top', '{"name":"a","model_type":"regression","framework":"onnx","name":"b"}', '/name'],
+      ['with another spelling', '{"name":"a","n\\u0061me":"b"}', '/name'],
+      ['within', '{"name":"a","tags":{"a/b":"1","a/b":"2"}}', '/tags/a~1b'],
+      ['in an item', '{"features":[{"x":1},{"x":1,"x":2}]}', '/features/1/x'],
+    ])('should refuse one %s by its pointer', async (_, body, pointer) => {
+      for (const path of ['/api/v1/models', '/api/v1/training']) {
+        const answer = await acme.post(path, body, JSON_TYPE);
+        expect([answer.status, answer.body.errors]).toEqual([400, [{ pointer, message: 'is given twice' }]]);
+      }
+    });
+
+    it.each([
+      '{"a":{"a":1},"b":{"a":1}}',
+      '[{"a":1},{"a":1}]',
+      '{"a":"a","b":"\\"a\\":"}',
+      '{"a\\"":1,"a":2}',
+      '{"a\\\\":1,"a":2}',
+      ' { "a" : [ ] , "b" : { } , "" : 0 } ',
+      '"a"',
+      '0',
+    ])('should find none in %j', (json) => {
+      expect(JSON.parse(json)).toBeDefined();
+      expect(duplicateKey(json)).toBeUndefined();
+    });
+  });
+
+  describe('with numbers that are no numbers', () => {
+    it.each<[string, string]>([
+      ['1e400', '1e400'],
+      ['minus 1e400', '-1e400'],
+      ['a number past 2^53', '9007199254740993'],
+      ['a fraction', '1.5'],
+      ['a negative one', '-1'],
+    ])('should refuse %s where a count is asked for', async (_, number) => {
+      const body = `{"model_name":"n","framework":"sklearn","data_config":{"train_path":"s3://data/x.csv","target_column":"y"},"training_config":{"epochs":${number}}}`;
+      const answer = await acme.post('/api/v1/training', body, JSON_TYPE);
+      expect([400, 422]).toContain(answer.status);
+      expect(answer.body.errors[0].pointer).toBe('/training_config/epochs');
+    });
+  });
+
+  describe('with names that look alike', () => {
+    const register = (name: string): Promise<Answer> => acme.post('/api/v1/models', { ...MODEL, name });
+
+    it('should refuse a model name that looks like another one or like nothing', async () => {
+      expect((await register('caf\u00e9')).status).toBe(201);
+      for (const name of ['cafe\u0301', 'a\u202egnp', 'a\u{1f600}', 'a\u200bb', '\ufeffa', 'a\ud800']) {
+        const { status, body } = await register(name);
+        expect([status, body.errors?.[0].pointer]).toEqual([400, '/name']);
+      }
+    });
+
+    it('should keep composed and decomposed object names apart, as they were sent', async () => {
+      for (const name of ['caf\u00e9', 'cafe\u0301', '\u{1f600}', '\u202egnp']) {
+        const path = `/api/v1/objects/data/names/${encodeURIComponent(name)}`;
+        expect((await acme.put(path, Buffer.from(name))).status).toBe(200);
+        expect((await acme.get(path)).body).toBe(name);
+      }
+      const { body } = await acme.get(`/api/v1/objects?prefix=${encodeURIComponent('s3://data/names/')}`);
+      expect(body.data).toHaveLength(4);
+    });
+
+    it('should keep what a tag says to the letter', async () => {
+      const tags = { a: 'cafe\u0301 \u202e \u{1f600}' };
+      const { body } = await acme.post('/api/v1/models', { ...MODEL, name: 'tagged', tags });
+      expect((await acme.get(`/api/v1/models/${body.model_id}`)).body.tags).toEqual(tags);
+    });
+  });
+
+  describe('with more than one meaning on the wire', () => {
+    it.each<[string, string]>([
+      ['two lengths', 'content-length: 2\r\ncontent-length: 3'],
+      ['a length and chunks', 'content-length: 2\r\ntransfer-encoding: chunked'],
+      ['a length that is no number', 'content-length: 0x2'],
+      ['a header that is folded', 'x-a: b\r\n c: d\r\ncontent-length: 2\r\n\tcontent-length: 9'],
+      ['a bare line feed in a header', 'x-a: b\nx-injected: c\r\ncontent-length: 2\u0000'],
+    ])('should refuse %s', async (_, headers) => {
+      const request = `POST /api/v1/models HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\n${headers}\r\n\r\n{}`;
+      expect(await converse(request)).toMatch(/^HTTP\/1.1 400 /);
+    });
+
+    it('should not send back a header that a caller tries to smuggle into an answer', async () => {
+      const names = ['%0d%0ax-injected:%201', '%0ax-injected:%201', '%E5%98%8D%E5%98%8Ax-injected:%201'];
+      for (const name of names) {
+        for (const path of [
+          `/api/v1/models/${name}`,
+          `/api/v1/objects/data/${name}`,
+          `/api/v1/models?name=${name}`,
+        ]) {
+          const { headers } = await sendRaw({ url: service.url, path, headers: { authorization } });
+          expect(headers.has('x-injected')).toBe(false);
+        }
+      }
+    });
+  });
+
+  it.each(['PUT', 'GET', 'DELETE'])(
+    'should not take a folder for an object: %s with a slash at its end',
+    async (method) => {
+      await acme.put('/api/v1/objects/data/folder', Buffer.from('kept'));
+      const { status, body } = await acme.send(
+        method,
+        '/api/v1/objects/data/folder/',
+        method === 'PUT' ? Buffer.from('lost') : undefined,
+      );
+      expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+      expect((await acme.get('/api/v1/objects/data/folder')).body).toBe('kept');
+    },
+  );
+});
