@@ -24,7 +24,7 @@ export class SignedObjectsController {
 
   @Put('*')
   @Access('public')
-  @RouteConfig({ streamBody: true })
+  @RouteConfig({ streamBody: true, openBody: true })
   @HttpCode(200)
   @ApiOperation({ summary: 'Write an object by a presigned URL' })
   @ApiParam(PATH)
