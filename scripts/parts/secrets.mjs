@@ -4,7 +4,8 @@ import path from 'node:path';
 import { writeAtomically } from './paths.mjs';
 import { Problem } from './problem.mjs';
 
-const secret = () => randomBytes(32).toString('base64url');
+/** Its beginning is how a process in production knows, and refuses, a secret that was made here. */
+const secret = () => `development-${randomBytes(32).toString('base64url')}`;
 
 const NAMES = [
   'jwt_secret',

@@ -11,7 +11,7 @@ import {
 } from './index.js';
 
 const VALID = {
-  MODELPLANE_JWT_SECRET: 'x'.repeat(32),
+  MODELPLANE_JWT_SECRET: 'q0V3mB7yXf2LkTzR9dWc5hJpNs8uGeA1',
   DATABASE_URL: 'postgresql://app@db/modelplane',
   MODELPLANE_DATABASE_SYSTEM_URL: 'postgresql://system@db/modelplane',
   REDIS_URL: 'redis://cache:6379',
@@ -91,7 +91,11 @@ describe('the environment', () => {
   });
 
   it('should ask for exactly one of secret and JWKS', () => {
-    const jwks = { MODELPLANE_JWT_JWKS_URL: 'https://id.example/jwks' };
+    const jwks = {
+      MODELPLANE_JWT_JWKS_URL: 'https://id.example/jwks',
+      MODELPLANE_JWT_ISSUER: 'https://id.example',
+      MODELPLANE_JWT_AUDIENCE: 'modelplane',
+    };
     expect(faultsOf(jwks)).toEqual([expect.stringContaining('exactly one')]);
     expect(faultsOf({ MODELPLANE_JWT_SECRET: '' })).toEqual([expect.stringContaining('exactly one')]);
     expect(faultsOf({ ...jwks, MODELPLANE_JWT_SECRET: '' })).toEqual([]);
@@ -99,7 +103,7 @@ describe('the environment', () => {
 
   it('should measure the secret in bytes', () => {
     expect(
-      loadConfig({ ...VALID, MODELPLANE_JWT_SECRET: 'é'.repeat(16) }).get(AuthConfig).secret,
+      loadConfig({ ...VALID, MODELPLANE_JWT_SECRET: 'éàèùâêîôûëïüçœæñ' }).get(AuthConfig).secret,
     ).toHaveLength(16);
   });
 

@@ -4,10 +4,11 @@ import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from '
 import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
 import { PredictionsConfig } from './predictions.config.js';
+import { productionFaults } from './production.js';
 import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
 import { S3Config } from './s3.config.js';
-import { StorageConfig } from './storage.config.js';
+import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
 import { TrainingConfig } from './training.config.js';
 
 export {
@@ -58,6 +59,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const faults: string[] = [];
   const config = new Config(new Map(types.map((type) => [type, readConfig(type, env, faults)])));
   checkTogether(config, faults);
+  if (config.get(RuntimeConfig).isProduction) {
+    faults.push(...productionFaults((type) => config.get(type), env));
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -94,6 +98,6 @@ function checkTogether(config: Config, faults: string[]): void {
     faults.push('AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: both of them must be set, or neither');
   }
   if (runtime.environment === 'development' && storage.grants.size === 0) {
-    storage.grants = new Map([['acme-corp', ['s3://data/', 's3://predictions/']]]);
+    storage.grants = DEVELOPMENT_GRANTS;
   }
 }

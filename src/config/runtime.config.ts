@@ -6,7 +6,7 @@ export class RuntimeConfig {
   @Env(
     'MODELPLANE_ENV',
     oneOf('production', 'development', 'test'),
-    'production refuses development defaults; `npm start` sets development.',
+    'production refuses generated secrets, known passwords and development grants; `npm start` sets development.',
   )
   environment: 'production' | 'development' | 'test' = 'production';
 

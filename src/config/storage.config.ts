@@ -31,6 +31,11 @@ export class StorageConfig {
   urlSigningSecret = '';
 }
 
+/** What `npm start` gives the tenant of its demo; production refuses it. */
+export const DEVELOPMENT_GRANTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['acme-corp', ['s3://data/', 's3://predictions/']],
+]);
+
 const TENANT = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** A bucket, or a folder in one: segments that are neither empty nor . nor .., as in the keys of objects. */
 const PREFIX = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/((?!\.\.?\/)[^/]+\/)*$/;
