@@ -1,5 +1,6 @@
 import { Jobs } from './0001-jobs.js';
 import { Models } from './0002-models.js';
+import { OwnerAccess } from './0050-owner-access.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models];
+export const migrations = [Jobs, Models, OwnerAccess];

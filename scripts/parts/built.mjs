@@ -22,3 +22,12 @@ export const openApiText = async () =>
   `${JSON.stringify(await (await built('openapi.js')).openApiDocument(), null, 2)}\n`;
 
 export const environmentText = async () => (await built('config', 'index.js')).environmentExample();
+
+/** What backing up and restoring stand on. */
+export const backupModules = async () => ({
+  ...(await built('config', 'index.js')),
+  ...(await built('platform', 'backup', 'backup-format.js')),
+  ...(await built('platform', 'backup', 'backup.js')),
+  ...(await built('platform', 'backup', 'restore.js')),
+  ...(await built('platform', 'backup', 'open-store.js')),
+});

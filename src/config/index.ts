@@ -66,6 +66,17 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return config;
 }
 
+/**
+ * Each setting, checked by itself: for commands that are no server and need only some of them.
+ * @throws ConfigError naming every fault.
+ */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Config {
+  const faults: string[] = [];
+  const config = new Config(new Map(types.map((type) => [type, readConfig(type, env, faults)])));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
 /** Every default, unchecked: for what describes the service without running it. */
 export function defaultConfig(): Config {
   return new Config(new Map(types.map((type) => [type, new type()])));

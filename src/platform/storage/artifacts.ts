@@ -4,8 +4,8 @@ import type { TenantScope } from '../database/database.js';
 import { PLATFORM_BUCKET } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
 
-/** Publishing shares it, sweeping has it alone. */
-const LOCK = `hashtext('artifacts of ' || $1)`;
+/** The key of an advisory lock: publishing and backing up share it, sweeping has it alone. `$1` is the tenant. */
+export const ARTIFACTS_LOCK = `hashtext('artifacts of ' || $1)`;
 
 /** What models are made of: `s3://modelplane/<tenant>/artifacts/<SHA-256>`, written once, never changed. */
 @Injectable()
@@ -18,7 +18,7 @@ export class Artifacts {
    * @throws DigestMismatch where its content is not `sha256`
    */
   async publish({ tenant, manager }: TenantScope, from: ObjectAddress, sha256: string): Promise<void> {
-    await manager.query(`select pg_advisory_xact_lock_shared(${LOCK})`, [tenant]);
+    await manager.query(`select pg_advisory_xact_lock_shared(${ARTIFACTS_LOCK})`, [tenant]);
     await this.copy(tenant, from, sha256);
   }
 
@@ -36,7 +36,8 @@ export class Artifacts {
   }
 
   /**
-   * Deletes artifacts older than `olderThan` that no row names, and what attempts of that age have left. Nothing can be published meanwhile.
+   * Deletes artifacts older than `olderThan` that no row names, and what attempts of that age have left. Nothing can be
+   * published meanwhile; while something is being published or backed up, nothing is deleted.
    * @param isNamed of some digests, those that a row of the tenant names
    * @returns how many were deleted
    */
@@ -45,7 +46,11 @@ export class Artifacts {
     olderThan: Date,
     isNamed: (digests: string[]) => Promise<ReadonlySet<string>>,
   ): Promise<number> {
-    await manager.query(`select pg_advisory_xact_lock(${LOCK})`, [tenant]);
+    // Whoever waited for it would keep those who publish waiting too; a backup may hold it for long.
+    const [{ alone }] = await manager.query(`select pg_try_advisory_xact_lock(${ARTIFACTS_LOCK}) as alone`, [
+      tenant,
+    ]);
+    if (!alone) return 0;
     return (
       (await this.deleteOld(addressOf(tenant, ''), olderThan, isNamed)) +
       // What attempts wrote is published, if ever, within moments.
