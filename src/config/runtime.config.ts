@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Env, folder, oneOf } from './environment.js';
+import { Env, folder, oneOf, text } from './environment.js';
 
 /** What this process is and where it keeps its files. */
 export class RuntimeConfig {
@@ -29,6 +29,13 @@ export class RuntimeConfig {
     'Least severe log line written.',
   )
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent' = 'info';
+
+  @Env(
+    'MODELPLANE_HEARTBEAT_FILE',
+    text,
+    'File touched every 5 s, for the health check of a container; empty: none.',
+  )
+  heartbeatFile = '';
 
   get runsApi(): boolean {
     return this.role !== 'worker';
