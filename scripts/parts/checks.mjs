@@ -3,7 +3,7 @@ import path from 'node:path';
 import { migrateDatabase, schemaDifferences } from './built.mjs';
 import { build, whileInstalling } from './install.mjs';
 import { inRoot, ROOT } from './paths.mjs';
-import { run } from './programs.mjs';
+import { onPath, run } from './programs.mjs';
 import { startTemporaryServices } from './temporary-services.mjs';
 
 /** A check that is a program: its exit code decides, its output explains. */
@@ -19,6 +19,39 @@ const tool = (name, ...args) => program(process.execPath, inRoot('node_modules',
 const script = (name) => program(process.execPath, inRoot('scripts', name), '--check');
 
 const ruff = (...args) => program(inRoot('trainer', '.venv', 'bin', 'ruff'), ...args, 'trainer');
+
+/** What only some machines have a tool for; the line says so where it is skipped. */
+function deploymentChecks() {
+  const manifests = ['base', 'migrations', 'overlays/example'].map((name) =>
+    inRoot('docker', 'kubernetes', ...name.split('/')),
+  );
+  return [
+    { label: 'Dockerfile (hadolint)', tool: 'hadolint', args: [[inRoot('docker', 'Dockerfile')]] },
+    {
+      label: 'Kubernetes manifests (kubectl kustomize)',
+      tool: 'kubectl',
+      args: manifests.map((folder) => ['kustomize', folder]),
+    },
+  ].map(({ label, tool: name, args }) => {
+    const file = onPath(name);
+    if (!file) return { label: `${label}: skipped, there is no ${name}`, work: async () => ({ ok: true }) };
+    return {
+      label,
+      work: async () => {
+        const outcomes = await Promise.all(args.map((each) => run(file, each, { cwd: ROOT })));
+        return outcomes.find(({ ok }) => !ok)
+          ? {
+              ok: false,
+              detail: outcomes
+                .filter(({ ok }) => !ok)
+                .map(({ output }) => output)
+                .join(''),
+            }
+          : { ok: true };
+      },
+    };
+  });
+}
 
 /** The checks in two lanes that run side by side; what needs the build follows it in its lane. */
 export function checks({ say }) {
@@ -46,6 +79,7 @@ export function checks({ say }) {
       },
       { label: 'Ruff', work: ruff('check') },
       { label: 'Ruff format', work: ruff('format', '--check') },
+      ...deploymentChecks(),
       { label: 'Shell scripts', work: () => attempt(parseShellScripts) },
     ],
   ];

@@ -31,7 +31,9 @@ export function productionFaults(get: Settings, env: NodeJS.ProcessEnv): string[
     ...passwordFaults('MODELPLANE_DATABASE_SYSTEM_URL', get(DatabaseConfig).systemUrl),
     ...sharedPasswordFaults(get(DatabaseConfig)),
     ...passwordFaults('REDIS_URL', get(RedisConfig).url),
-    ...secretFaults('AWS_SECRET_ACCESS_KEY', env.AWS_SECRET_ACCESS_KEY ?? ''),
+    ...['AWS_SECRET_ACCESS_KEY', 'MODELPLANE_URL_SIGNING_SECRET'].flatMap((name) =>
+      secretFaults(name, env[name]?.trim() ?? ''),
+    ),
     ...grantFaults(get(StorageConfig)),
   ];
 }
