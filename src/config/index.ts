@@ -60,7 +60,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const config = new Config(new Map(types.map((type) => [type, readConfig(type, env, faults)])));
   checkTogether(config, faults);
   if (config.get(RuntimeConfig).isProduction) {
-    faults.push(...productionFaults((type) => config.get(type), env));
+    faults.push(...productionFaults((type) => config.get(type)));
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;

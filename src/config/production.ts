@@ -2,6 +2,7 @@ import { AuthConfig } from './auth.config.js';
 import { DatabaseConfig } from './database.config.js';
 import type { ConfigClass } from './environment.js';
 import { RedisConfig } from './redis.config.js';
+import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
 
 /** `npm start` begins every secret it makes with this, so that none of them can become a secret of production. */
@@ -24,16 +25,15 @@ type Settings = <T extends object>(type: ConfigClass<T>) => T;
  * What a development machine may have and production may not. No fault quotes a secret.
  * @returns each fault, beginning with the name of its variable
  */
-export function productionFaults(get: Settings, env: NodeJS.ProcessEnv): string[] {
+export function productionFaults(get: Settings): string[] {
   return [
     ...tokenFaults(get(AuthConfig)),
     ...passwordFaults('DATABASE_URL', get(DatabaseConfig).url),
     ...passwordFaults('MODELPLANE_DATABASE_SYSTEM_URL', get(DatabaseConfig).systemUrl),
     ...sharedPasswordFaults(get(DatabaseConfig)),
     ...passwordFaults('REDIS_URL', get(RedisConfig).url),
-    ...['AWS_SECRET_ACCESS_KEY', 'MODELPLANE_URL_SIGNING_SECRET'].flatMap((name) =>
-      secretFaults(name, env[name]?.trim() ?? ''),
-    ),
+    ...secretFaults('AWS_SECRET_ACCESS_KEY', get(S3Config).secretAccessKey),
+    ...secretFaults('MODELPLANE_URL_SIGNING_SECRET', get(StorageConfig).urlSigningSecret),
     ...grantFaults(get(StorageConfig)),
   ];
 }
