@@ -1,6 +1,7 @@
 import { Jobs } from './0001-jobs.js';
 import { Models } from './0002-models.js';
+import { VersionOrigin } from './0030-version-origin.js';
 import { OwnerAccess } from './0050-owner-access.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, OwnerAccess];
+export const migrations = [Jobs, Models, VersionOrigin, OwnerAccess];

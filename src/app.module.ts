@@ -9,6 +9,7 @@ import { AuthModule } from './platform/auth/auth.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
+import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
@@ -20,6 +21,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     AuthModule,
     StorageModule,
     ComputeModule,
+    InferenceModule,
     JobsModule,
     HealthModule,
     ModelsModule,

@@ -10,6 +10,7 @@ import { RuntimeConfig } from './runtime.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
 import { TrainingConfig } from './training.config.js';
+import { UploadsConfig } from './uploads.config.js';
 
 export {
   AuthConfig,
@@ -23,6 +24,7 @@ export {
   S3Config,
   StorageConfig,
   TrainingConfig,
+  UploadsConfig,
 };
 
 const types: readonly ConfigClass[] = [
@@ -36,6 +38,7 @@ const types: readonly ConfigClass[] = [
   JobsConfig,
   TrainingConfig,
   PredictionsConfig,
+  UploadsConfig,
 ];
 
 /** The config instances by class. */

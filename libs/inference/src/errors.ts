@@ -4,7 +4,10 @@ export type InferenceErrorCode =
   | 'ARTIFACT_CORRUPT'
   | 'FEATURES_INVALID'
   | 'MODEL_RUN_FAILED'
-  | 'MODEL_OUTPUT_INVALID';
+  | 'MODEL_OUTPUT_INVALID'
+  | 'MODEL_UNAVAILABLE'
+  | 'GRAPH_REFUSED'
+  | 'SIGNATURE_INCOMPLETE';
 
 /** Base of every error that this library raises on purpose. */
 export abstract class InferenceError extends Error {
@@ -39,4 +42,36 @@ export class ModelRunError extends InferenceError {
 /** The graph answered with something that is no prediction: NaN, infinity, or a label out of range. */
 export class ModelOutputError extends InferenceError {
   readonly code = 'MODEL_OUTPUT_INVALID';
+}
+
+/** The process that runs the model died, hung or may not start yet. Nothing is wrong with the request. */
+export class ModelUnavailable extends InferenceError {
+  readonly code = 'MODEL_UNAVAILABLE';
+
+  constructor(
+    message: string,
+    /** When it is worth to ask again. */
+    readonly retryAfterSeconds: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The file is not let in; the message is a sentence for the one who made it. */
+export class GraphRefused extends InferenceError {
+  readonly code = 'GRAPH_REFUSED';
+}
+
+/** What the caller says of the graph does not fit it, or leaves something open. */
+export class SignatureIncomplete extends InferenceError {
+  readonly code = 'SIGNATURE_INCOMPLETE';
+
+  constructor(
+    message: string,
+    /** JSON pointer into what the caller said. */
+    readonly pointer: string,
+  ) {
+    super(message);
+  }
 }

@@ -81,7 +81,7 @@ export function diagnose(
 }
 
 /** What the value would have to be, or null when it is fit. States the rules that the encoders apply. */
-function explainMisfit(value: unknown, { type, nullable }: SignatureInput): string | null {
+function explainMisfit(value: unknown, { type, nullable, dtype }: SignatureInput): string | null {
   if (value === null) return nullable ? null : `${NOUNS[type]}, and the model does not take null`;
   switch (type) {
     case 'string':
@@ -90,10 +90,15 @@ function explainMisfit(value: unknown, { type, nullable }: SignatureInput): stri
     case 'boolean':
       return typeof value === 'boolean' || value === 0 || value === 1 ? null : 'true or false';
     case 'integer':
-      return Number.isSafeInteger(value) ? null : 'an integer';
+      if (!Number.isSafeInteger(value)) return 'an integer';
+      return dtype === 'int32' && (value as number) !== ((value as number) | 0)
+        ? 'an integer of 32 bits'
+        : null;
     case 'number':
       if (typeof value !== 'number') return 'a number';
-      return Number.isFinite(Math.fround(value)) ? null : 'a finite number in the range of float32';
+      return Number.isFinite(dtype === 'float64' ? value : Math.fround(value))
+        ? null
+        : `a finite number in the range of ${dtype}`;
   }
 }
 

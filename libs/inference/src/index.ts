@@ -12,3 +12,10 @@ export type {
   SignatureDefinition,
   SignatureInput,
 } from './signature-definition.js';
+export { completeSignature } from './complete-signature.js';
+export type { FeatureDescription, SignatureDescription } from './complete-signature.js';
+export { scanGraph } from './gate/scan.js';
+export type { ScannedGraph } from './gate/scan.js';
+export type { ModelFile } from './host/host-process.js';
+export { ModelHosts } from './host/model-hosts.js';
+export type { ModelHostsOptions } from './host/model-hosts.js';

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { InferenceSession, type Tensor } from 'onnxruntime-node';
-import { ArtifactCorrupt, ModelOutputError, ModelRunError, SignatureMismatch } from './errors.js';
+import type { Tensor } from 'onnxruntime-node';
+import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
+import { type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
 import type { ClassificationOutput, Label } from './signature-definition.js';
 import type { Signature } from './signature.js';
 
@@ -21,8 +21,9 @@ export class OnnxModel {
   private readonly running = new Set<Promise<unknown>>();
   private isReleased = false;
 
-  private constructor(
-    private readonly session: InferenceSession,
+  /** @param session the graph, already checked against the signature */
+  constructor(
+    private readonly session: GraphSession,
     readonly signature: Signature,
     /** Of the artifact, in bytes; the session itself takes a small multiple of it. */
     readonly sizeBytes: number,
@@ -30,13 +31,13 @@ export class OnnxModel {
     const { output } = signature.definition;
     this.fetches =
       output.type === 'classification'
-        ? [output.label_tensor, output.probabilities_tensor]
+        ? [output.label_tensor, output.probabilities_tensor].filter((tensor) => tensor !== null)
         : [output.value_tensor];
   }
 
   /**
-   * Loads an artifact. Blocks the event loop while the graph is built: milliseconds for a linear model, more for
-   * a large forest.
+   * Loads an artifact into this process. Blocks the event loop while the graph is built: milliseconds for a linear
+   * model, more for a large forest.
    * @param sha256 lower-case hex digest that the bytes must have
    * @throws ArtifactCorrupt, SignatureMismatch
    */
@@ -45,36 +46,14 @@ export class OnnxModel {
     signature: Signature,
     { sha256 }: { sha256: string },
   ): Promise<OnnxModel> {
-    // Of 9,112 files with one flipped byte 1,425 loaded and ran: only the digest tells.
-    const actual = createHash('sha256').update(bytes).digest('hex');
-    if (actual !== sha256) throw new ArtifactCorrupt(`the artifact has the SHA-256 ${actual}, not ${sha256}`);
-    let session: InferenceSession;
-    try {
-      // From memory, never by path: a graph by path may name any file beside it as its weights.
-      session = await InferenceSession.create(bytes, {
-        executionProviders: ['cpu'],
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-        logSeverityLevel: 3,
-      });
-    } catch (cause) {
-      throw new ArtifactCorrupt('the artifact is not an ONNX graph that the runtime can read', { cause });
-    }
-    try {
-      checkTensors(session, signature);
-      return new OnnxModel(session, signature, bytes.byteLength);
-    } catch (error) {
-      await session.release();
-      throw error;
-    }
+    const session = await openGraph(bytes, signature.definition, sha256);
+    return new OnnxModel(session as GraphSession, signature, bytes.byteLength);
   }
 
   /**
    * Scores rows of features. Runs on the calling thread: large batches belong in a worker thread.
    * @param rows JSON objects, one a row
-   * @throws FeatureErrors, ModelRunError, ModelOutputError
+   * @throws FeatureErrors, ModelRunError, ModelOutputError; ModelUnavailable where the graph runs in another process
    */
   async predict(rows: readonly unknown[]): Promise<Predictions> {
     const { feeds, warnings } = this.signature.encode(rows);
@@ -83,7 +62,7 @@ export class OnnxModel {
     if (output.type === 'classification') {
       return { ...readClasses(outputs, output, rows.length), warnings };
     }
-    return { predictions: readValues(outputs[output.value_tensor]!, rows.length), warnings };
+    return { predictions: readValues(outputs[output.value_tensor], rows.length), warnings };
   }
 
   /** Frees the native memory once the predictions under way have ended; later ones get a `ModelRunError`. */
@@ -94,13 +73,14 @@ export class OnnxModel {
     await this.session.release();
   }
 
-  private async run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  private async run(feeds: Record<string, Tensor>): Promise<Record<string, OutputTensor>> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
     const run = this.session.run(feeds, this.fetches);
     this.running.add(run);
     try {
-      return (await run) as Record<string, Tensor>;
+      return await run;
     } catch (cause) {
+      if (cause instanceof InferenceError) throw cause;
       throw new ModelRunError('the model failed on this input', { cause });
     } finally {
       this.running.delete(run);
@@ -109,39 +89,76 @@ export class OnnxModel {
 }
 
 function readClasses(
-  outputs: Record<string, Tensor>,
-  { labels, label_tensor, probabilities_tensor }: ClassificationOutput,
+  outputs: Record<string, OutputTensor>,
+  output: ClassificationOutput,
   rows: number,
-): { predictions: Label[]; probabilities: number[][]; confidences: number[] } {
-  const indexes = outputs[label_tensor]!.data as BigInt64Array;
-  const flat = outputs[probabilities_tensor]!.data as Float32Array;
-  checkLength(label_tensor, indexes.length, rows);
-  checkLength(probabilities_tensor, flat.length, rows * labels.length);
-  const predictions = new Array<Label>(rows);
-  const probabilities = new Array<number[]>(rows);
-  const confidences = new Array<number>(rows);
-  for (let row = 0; row < rows; row++) {
-    const index = Number(indexes[row]);
-    const label = labels[index];
-    if (label === undefined) {
-      throw new ModelOutputError(
-        `the model predicted class ${index} in row ${row}, but it has ${labels.length}`,
-      );
-    }
-    const ofRow = new Array<number>(labels.length);
-    for (let at = 0; at < labels.length; at++) {
-      ofRow[at] = checkFinite(flat[row * labels.length + at]!, 'probability', row);
-    }
-    predictions[row] = label;
-    probabilities[row] = ofRow;
-    confidences[row] = ofRow[index]!;
-  }
-  return { predictions, probabilities, confidences };
+): Omit<Predictions, 'warnings'> {
+  const { labels, label_tensor: label, probabilities_tensor: tensor } = output;
+  const probabilities =
+    tensor === null ? undefined : readProbabilities(outputs[tensor], tensor, labels.length, rows);
+  const indexes =
+    label === null ? probabilities!.map(indexOfLargest) : readIndexes(outputs[label], label, output, rows);
+  const predictions = indexes.map((index) => labels[index]!);
+  if (!probabilities) return { predictions };
+  return {
+    predictions,
+    probabilities,
+    confidences: indexes.map((index, row) => probabilities[row]![index]!),
+  };
 }
 
-function readValues(tensor: Tensor, rows: number): number[] {
-  const values = tensor.data as Float32Array;
-  checkLength('value', values.length, rows);
+function readProbabilities(
+  tensor: OutputTensor | undefined,
+  name: string,
+  classes: number,
+  rows: number,
+): number[][] {
+  const flat = tensor?.data as ArrayLike<number> | undefined;
+  const isOne = classes === 2 && flat?.length === rows;
+  checkLength(name, flat?.length, isOne ? rows : rows * classes);
+  const probabilities = new Array<number[]>(rows);
+  for (let row = 0; row < rows; row++) {
+    if (isOne) {
+      const second = checkFinite(flat[row]!, 'probability', row);
+      probabilities[row] = [1 - second, second];
+      continue;
+    }
+    const ofRow = new Array<number>(classes);
+    for (let at = 0; at < classes; at++)
+      ofRow[at] = checkFinite(flat![row * classes + at]!, 'probability', row);
+    probabilities[row] = ofRow;
+  }
+  return probabilities;
+}
+
+/** Of each row, which of the signature's labels the graph answers. */
+function readIndexes(
+  tensor: OutputTensor | undefined,
+  name: string,
+  { labels, label_encoding: encoding }: ClassificationOutput,
+  rows: number,
+): number[] {
+  checkLength(name, tensor?.data.length, rows);
+  const places = encoding === 'value' ? new Map(labels.map((label, index) => [String(label), index])) : null;
+  return Array.from(tensor!.data, (value, row) => {
+    const index = places ? places.get(String(value)) : Number(value);
+    if (index === undefined || labels[index] === undefined) {
+      const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
+      throw new ModelOutputError(
+        `the model predicted class ${shown} in row ${row}, but it has ${labels.length}`,
+      );
+    }
+    return index;
+  });
+}
+
+function indexOfLargest(values: readonly number[]): number {
+  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
+}
+
+function readValues(tensor: OutputTensor | undefined, rows: number): number[] {
+  const values = tensor?.data as ArrayLike<number>;
+  checkLength('value', values?.length, rows);
   return Array.from(values, (value, row) => checkFinite(value, 'value', row));
 }
 
@@ -150,51 +167,10 @@ function checkFinite(value: number, what: string, row: number): number {
   return value;
 }
 
-function checkLength(tensor: string, actual: number, expected: number): void {
+function checkLength(tensor: string, actual: number | undefined, expected: number): void {
   if (actual !== expected) {
-    throw new ModelOutputError(`the model's output '${tensor}' has ${actual} values instead of ${expected}`);
-  }
-}
-
-function checkTensors(session: InferenceSession, { definition }: Signature): void {
-  const graphInputs = new Map(session.inputMetadata.map((input) => [input.name, input]));
-  for (const { name, tensor, dtype } of definition.inputs) {
-    checkTensor('input', tensor, dtype, graphInputs.get(tensor), ` for the feature '${name}'`);
-    graphInputs.delete(tensor);
-  }
-  for (const tensor of graphInputs.keys()) {
-    throw new SignatureMismatch(`the graph has the input '${tensor}', which the signature does not feed`);
-  }
-  const graphOutputs = new Map(session.outputMetadata.map((output) => [output.name, output]));
-  const { output } = definition;
-  const expected =
-    output.type === 'classification'
-      ? [
-          { tensor: output.label_tensor, type: 'int64' },
-          { tensor: output.probabilities_tensor, type: 'float32', width: output.labels.length },
-        ]
-      : [{ tensor: output.value_tensor, type: 'float32' }];
-  for (const { tensor, type, width } of expected) {
-    checkTensor('output', tensor, type, graphOutputs.get(tensor), '', width);
-  }
-}
-
-function checkTensor(
-  role: 'input' | 'output',
-  tensor: string,
-  type: string,
-  found: InferenceSession.ValueMetadata | undefined,
-  why: string,
-  width = role === 'input' ? 1 : undefined,
-): void {
-  const fault = (reason: string) => new SignatureMismatch(`the graph's ${role} '${tensor}'${why} ${reason}`);
-  if (!found) throw fault('does not exist');
-  if (!found.isTensor || found.type !== type) {
-    throw fault(`has the type ${found.isTensor ? found.type : 'non-tensor'} instead of ${type}`);
-  }
-  // A dimension that is fixed only at run time has a name, or -1.
-  const last = found.shape.at(-1);
-  if (width !== undefined && typeof last === 'number' && last >= 0 && last !== width) {
-    throw fault(`is ${last} wide instead of ${width}`);
+    throw new ModelOutputError(
+      `the model's output '${tensor}' has ${actual ?? 'no'} values instead of ${expected}`,
+    );
   }
 }

@@ -9,9 +9,13 @@ export interface SignatureInput {
   /** As the caller writes it. */
   readonly name: string;
   readonly type: 'number' | 'integer' | 'boolean' | 'string';
-  /** The graph's input, shape [n, 1]. */
+  /** The graph's input; shape [n, 1], unless `rank` or `column` says otherwise. */
   readonly tensor: string;
-  readonly dtype: 'float32' | 'string';
+  readonly dtype: 'float32' | 'float64' | 'int64' | 'int32' | 'bool' | 'string';
+  /** 1 for a tensor of shape [n]. */
+  readonly rank?: 1 | 2;
+  /** Which column of a tensor [n, k] that several features share. */
+  readonly column?: number;
   readonly nullable: boolean;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
@@ -21,15 +25,17 @@ export interface ClassificationOutput {
   readonly type: 'classification';
   /** In the order of the probabilities; the graph's label is an index into them. */
   readonly labels: readonly Label[];
-  /** int64, shape [n]. */
-  readonly label_tensor: string;
-  /** float32, shape [n, classes]. */
-  readonly probabilities_tensor: string;
+  /** int64, int32 or string, shape [n]; null where the most probable class is the answer. */
+  readonly label_tensor: string | null;
+  /** Whether the graph's label is an index into `labels`, as by default, or the label itself. */
+  readonly label_encoding?: 'index' | 'value';
+  /** float32 or float64, shape [n, classes], or [n, 1] or [n] of the second of two classes. */
+  readonly probabilities_tensor: string | null;
 }
 
 export interface RegressionOutput {
   readonly type: 'regression';
-  /** float32, shape [n, 1] or [n]. */
+  /** float32 or float64, shape [n, 1] or [n]. */
   readonly value_tensor: string;
 }
 
@@ -52,26 +58,72 @@ export function checkSignature(json: unknown): SignatureDefinition {
     throw new InvalidSignature(`signature${instancePath} ${message}`);
   }
   const inputNames = new Set<string>();
-  const tensors = new Set<string>();
-  for (const { name, type, tensor, dtype, categories } of json.inputs) {
+  for (const { name, type, dtype, nullable, categories } of json.inputs) {
     if (inputNames.has(name)) throw new InvalidSignature(`the signature has the feature '${name}' twice`);
-    if (tensors.has(tensor)) throw new InvalidSignature(`the signature feeds the tensor '${tensor}' twice`);
-    if ((type === 'string') !== (dtype === 'string')) {
+    if (!FITTING[type].includes(dtype)) {
       throw new InvalidSignature(`the feature '${name}' of type ${type} does not fit a tensor of ${dtype}`);
+    }
+    if (nullable && !TAKES_NULL.includes(dtype)) {
+      throw new InvalidSignature(
+        `the feature '${name}' cannot be null: a tensor of ${dtype} has no missing value`,
+      );
     }
     if (categories && type !== 'string') {
       throw new InvalidSignature(`the feature '${name}' of type ${type} has categories`);
     }
     inputNames.add(name);
-    tensors.add(tensor);
   }
+  for (const [tensor, inputs] of groupByTensor(json.inputs)) checkSharing(tensor, inputs);
   const both = json.ignored.find((name) => inputNames.has(name));
   if (both !== undefined) throw new InvalidSignature(`the column '${both}' is both a feature and ignored`);
   const { output } = json;
   if (output.type === 'classification' && new Set(output.labels).size !== output.labels.length) {
     throw new InvalidSignature('the signature has a label twice');
   }
+  if (
+    output.type === 'classification' &&
+    output.label_tensor === null &&
+    output.probabilities_tensor === null
+  ) {
+    throw new InvalidSignature('the signature reads neither a label nor probabilities');
+  }
   return json;
+}
+
+/** The features of each tensor, in the order of the first of each. */
+export function groupByTensor(inputs: readonly SignatureInput[]): Map<string, SignatureInput[]> {
+  const groups = new Map<string, SignatureInput[]>();
+  for (const input of inputs) {
+    const group = groups.get(input.tensor);
+    if (group) group.push(input);
+    else groups.set(input.tensor, [input]);
+  }
+  return groups;
+}
+
+const FLOATS = ['float32', 'float64'];
+const INTEGERS = ['int64', 'int32'];
+const TAKES_NULL = [...FLOATS, 'string'];
+/** What a feature of each type may be fed as. */
+const FITTING: Readonly<Record<SignatureInput['type'], readonly string[]>> = {
+  number: FLOATS,
+  integer: [...FLOATS, ...INTEGERS],
+  boolean: [...FLOATS, ...INTEGERS, 'bool'],
+  string: ['string'],
+};
+
+/** Features that share a tensor fill its columns, each one once. */
+function checkSharing(tensor: string, inputs: readonly SignatureInput[]): void {
+  const [first] = inputs as [SignatureInput];
+  if (inputs.length === 1 && first.column === undefined) return;
+  const columns = new Set(inputs.map(({ column }) => column));
+  if (columns.has(undefined)) throw new InvalidSignature(`the signature feeds the tensor '${tensor}' twice`);
+  if (columns.size < inputs.length || inputs.some(({ column }) => column! >= inputs.length)) {
+    throw new InvalidSignature(`the features of the tensor '${tensor}' do not fill each of its columns once`);
+  }
+  if (inputs.some(({ dtype, rank }) => dtype !== first.dtype || rank === 1)) {
+    throw new InvalidSignature(`the features of the tensor '${tensor}' are not of one dtype and rank 2`);
+  }
 }
 
 /** The contracts lie at the root of the repository, which is another way up from `dist` than from the sources. */

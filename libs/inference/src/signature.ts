@@ -1,9 +1,14 @@
 import { Tensor } from 'onnxruntime-node';
 import { diagnose, MAX_TEXT_BYTES } from './feature-errors.js';
-import { checkSignature, type SignatureDefinition, type SignatureInput } from './signature-definition.js';
+import {
+  checkSignature,
+  groupByTensor,
+  type SignatureDefinition,
+  type SignatureInput,
+} from './signature-definition.js';
 import { UnseenValues } from './unseen-values.js';
 
-/** Rows as tensors, one a feature, each of shape [rows, 1]. */
+/** Rows as tensors: one a feature, of shape [rows, 1] or [rows], or one of shape [rows, k] for k features. */
 export interface EncodedRows {
   readonly feeds: Record<string, Tensor>;
   /** What was scored although it may not mean what the caller thinks. */
@@ -12,8 +17,22 @@ export interface EncodedRows {
 
 type Row = Record<string, unknown>;
 
-/** One column of the request as a tensor, or null when a value does not fit. */
-type ColumnEncoder = (rows: readonly Row[], unseen: UnseenValues) => Tensor | null;
+interface TensorEncoder {
+  readonly tensor: string;
+  /** The columns of the request that make this tensor, or null when a value does not fit. */
+  encode(rows: readonly Row[], unseen: UnseenValues): Tensor | null;
+}
+
+type Column = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array | string[];
+
+/** Writes one column of the request into every `width`-th place from `offset`; false when a value does not fit. */
+type ColumnFiller<T extends Column = Column> = (
+  rows: readonly Row[],
+  data: T,
+  offset: number,
+  width: number,
+  unseen: UnseenValues,
+) => boolean;
 
 /**
  * Checks a signature document and compiles it.
@@ -26,12 +45,14 @@ export function compileSignature(json: unknown): Signature {
 
 /** How named features become input tensors. Made by `compileSignature`; immutable and shared by requests. */
 export class Signature {
-  private readonly columns: readonly { readonly tensor: string; readonly encode: ColumnEncoder }[];
+  private readonly tensors: readonly TensorEncoder[];
   private readonly names: ReadonlySet<string>;
   private readonly ignored: ReadonlySet<string>;
 
   constructor(readonly definition: SignatureDefinition) {
-    this.columns = definition.inputs.map((input) => ({ tensor: input.tensor, encode: compileColumn(input) }));
+    this.tensors = Array.from(groupByTensor(definition.inputs), ([tensor, inputs]) =>
+      compileTensor(tensor, inputs),
+    );
     this.names = new Set(definition.inputs.map(({ name }) => name));
     this.ignored = new Set(definition.ignored);
   }
@@ -52,10 +73,10 @@ export class Signature {
     const unseen = new UnseenValues();
     const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
     // Column by column: a call and a type check a column instead of a cell.
-    for (const { tensor, encode } of this.columns) {
-      const column = encode(objects, unseen);
-      if (column === null) throw fail();
-      feeds[tensor] = column;
+    for (const encoder of this.tensors) {
+      const tensor = encoder.encode(objects, unseen);
+      if (tensor === null) throw fail();
+      feeds[encoder.tensor] = tensor;
     }
     // Every feature is there now, so a row with as many keys as features has no other.
     const usedIgnored = new Set<string>();
@@ -74,71 +95,95 @@ export class Signature {
   }
 }
 
-function compileColumn(input: SignatureInput): ColumnEncoder {
+function compileTensor(tensor: string, inputs: readonly SignatureInput[]): TensorEncoder {
+  const { dtype, rank = 2 } = inputs[0]!;
+  const width = inputs.length;
+  const fillers = inputs.map((input) => ({ offset: input.column ?? 0, fill: compileColumn(input) }));
+  return {
+    tensor,
+    encode(rows, unseen) {
+      const data = new ARRAYS[dtype](rows.length * width) as Column;
+      for (const { offset, fill } of fillers) if (!fill(rows, data, offset, width, unseen)) return null;
+      const dims = rank === 1 ? [rows.length] : [rows.length, width];
+      return new Tensor(dtype, data as never, dims);
+    },
+  };
+}
+
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  string: Array<string>,
+} as const;
+
+function compileColumn(input: SignatureInput): ColumnFiller {
   const { name, type, nullable } = input;
   // A row without a feature called "constructor" still answers `row.constructor`, with what it inherits.
   const read: (row: Row) => unknown =
     name in Object.prototype
       ? (row) => (Object.hasOwn(row, name) ? row[name] : undefined)
       : (row) => row[name];
-  switch (type) {
-    case 'string':
-      return compileTextColumn(input, read);
-    case 'number':
-      return floatColumn((row) => {
-        const value = read(row);
-        return typeof value === 'number' ? value : value === null && nullable ? null : undefined;
-      });
-    case 'integer':
-      return floatColumn((row) => {
-        const value = read(row);
-        return Number.isSafeInteger(value)
-          ? (value as number)
-          : value === null && nullable
-            ? null
-            : undefined;
-      });
-    case 'boolean':
-      return floatColumn((row) => {
-        const value = read(row);
-        if (value === true || value === 1) return 1;
-        if (value === false || value === 0) return 0;
-        return value === null && nullable ? null : undefined;
-      });
-  }
+  if (type === 'string') return textColumn(input, read) as ColumnFiller;
+  const toNumber = { number: toFloat, integer: toInteger, boolean: toBoolean }[type];
+  const readNumber = (row: Row): number | null | undefined => {
+    const value = read(row);
+    return value === null ? (nullable ? null : undefined) : toNumber(value);
+  };
+  return (input.dtype === 'int64' ? bigintColumn(readNumber) : numberColumn(readNumber)) as ColumnFiller;
 }
 
-/** @param toNumber null for a missing value, undefined for one that does not fit */
-function floatColumn(toNumber: (row: Row) => number | null | undefined): ColumnEncoder {
-  return (rows) => {
-    const values = new Float32Array(rows.length);
-    for (let row = 0; row < rows.length; row++) {
-      const value = toNumber(rows[row]!);
-      if (value === undefined) return null;
-      values[row] = value ?? NaN;
-      // Also what float32 cannot hold: it has become infinite by being stored.
-      if (value !== null && !Number.isFinite(values[row])) return null;
+const toFloat = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+const toInteger = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) ? (value as number) : undefined;
+const toBoolean = (value: unknown): number | undefined =>
+  value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined;
+
+/** null for a missing value, undefined for one that does not fit */
+type ReadNumber = (row: Row) => number | null | undefined;
+
+function numberColumn(read: ReadNumber): ColumnFiller<Float32Array | Float64Array | Int32Array | Uint8Array> {
+  return (rows, data, offset, width) => {
+    const isInteger = data instanceof Int32Array;
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+      const value = read(rows[row]!);
+      if (value === undefined) return false;
+      data[at] = value ?? NaN;
+      // Also what the tensor cannot hold: in float32 it has become infinite by being stored, in int32 another number.
+      if (value !== null && (!Number.isFinite(data[at]) || (isInteger && data[at] !== value))) return false;
     }
-    return new Tensor('float32', values, [rows.length, 1]);
+    return true;
   };
 }
 
-function compileTextColumn(
+function bigintColumn(read: ReadNumber): ColumnFiller<BigInt64Array> {
+  return (rows, data, offset, width) => {
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+      const value = read(rows[row]!);
+      if (value === undefined || value === null) return false;
+      data[at] = BigInt(value);
+    }
+    return true;
+  };
+}
+
+function textColumn(
   { name, nullable, categories }: SignatureInput,
   read: (row: Row) => unknown,
-): ColumnEncoder {
+): ColumnFiller<string[]> {
   const known = categories && new Set(categories);
   // The empty text is how a missing value looks to the model, so it is nothing new to it.
   if (nullable) known?.add('');
-  return (rows, unseen) => {
-    const values = new Array<string>(rows.length);
-    for (let row = 0; row < rows.length; row++) {
+  return (rows, data, offset, width, unseen) => {
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
       const value = read(rows[row]!) ?? (nullable && read(rows[row]!) === null ? '' : undefined);
-      if (typeof value !== 'string' || isTooLong(value)) return null;
-      values[row] = value;
+      if (typeof value !== 'string' || isTooLong(value)) return false;
+      data[at] = value;
       if (known && !known.has(value)) unseen.add(name, value, row);
     }
-    return new Tensor('string', values, [rows.length, 1]);
+    return true;
   };
 }
 

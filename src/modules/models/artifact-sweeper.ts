@@ -8,7 +8,7 @@ import { ModelsRepository } from './models.repository.js';
 const EVERY_MS = 3600_000;
 const AGE_MS = 24 * 3600_000;
 
-/** Deletes artifacts that are older than 24 hours and that no version names, such as those of deleted models. */
+/** Deletes artifacts that no version names, such as those of deleted models, and abandoned uploads, after 24 hours. */
 @Injectable()
 export class ArtifactSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private timer?: NodeJS.Timeout;

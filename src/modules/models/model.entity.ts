@@ -9,6 +9,10 @@ export type ModelType = (typeof MODEL_TYPES)[number];
 export const FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow'] as const;
 export type Framework = (typeof FRAMEWORKS)[number];
 
+/** Who made an artifact: a job of ours, or somebody elsewhere. */
+export const ORIGINS = ['trained', 'uploaded'] as const;
+export type Origin = (typeof ORIGINS)[number];
+
 @Entity('models')
 @Unique('models_tenant_id_id_key', ['tenantId', 'id'])
 @Unique('models_tenant_id_name_key', ['tenantId', 'name'])
@@ -77,6 +81,7 @@ export class Model {
   `(artifact_sha256 is null) = (filled_at is null) and (signature is null) = (filled_at is null)
    and (filled_at is not null or stage = 'development')`,
 )
+@Check('model_versions_origin_check', `origin in ('trained', 'uploaded')`)
 export class ModelVersion {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'model_versions_pkey' })
   id: string;
@@ -98,6 +103,10 @@ export class ModelVersion {
 
   @Column('text', { default: 'development' })
   stage: Stage;
+
+  /** Only what our trainer made runs inside the API process. */
+  @Column('text', { default: 'trained' })
+  origin: Origin;
 
   @Column('text', { nullable: true })
   artifactSha256: string | null;

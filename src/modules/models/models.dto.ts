@@ -216,7 +216,7 @@ export class ModelPage {
 
 export class LineageBody {
   /**
-   * Job that made it; null for the empty first version.
+   * Job that made it; null for the empty first version and for an upload.
    * @example train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
    */
   job_id: string | null;
@@ -262,7 +262,7 @@ export class VersionSummaryBody {
   ready: boolean;
 
   /**
-   * Metrics of training, by name; `val_` are of data it was not trained on.
+   * Metrics of training, by name, none for an upload; `val_` are of data it was not trained on.
    * @example { "val_roc_auc": 0.841, "val_accuracy": 0.801 }
    */
   metrics: Record<string, number | null>;
@@ -283,6 +283,12 @@ export class VersionBody extends VersionSummaryBody {
    * @example 550e8400-e29b-41d4-a716-446655440000
    */
   model_id: string;
+
+  /**
+   * Who made its artifact: `trained` by a job here, or `uploaded`; null while it has none.
+   * @example trained
+   */
+  origin: string | null;
 
   /**
    * Features it takes and what it answers; null while it has no artifact.

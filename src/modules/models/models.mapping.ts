@@ -39,6 +39,7 @@ export function toVersionBody(version: ModelVersion): VersionBody {
   return {
     ...toVersionSummary(version),
     model_id: version.modelId,
+    origin: version.filledAt === null ? null : version.origin,
     signature: version.signature as unknown as Record<string, unknown> | null,
     parameters: version.parameters,
     lineage: { job_id: version.jobId, data: version.data },

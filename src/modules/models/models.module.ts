@@ -5,12 +5,14 @@ import { CatalogRevision, Model, ModelVersion, StageChange } from './model.entit
 import { ModelsController } from './models.controller.js';
 import { ModelsRepository } from './models.repository.js';
 import { ModelsService } from './models.service.js';
+import { UploadsController } from './uploads.controller.js';
+import { UploadsService } from './uploads.service.js';
 import { VersionsService } from './versions.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange, CatalogRevision])],
-  controllers: [ModelsController],
-  providers: [ArtifactSweeper, ModelsRepository, ModelsService, VersionsService],
+  controllers: [ModelsController, UploadsController],
+  providers: [ArtifactSweeper, ModelsRepository, ModelsService, UploadsService, VersionsService],
   exports: [VersionsService],
 })
 export class ModelsModule {}

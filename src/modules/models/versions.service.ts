@@ -4,7 +4,7 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { defaultVersion } from './default-version.js';
-import type { Framework, Model, ModelType, ModelVersion } from './model.entity.js';
+import type { Framework, Model, ModelType, ModelVersion, Origin } from './model.entity.js';
 import { modelNotFound, versionNotFound } from './models.service.js';
 import { ModelsRepository } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
@@ -18,6 +18,7 @@ export interface ServableVersion {
   version: string;
   artifactSha256: string;
   artifactSizeBytes: number;
+  origin: Origin;
   signature: SignatureDefinition;
 }
 
@@ -35,6 +36,14 @@ export interface TrainedVersion {
   metrics: Record<string, number | null>;
   parameters: Record<string, unknown>;
   data: Record<string, unknown>;
+}
+
+/** What somebody made elsewhere for a model. */
+export interface UploadedVersion {
+  createdBy: string;
+  artifactSha256: string;
+  artifactSizeBytes: number;
+  signature: SignatureDefinition;
 }
 
 /** Versions as other modules need them: to fill one, and to answer with one. */
@@ -56,16 +65,60 @@ export class VersionsService {
    */
   async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
     const model = await this.findOrCreateModel(scope, trained);
-    const newest = await this.models.newestVersion(scope, model.id);
     const { modelName: _name, modelType: _type, framework: _framework, ...content } = trained;
-    const filled = { ...content, filledAt: new Date() };
-
-    const number = newest ? nextNumber(newest, trained.signature) : FIRST_VERSION;
-    if (newest?.filledAt === null) await this.models.updateVersion(scope, newest.id, filled);
-    else await this.models.insertVersion(scope, { id: newId(), modelId: model.id, ...number, ...filled });
-    await this.models.update(scope, model.id, {});
-    await this.models.raiseRevision(scope, model.id);
+    const number = await this.fillNext(scope, model, { ...content, origin: 'trained' });
     return { model_id: model.id, version: formatVersion(number) };
+  }
+
+  /**
+   * The model that an upload is for, before anything of it is read.
+   * @param version the one to fill; undefined for the next
+   * @throws Problem 404, 409 where the version has an artifact, 422 where the model takes no ONNX file
+   */
+  async uploadTarget(tenant: string, modelId: string, version: string | undefined): Promise<Model> {
+    return this.database.asTenant(tenant, async (scope) => {
+      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
+      if (version !== undefined) await this.findEmpty(scope, modelId, version);
+      if (model.framework === 'tensorflow') {
+        const detail = 'A model of tensorflow takes no ONNX file; register it with the framework onnx.';
+        throw new Problem('VALIDATION_ERROR', detail);
+      }
+      return model;
+    });
+  }
+
+  /**
+   * Publishes an upload, in the transaction that publishes its artifact.
+   * @param version the empty one to fill; undefined for the next, by the rules of `publish`
+   * @throws Problem 404, or 409 where the version has got an artifact meanwhile
+   */
+  async publishUploaded(
+    scope: TenantScope,
+    modelId: string,
+    version: string | undefined,
+    uploaded: UploadedVersion,
+  ): Promise<ModelVersion> {
+    const model = (await this.models.lock(scope, modelId)) ?? modelNotFound(modelId);
+    // An empty version is the only one, so that it is what the next fills.
+    if (version !== undefined) await this.findEmpty(scope, modelId, version);
+    const number = await this.fillNext(scope, model, { ...uploaded, origin: 'uploaded' });
+    return (await this.models.findVersion(scope, modelId, number)) as ModelVersion;
+  }
+
+  /** @throws Problem 404 where there is no such version or it has no artifact */
+  artifactOf(
+    tenant: string,
+    modelId: string,
+    version: string,
+  ): Promise<{ sha256: string; sizeBytes: number }> {
+    return this.database.asTenant(tenant, async (scope) => {
+      if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
+      const found = await this.findVersion(scope, modelId, version);
+      const { artifactSha256: sha256, artifactSizeBytes: sizeBytes } = found;
+      if (sha256 === null || sizeBytes === null)
+        throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
+      return { sha256, sizeBytes };
+    });
   }
 
   /**
@@ -108,6 +161,35 @@ export class VersionsService {
     );
   }
 
+  /** Fills the empty version, else opens the next number; the model's row must be locked. */
+  private async fillNext(
+    scope: TenantScope,
+    model: Model,
+    content: Partial<ModelVersion> & { signature: SignatureDefinition },
+  ): Promise<VersionNumber> {
+    const newest = await this.models.newestVersion(scope, model.id);
+    const filled = { ...content, filledAt: new Date() };
+    const number = newest ? nextNumber(newest, content.signature) : FIRST_VERSION;
+    if (newest?.filledAt === null) await this.models.updateVersion(scope, newest.id, filled);
+    else await this.models.insertVersion(scope, { id: newId(), modelId: model.id, ...number, ...filled });
+    await this.models.update(scope, model.id, {});
+    await this.models.raiseRevision(scope, model.id);
+    return number;
+  }
+
+  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {
+    const number = parseVersion(text);
+    const found = number && (await this.models.findVersion(scope, modelId, number));
+    return found || versionNotFound(modelId, text);
+  }
+
+  private async findEmpty(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {
+    const version = await this.findVersion(scope, modelId, text);
+    if (version.filledAt === null) return version;
+    const detail = `Version ${text} has an artifact, and a filled version never changes; post the next version.`;
+    throw new Problem('VERSION_FILLED', detail);
+  }
+
   /** The row of the model, locked. */
   private async findOrCreateModel(scope: TenantScope, trained: TrainedVersion): Promise<Model> {
     const { modelName: name, modelType, framework, createdBy } = trained;
@@ -138,10 +220,13 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
 }
 
 function toServable(model: Model, found: ModelVersion): ServableVersion {
-  const { artifactSha256, artifactSizeBytes, signature } = found;
+  const { artifactSha256, artifactSizeBytes, origin, signature } = found;
   const version = formatVersion(found);
   if (artifactSha256 === null || artifactSizeBytes === null || signature === null) {
-    throw new Problem('STAGE_CONFLICT', `Version ${version} has no artifact yet: train the model first.`);
+    throw new Problem(
+      'STAGE_CONFLICT',
+      `Version ${version} has no artifact yet: train the model, or upload one.`,
+    );
   }
   return {
     modelId: model.id,
@@ -149,6 +234,7 @@ function toServable(model: Model, found: ModelVersion): ServableVersion {
     version,
     artifactSha256,
     artifactSizeBytes,
+    origin,
     signature,
   };
 }

@@ -29,11 +29,11 @@ import type { Readable } from 'node:stream';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { sendObject } from '../../platform/http/send-object.js';
 import { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { ObjectsService } from './objects.service.js';
 import { PresignDto, PresignedUrl } from './presign.dto.js';
 import { PresigningService } from './presigning.service.js';
-import { sendObject } from './send-object.js';
 
 export const PATH = {
   name: 'path',

@@ -12,7 +12,7 @@ import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import type { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
-import { parseRange } from './range-header.js';
+import { parseRange } from '../../platform/http/range-header.js';
 
 /** A tenant's own view of the object store, for those who have no S3 tools. `path` is `bucket/key`. */
 @Injectable()

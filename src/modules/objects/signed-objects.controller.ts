@@ -11,7 +11,7 @@ import { PATH } from './objects.controller.js';
 import { StoredObjectEntry } from './objects.dto.js';
 import { ObjectsService } from './objects.service.js';
 import { SignedQuery } from './presign.dto.js';
-import { sendObject } from './send-object.js';
+import { sendObject } from '../../platform/http/send-object.js';
 
 /** What URLs of `POST /api/v1/objects/presign` lead to where objects lie in a folder. Needs no token. */
 @ApiTags('Objects')

@@ -3,14 +3,17 @@ import { LRUCache } from 'lru-cache';
 import { compileSignature, OnnxModel } from '#libs/inference';
 import { PredictionsConfig, RuntimeConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
+import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
+import type { Origin } from '../models/model.entity.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
 import { RevisionListener } from './revision-listener.js';
 
 export interface LoadedModel {
   readonly version: string;
   readonly model: OnnxModel;
+  readonly origin: Origin;
 }
 
 type Answer = ServableVersion | Problem;
@@ -46,6 +49,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly versions: VersionsService,
     private readonly listener: RevisionListener,
     private readonly artifacts: Artifacts,
+    private readonly uploaded: UploadedModels,
     private readonly config: PredictionsConfig,
     private readonly runtime: RuntimeConfig,
     private readonly logger: AppLogger,
@@ -82,10 +86,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       (await this.once(key, () => this.ask(key, tenant, modelId, version)));
     if (answer instanceof Problem) throw answer;
 
-    const address = `${tenant}\n${answer.artifactSha256}`;
+    // The same file may be uploaded twice and be described in two ways.
+    const address = `${tenant}\n${modelId}\n${answer.version}\n${answer.artifactSha256}`;
     const model =
       this.sessions.get(address) ?? (await this.once(address, () => this.load(address, tenant, answer)));
-    return { version: answer.version, model };
+    return { version: answer.version, model, origin: answer.origin };
   }
 
   /** Drops what is no longer so, if the catalogue has changed at all. */
@@ -138,8 +143,14 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   private async load(address: string, tenant: string, servable: ServableVersion): Promise<OnnxModel> {
     const start = performance.now();
     const { artifactSha256: sha256, signature, version, modelId } = servable;
-    const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
-    const model = await OnnxModel.load(bytes, compileSignature(signature), { sha256 });
+    const model =
+      servable.origin === 'uploaded'
+        ? this.uploaded.open(this.artifacts.file(tenant, sha256, servable.artifactSizeBytes), signature)
+        : await OnnxModel.load(
+            await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes),
+            compileSignature(signature),
+            { sha256 },
+          );
     this.sessions.set(address, model);
     this.logger.info('model loaded', {
       model_id: modelId,

@@ -20,7 +20,7 @@ export class PredictionsController {
   @ApiOperation({ summary: 'Score one row or up to 1,000' })
   @ApiBody({ type: PredictDto })
   @ApiOkResponse({ type: PredictionBody })
-  @ApiProblems(400, 404, 409, 413, 422)
+  @ApiProblems(400, 404, 409, 413, 422, 503)
   predict(
     @Caller() caller: Identity,
     @Req() request: FastifyRequest,

@@ -1,8 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { FeatureErrors, ModelOutputError, type OnnxModel, type Predictions } from '#libs/inference';
+import {
+  FeatureErrors,
+  ModelOutputError,
+  ModelRunError,
+  type OnnxModel,
+  type Predictions,
+} from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { fieldsProblem, unfit } from '../../platform/errors/problem.js';
-import { ModelCatalog } from './model-catalog.js';
+import { type LoadedModel, ModelCatalog } from './model-catalog.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import type { PredictionBody } from './predictions.dto.js';
 
@@ -18,8 +24,9 @@ export class PredictionsService {
   async predict(tenant: string, requestId: string, body: unknown): Promise<PredictionBody> {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
-    const { version, model } = await this.catalog.get(tenant, request.modelId, request.version);
-    const scored = await score(model, request);
+    const loaded = await this.catalog.get(tenant, request.modelId, request.version);
+    const { version, model } = loaded;
+    const scored = await score(loaded, request);
     return {
       request_id: requestId,
       model_id: request.modelId,
@@ -41,10 +48,14 @@ function withClasses(
   return output.type === 'classification' ? { probabilities, classes: output.labels } : {};
 }
 
-async function score(model: OnnxModel, { rows, single }: PredictRequest): Promise<Predictions> {
+async function score({ model, origin }: LoadedModel, { rows, single }: PredictRequest): Promise<Predictions> {
   try {
     return await model.predict(rows);
   } catch (error) {
+    // What an uploaded model cannot answer is its maker's to mend, not the service's.
+    if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
+      throw unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
+    }
     if (error instanceof ModelOutputError) {
       throw unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
     }

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueryFailedError } from 'typeorm';
+import { ModelUnavailable } from '#libs/inference';
 import {
   InvalidRange,
   ObjectStoreError,
@@ -53,6 +54,7 @@ const TITLES: Record<ErrorCode, string> = {
   METHOD_NOT_ALLOWED: 'Method not allowed',
   MODEL_EXISTS: 'Model exists',
   STAGE_CONFLICT: 'Invalid stage transition',
+  VERSION_FILLED: 'Version has an artifact',
   JOB_ENDED: 'Job has ended',
   OBJECT_CONFLICT: 'Object in the way',
   PAYLOAD_TOO_LARGE: 'Too large',
@@ -65,6 +67,7 @@ const TITLES: Record<ErrorCode, string> = {
   RAY_UNAVAILABLE: 'Ray cluster unreachable',
   DATABASE_UNAVAILABLE: 'Database unreachable',
   AUTH_UNAVAILABLE: 'Identity provider unreachable',
+  MODEL_UNAVAILABLE: 'Model unavailable',
 };
 
 const RETRY_AFTER_SECONDS = '5';
@@ -102,6 +105,10 @@ function asProblem(error: unknown): Problem {
   }
   if (error instanceof ObjectStoreUnavailable) {
     return new Problem(error.code, `${error.message}.`, { headers: { 'retry-after': RETRY_AFTER_SECONDS } });
+  }
+  if (error instanceof ModelUnavailable) {
+    const headers = { 'retry-after': String(error.retryAfterSeconds) };
+    return new Problem('MODEL_UNAVAILABLE', `The model cannot answer now: ${error.message}.`, { headers });
   }
   if (error instanceof ObjectStoreError) return new Problem(OBJECT_STORE_CODES[error.code], error.message);
   const status =

@@ -28,7 +28,7 @@ interface Admission {
  */
 export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
   fastify.addHook('preParsing', async (request, reply, payload) => {
-    const { openBody, streamBody } = request.routeOptions.config;
+    const { openBody, streamBody, readsForms } = request.routeOptions.config;
     if (!hasBody(request.raw)) return payload;
     if (!openBody) {
       try {
@@ -39,7 +39,7 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
         throw error;
       }
     }
-    if (!streamBody) limitTime(request.raw, bodyTimeoutMs);
+    if (!streamBody && !readsForms) limitTime(request.raw, bodyTimeoutMs);
     return payload;
   });
 

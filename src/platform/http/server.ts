@@ -15,11 +15,14 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route takes the body as a stream, whatever its content type. */
     streamBody?: boolean;
+    /** The route reads forms, part by part. */
+    readsForms?: boolean;
   }
 }
 
 const DRAIN_MS = 5000;
 const STREAM_TYPE = 'application/octet-stream';
+const FORM_TYPE = 'multipart/form-data';
 
 /** The application with everything that holds for every route; it does not listen yet. */
 export async function createServer(root: Type | object, config: Config): Promise<NestFastifyApplication> {
@@ -53,6 +56,10 @@ function addHooks(fastify: FastifyInstance, logger: AppLogger): void {
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(STREAM_TYPE, (request, payload, done) => {
     if (request.routeOptions.config.streamBody) done(null, payload);
+    else done(new UnsupportedMediaTypeException('The body must be application/json.'));
+  });
+  fastify.addContentTypeParser(FORM_TYPE, (request, payload, done) => {
+    if (request.routeOptions.config.readsForms) done(null, payload);
     else done(new UnsupportedMediaTypeException('The body must be application/json.'));
   });
   fastify.addHook('onRequest', (request, _reply, done) => {

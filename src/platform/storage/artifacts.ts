@@ -1,11 +1,35 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ObjectAddress, ObjectExists, ObjectNotFound, type ObjectStore } from '#libs/object-store';
+import type { Readable } from 'node:stream';
+import {
+  type ByteRange,
+  type ObjectAddress,
+  type ObjectContent,
+  ObjectExists,
+  ObjectNotFound,
+  type ObjectStore,
+  type StoredObject,
+} from '#libs/object-store';
 import type { TenantScope } from '../database/database.js';
+import { newId } from '../http/identifiers.js';
 import { PLATFORM_BUCKET } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
 
 /** The key of an advisory lock: publishing and backing up share it, sweeping has it alone. `$1` is the tenant. */
 export const ARTIFACTS_LOCK = `hashtext('artifacts of ' || $1)`;
+
+/** Where an upload lies while it is checked. */
+const UPLOADS = 'uploads';
+
+export interface ReceivedObject extends StoredObject {
+  readonly address: ObjectAddress;
+}
+
+/** A file that is read where it is needed, and checked there against its digest. */
+export interface StoredFile {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  open(): Promise<Readable>;
+}
 
 /** What models are made of: `s3://modelplane/<tenant>/artifacts/<SHA-256>`, written once, never changed. */
 @Injectable()
@@ -36,8 +60,8 @@ export class Artifacts {
   }
 
   /**
-   * Deletes artifacts older than `olderThan` that no row names, and what attempts of that age have left. Nothing can be
-   * published meanwhile; while something is being published or backed up, nothing is deleted.
+   * Deletes artifacts older than `olderThan` that no row names, and what attempts and uploads of that age have left.
+   * Nothing can be published meanwhile; while something is being published or backed up, nothing is deleted.
    * @param isNamed of some digests, those that a row of the tenant names
    * @returns how many were deleted
    */
@@ -51,15 +75,13 @@ export class Artifacts {
       tenant,
     ]);
     if (!alone) return 0;
-    return (
-      (await this.deleteOld(addressOf(tenant, ''), olderThan, isNamed)) +
-      // What attempts wrote is published, if ever, within moments.
-      (await this.deleteOld(
-        { bucket: PLATFORM_BUCKET, key: `${tenant}/jobs/` },
-        olderThan,
-        async () => new Set(),
-      ))
-    );
+    let deleted = await this.deleteOld(addressOf(tenant, ''), olderThan, isNamed);
+    // What attempts wrote and what callers sent is published, if ever, within moments.
+    for (const folder of ['jobs', UPLOADS]) {
+      const prefix = { bucket: PLATFORM_BUCKET, key: `${tenant}/${folder}/` };
+      deleted += await this.deleteOld(prefix, olderThan, async () => new Set());
+    }
+    return deleted;
   }
 
   private async deleteOld(
@@ -93,6 +115,34 @@ export class Artifacts {
       if (tenant === undefined) return tenants;
       tenants.push(tenant);
     }
+  }
+
+  /**
+   * Takes in what a caller sends, under a name of its own until it is published or discarded.
+   * @throws ObjectTooLarge
+   */
+  async receive(tenant: string, content: Readable, maxBytes: number): Promise<ReceivedObject> {
+    const address = { bucket: PLATFORM_BUCKET, key: `${tenant}/${UPLOADS}/${newId()}` };
+    return { ...(await this.store.put(address, content, { maxBytes })), address };
+  }
+
+  /** What was received, to be read as often as needed. */
+  received({ address, sha256, size }: ReceivedObject): StoredFile {
+    return { sha256, sizeBytes: size, open: async () => (await this.store.get(address)).stream };
+  }
+
+  discard({ address }: ReceivedObject): Promise<void> {
+    return this.store.delete(address);
+  }
+
+  /** An artifact, to be read as often as needed. */
+  file(tenant: string, sha256: string, sizeBytes: number): StoredFile {
+    return { sha256, sizeBytes, open: async () => (await this.open(tenant, sha256)).stream };
+  }
+
+  /** @throws ObjectNotFound, InvalidRange */
+  open(tenant: string, sha256: string, range?: ByteRange): Promise<ObjectContent> {
+    return this.store.get(addressOf(tenant, sha256), { range });
   }
 
   /** The whole content, as it is stored: whoever uses it checks its digest. */

@@ -3,8 +3,11 @@ import { Readable } from 'node:stream';
 import type { ObjectContent } from '#libs/object-store';
 
 /** Answers with an object or a range of it. */
-export function sendObject(reply: FastifyReply, content: ObjectContent): void {
-  const { range, size, etag, lastModified, stream } = content;
+export function sendObject(
+  reply: FastifyReply,
+  { range, size, etag, lastModified, stream }: ObjectContent,
+  headers: Record<string, string> = {},
+): void {
   // Fastify would read the whole stream to answer HEAD without it.
   const body = reply.request.method === 'HEAD' ? Readable.from([]) : stream;
   if (body !== stream) stream.destroy();
@@ -17,6 +20,7 @@ export function sendObject(reply: FastifyReply, content: ObjectContent): void {
       etag: `"${etag}"`,
       'last-modified': lastModified.toUTCString(),
       ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
+      ...headers,
     })
     .send(body);
 }

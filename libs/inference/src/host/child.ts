@@ -1,0 +1,88 @@
+// A process that holds one uploaded model: the file comes on standard input, requests and replies as messages.
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceError } from '../errors.js';
+import { scanGraph } from '../gate/scan.js';
+import { openGraph } from '../graph-session.js';
+import type { LoadRequest, Reply, Request, RunRequest, SentTensor } from './messages.js';
+
+const OUT_OF_MEMORY = /bad_alloc|allocat|out of memory/i;
+
+const sizeBytes = Number(process.argv[2]);
+let bytes: Buffer | undefined;
+let session: InferenceSession | undefined;
+
+process.on('message', (request: Request) => {
+  void (request.type === 'load' ? load(request) : run(request));
+});
+process.on('disconnect', () => process.exit(0));
+await receive();
+
+/** Reads the file into one piece of memory and looks at it before anything loads it. */
+async function receive(): Promise<void> {
+  try {
+    const whole = Buffer.allocUnsafe(sizeBytes);
+    let length = 0;
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) length += chunk.copy(whole, length);
+    if (length !== sizeBytes) throw new Error(`${length} of ${sizeBytes} bytes arrived`);
+    bytes = whole;
+    reply({ type: 'scanned', graph: scanGraph(whole) });
+  } catch (error) {
+    refuse(error, 'the file could not be read');
+  }
+}
+
+async function load({ definition, sha256 }: LoadRequest): Promise<void> {
+  try {
+    if (!bytes) throw new Error('there is no file');
+    session = await openGraph(bytes, definition, sha256);
+    bytes = undefined;
+    reply({ type: 'ready' });
+  } catch (error) {
+    refuse(error, 'the runtime cannot load the graph');
+  }
+}
+
+async function run({ id, feeds, fetches, maxValues }: RunRequest): Promise<void> {
+  try {
+    if (!session) throw new Error('there is no graph');
+    const inputs = Object.create(null) as Record<string, Tensor>;
+    for (const { name, type, dims, data } of feeds)
+      inputs[name] = new Tensor(type as never, data as never, dims);
+    const outputs: Record<string, Tensor> = (await session.run(inputs, fetches)) as never;
+    const sent = fetches.map((name): SentTensor => {
+      const tensor = outputs[name]!;
+      if (tensor.size > maxValues) throw new TooLarge(`the output '${name}' has ${tensor.size} values`);
+      return { name, type: tensor.type, dims: tensor.dims, data: tensor.data };
+    });
+    reply({ type: 'answer', id, outputs: sent });
+  } catch (error) {
+    const { message } = error as Error;
+    const shown =
+      error instanceof TooLarge
+        ? message
+        : OUT_OF_MEMORY.test(message)
+          ? 'the model needs more memory than it may use'
+          : 'the model failed on this input';
+    reply({ type: 'failed', id, message: shown, cause: message });
+  }
+}
+
+class TooLarge extends Error {}
+
+function refuse(error: unknown, otherwise: string): void {
+  const { message, cause } = error as Error;
+  const detail = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  if (OUT_OF_MEMORY.test(detail)) {
+    reply({
+      type: 'refused',
+      message: 'loading the graph needs more memory than a model may use',
+      cause: detail,
+    });
+  } else if (error instanceof InferenceError) {
+    reply({ type: 'refused', message, cause: detail });
+  } else reply({ type: 'refused', message: otherwise, cause: detail });
+}
+
+function reply(message: Reply): void {
+  process.send!(message);
+}

@@ -1,0 +1,34 @@
+import type { ScannedGraph } from '../gate/scan.js';
+import type { SignatureDefinition } from '../signature-definition.js';
+
+export interface SentTensor {
+  readonly name: string;
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+
+export interface LoadRequest {
+  readonly type: 'load';
+  readonly sha256: string;
+  readonly definition: SignatureDefinition;
+}
+
+export interface RunRequest {
+  readonly type: 'run';
+  readonly id: number;
+  readonly feeds: readonly SentTensor[];
+  readonly fetches: readonly string[];
+  /** More values in one output are not sent back. */
+  readonly maxValues: number;
+}
+
+export type Request = LoadRequest | RunRequest;
+
+/** The first three answer the file and `load`; `cause` is for the log alone. */
+export type Reply =
+  | { readonly type: 'scanned'; readonly graph: ScannedGraph }
+  | { readonly type: 'ready' }
+  | { readonly type: 'refused'; readonly message: string; readonly cause?: string }
+  | { readonly type: 'answer'; readonly id: number; readonly outputs: readonly SentTensor[] }
+  | { readonly type: 'failed'; readonly id: number; readonly message: string; readonly cause?: string };

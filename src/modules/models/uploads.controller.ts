@@ -1,0 +1,152 @@
+import {
+  applyDecorators,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
+import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { sendObject } from '../../platform/http/send-object.js';
+import { VersionBody } from './models.dto.js';
+import { UploadedFeatureDto, UploadSignatureDto } from './uploads.dto.js';
+import { type UploadForm, UploadsService } from './uploads.service.js';
+
+/** Documents the form of an upload. */
+const ApiUpload = (): MethodDecorator =>
+  applyDecorators(
+    ApiConsumes('multipart/form-data'),
+    ApiExtraModels(UploadSignatureDto, UploadedFeatureDto),
+    ApiBody({
+      schema: {
+        type: 'object',
+        required: ['artifact'],
+        additionalProperties: false,
+        properties: {
+          artifact: {
+            type: 'string',
+            format: 'binary',
+            description: 'The ONNX file.',
+            example: '@model.onnx',
+          },
+          signature: { $ref: getSchemaPath(UploadSignatureDto) },
+        },
+      },
+    }),
+  );
+
+@ApiTags('Models')
+@Controller('api/v1/models/:model_id/versions')
+export class UploadsController {
+  constructor(private readonly uploads: UploadsService) {}
+
+  @Post()
+  @Access('scientist')
+  @RouteConfig({ readsForms: true })
+  @ApiOperation({ summary: 'Upload an ONNX file as the next version, once it has passed the gate' })
+  @ApiModelId()
+  @ApiUpload()
+  @ApiCreatedResponse({ type: VersionBody })
+  @ApiProblems(400, 404, 409, 413, 415, 422, 503)
+  create(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<VersionBody> {
+    return this.uploads.upload(caller, id, undefined, formOf(request));
+  }
+
+  @Put(':version/artifact')
+  @Access('scientist')
+  @RouteConfig({ readsForms: true })
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Upload the ONNX file of a version that has none' })
+  @ApiModelId()
+  @ApiVersion()
+  @ApiUpload()
+  @ApiOkResponse({ type: VersionBody })
+  @ApiProblems(400, 404, 409, 413, 415, 422, 503)
+  fill(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Param('version') version: string,
+    @Req() request: FastifyRequest,
+  ): Promise<VersionBody> {
+    return this.uploads.upload(caller, id, version, formOf(request));
+  }
+
+  @Get(':version/artifact')
+  @Access('viewer')
+  @ApiOperation({ summary: 'Download the ONNX file of a version, or a range of its bytes' })
+  @ApiModelId()
+  @ApiVersion()
+  @ApiHeader({
+    name: 'Range',
+    required: false,
+    description: 'One byte range; any other is ignored.',
+    schema: { type: 'string', example: 'bytes=0-1023' },
+  })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: 'ETag of a copy at hand: 304 where it is the same. The ETag is the SHA-256 in quotes.',
+    schema: { type: 'string', example: '"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"' },
+  })
+  @ApiOkResponse({
+    description: 'The file; 206 for a range. X-Content-SHA256 and Repr-Digest have its digest.',
+    content: { 'application/octet-stream': {} },
+  })
+  @ApiProblems(404, 416)
+  async download(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Param('version') version: string,
+    @Headers('range') range: string | undefined,
+    @Headers('if-none-match') known: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const content = await this.uploads.download(caller.tenant, id, version, range);
+    const { etag: sha256 } = content;
+    if (names(known, sha256)) {
+      content.stream.destroy();
+      return void reply.status(304).header('etag', `"${sha256}"`).send();
+    }
+    sendObject(reply, content, {
+      'x-content-sha256': sha256,
+      // RFC 9530, of the whole file whatever the range.
+      'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
+    });
+  }
+}
+
+/** RFC 9110, section 13.1.2. */
+function names(header: string | undefined, etag: string): boolean {
+  return (header ?? '')
+    .split(',')
+    .some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === `"${etag}"`);
+}
+
+function formOf({ body, headers }: FastifyRequest): UploadForm {
+  return { body: body as Readable | undefined, contentType: headers['content-type'] };
+}

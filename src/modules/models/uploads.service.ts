@@ -1,0 +1,162 @@
+import type { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import {
+  completeSignature,
+  GraphRefused,
+  type SignatureDefinition,
+  SignatureIncomplete,
+} from '#libs/inference';
+import type { ObjectContent } from '#libs/object-store';
+import { PredictionsConfig } from '../../config/index.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { Database } from '../../platform/database/database.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
+import { BodyValidationPipe } from '../../platform/http/body-validation.pipe.js';
+import { readParts } from '../../platform/http/multipart.js';
+import { parseRange } from '../../platform/http/range-header.js';
+import { UploadedModels } from '../../platform/inference/inference.module.js';
+import { AppLogger } from '../../platform/observability/logger.js';
+import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
+import type { Model } from './model.entity.js';
+import type { VersionBody } from './models.dto.js';
+import { toVersionBody } from './models.mapping.js';
+import { UploadSignatureDto } from './uploads.dto.js';
+import { VersionsService } from './versions.service.js';
+
+const MAX_SIGNATURE_BYTES = 2 ** 20;
+
+/** The body of an upload as it arrives. */
+export interface UploadForm {
+  body: Readable | undefined;
+  contentType: string | undefined;
+}
+
+/** Models made elsewhere: takes their files in, lets them through the gate, and gives artifacts back. */
+@Injectable()
+export class UploadsService {
+  private readonly signatures = new BodyValidationPipe();
+
+  constructor(
+    private readonly database: Database,
+    private readonly versions: VersionsService,
+    private readonly artifacts: Artifacts,
+    private readonly uploaded: UploadedModels,
+    private readonly config: PredictionsConfig,
+    private readonly logger: AppLogger,
+  ) {}
+
+  /**
+   * @param version the empty one to fill; undefined for the next
+   * @throws Problem 400, 404, 409, 413, 415, 422
+   */
+  async upload(
+    caller: Identity,
+    modelId: string,
+    version: string | undefined,
+    form: UploadForm,
+  ): Promise<VersionBody> {
+    const { tenant } = caller;
+    const model = await this.versions.uploadTarget(tenant, modelId, version);
+    let received: ReceivedObject | undefined;
+    try {
+      const texts = await readParts(form.body, form.contentType, {
+        file: 'artifact',
+        take: async (content) => {
+          received = await this.artifacts.receive(tenant, content, this.config.maxArtifactBytes);
+        },
+        texts: ['signature'],
+        maxTextBytes: MAX_SIGNATURE_BYTES,
+      });
+      if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
+      const signature = await this.admit(model, received, await this.readSignature(texts.get('signature')));
+      return await this.publish(caller, modelId, version, received, signature);
+    } finally {
+      if (received) await this.artifacts.discard(received);
+    }
+  }
+
+  /** The file of a version; its ETag is its SHA-256. */
+  async download(
+    tenant: string,
+    modelId: string,
+    version: string,
+    rangeHeader: string | undefined,
+  ): Promise<ObjectContent> {
+    const { sha256, sizeBytes } = await this.versions.artifactOf(tenant, modelId, version);
+    const range = rangeHeader ? parseRange(rangeHeader, sizeBytes) : undefined;
+    return { ...(await this.artifacts.open(tenant, sha256, range)), etag: sha256 };
+  }
+
+  /** @throws Problem 422 with a sentence for the one who made the file */
+  private async admit(
+    model: Model,
+    received: ReceivedObject,
+    description: UploadSignatureDto,
+  ): Promise<SignatureDefinition> {
+    try {
+      return await this.uploaded.admit(
+        this.artifacts.received(received),
+        (graph) => completeSignature(graph, model.modelType, description),
+        description.example,
+      );
+    } catch (error) {
+      if (error instanceof SignatureIncomplete) throw unfit(`/signature${error.pointer}`, error.message);
+      if (!(error instanceof GraphRefused)) throw error;
+      this.logger.info('upload refused', {
+        sha256: received.sha256,
+        reason: error.message,
+        cause: error.cause,
+      });
+      throw unfit('/artifact', error.message);
+    }
+  }
+
+  private async publish(
+    { tenant, subject }: Identity,
+    modelId: string,
+    version: string | undefined,
+    received: ReceivedObject,
+    signature: SignatureDefinition,
+  ): Promise<VersionBody> {
+    await this.artifacts.copy(tenant, received.address, received.sha256);
+    return this.database.asTenant(tenant, async (scope) => {
+      await this.artifacts.publish(scope, received.address, received.sha256);
+      const filled = await this.versions.publishUploaded(scope, modelId, version, {
+        createdBy: subject,
+        artifactSha256: received.sha256,
+        artifactSizeBytes: received.size,
+        signature,
+      });
+      return toVersionBody(filled);
+    });
+  }
+
+  private async readSignature(text: string | undefined): Promise<UploadSignatureDto> {
+    let json: unknown;
+    try {
+      json = JSON.parse(text ?? '{}');
+    } catch (error) {
+      throw invalid('/signature', `the part signature is no JSON: ${(error as Error).message}`);
+    }
+    const features = (json as { features?: unknown } | null)?.features;
+    if (Array.isArray(features)) {
+      const described = features.map((feature: unknown) =>
+        typeof feature === 'string' ? { name: feature } : feature,
+      );
+      json = { ...(json as object), features: described };
+    }
+    try {
+      return (await this.signatures.transform(json, {
+        type: 'body',
+        metatype: UploadSignatureDto,
+      })) as UploadSignatureDto;
+    } catch (error) {
+      if (!(error instanceof Problem) || !error.extra.errors) throw error;
+      const errors = error.extra.errors.map(({ pointer, message }) => ({
+        pointer: `/signature${pointer}`,
+        message,
+      }));
+      throw new Problem(error.code, `signature: ${error.detail}`, { errors });
+    }
+  }
+}
