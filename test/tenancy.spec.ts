@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Answer, Client } from './support/client.js';
 import type { TestDatabase } from './support/database.js';
 import { required, Service } from './support/service.js';
+import { uploadForm } from './support/uploads.js';
 import { fillVersion } from './support/versions.js';
 
 /** What a request can name of a tenant. */
@@ -34,6 +35,17 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/models/{model_id}/versions/{version}': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0` },
     { path: `/api/v1/models/${model}/versions/9.9.9` },
+  ],
+  'POST /api/v1/models/{model_id}/versions': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions` },
+    { path: `/api/v1/models/${model}/versions`, body: uploadForm() },
+  ],
+  'GET /api/v1/models/{model_id}/versions/{version}/artifact': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/artifact` },
+  ],
+  'PUT /api/v1/models/{model_id}/versions/{version}/artifact': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/artifact`, body: uploadForm() },
+    { path: `/api/v1/models/${model}/versions/9.9.9/artifact`, body: uploadForm() },
   ],
   'PUT /api/v1/models/{model_id}/stage': ({ model }) => [
     { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'archived' } },

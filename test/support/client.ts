@@ -35,14 +35,18 @@ export class Client {
     return this.send('DELETE', path);
   }
 
-  /** A Buffer or text goes out as it is, anything else as JSON. */
+  /** A Buffer, text or form goes out as it is, anything else as JSON. */
   async send(
     method: string,
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Answer> {
-    const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+    const raw =
+      body === undefined ||
+      typeof body === 'string' ||
+      body instanceof Uint8Array ||
+      body instanceof FormData;
     const response = await fetch(this.url + path, {
       method,
       headers: {

@@ -187,7 +187,7 @@ def bad_models(zipped):
             ],
             initializers=[constant("a", 0), constant("b", 2**40), constant("c", 1)],
         ),
-        "too-slow": square_work(12_000),
+        "too-slow": square_work(7_000),
         "external-absolute": external("/etc/passwd"),
         "external-sibling": external("weights.bin"),
         "external-parent": external("../../../../etc/hostname"),

@@ -71,7 +71,7 @@ export class UploadSignatureDto {
       'Features, in the order of the columns where one input takes all of them; a plain text is a name. Without it the inputs are the features.',
     type: 'array',
     items: { oneOf: [{ type: 'string' }, { $ref: '#/components/schemas/UploadedFeatureDto' }] },
-    example: ['total_orders', { name: 'avg_order_value', nullable: true }],
+    example: ['total_orders', { name: 'avg_order_value', type: 'number' }],
     required: false,
   })
   @MayBeAbsent()

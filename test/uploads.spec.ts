@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from './support/client.js';
+import { Service } from './support/service.js';
+import { makeUploads, registerModel, upload, uploadForm } from './support/uploads.js';
+
+const MAX_BYTES = 200_000;
+const FOUR = { features: ['a', 'b', 'c', { name: 'd', nullable: true }] };
+
+describe('models made elsewhere', () => {
+  let service: Service;
+  let acme: Client;
+  let files: Map<string, Buffer>;
+  let packed: Buffer;
+  let expected: { rows: number[][]; labels: string[]; probabilities: number[][]; classes: string[] };
+
+  beforeAll(async () => {
+    service = await Service.start({ env: { MODELPLANE_MAX_ARTIFACT_BYTES: String(MAX_BYTES) } });
+    acme = await service.as('acme-corp', 'scientist');
+    files = await makeUploads();
+    packed = files.get('good-packed.onnx')!;
+    expected = JSON.parse(files.get('packed.json')!.toString());
+  }, 60_000);
+  afterAll(() => service?.stop());
+
+  const predict = (model_id: string, features: unknown, version?: string) =>
+    acme.post('/api/v1/predictions', {
+      model_id,
+      version,
+      features,
+      options: { return_probabilities: true },
+    });
+  const rowsOf = (rows: number[][]) => rows.map(([a, b, c, d]) => ({ a, b, c, d }));
+  /** What lies under the folder of the tenant's uploads. */
+  const leftovers = () => {
+    const folder = join(service.stateDir, 'objects/modelplane/acme-corp/uploads');
+    return existsSync(folder) ? readdirSync(folder) : [];
+  };
+
+  it('should be taken as the first version, and answer as scikit-learn does', async () => {
+    const id = await registerModel(acme, 'classification', 'sklearn');
+    const { status, body } = await upload(acme, id, packed, FOUR);
+    expect([status, body]).toEqual([201, expect.anything()]);
+    expect(body).toMatchObject({
+      version: '1.0.0',
+      stage: 'development',
+      ready: true,
+      origin: 'uploaded',
+      artifact: { size_bytes: packed.length, sha256: createHash('sha256').update(packed).digest('hex') },
+      lineage: { job_id: null },
+    });
+    expect(body.signature.inputs[3]).toEqual({
+      name: 'd',
+      type: 'number',
+      tensor: 'X',
+      dtype: 'float32',
+      nullable: true,
+      categories: null,
+      column: 3,
+    });
+    expect(body.signature.output.labels).toEqual(expected.classes);
+
+    const answer = await predict(id, rowsOf(expected.rows));
+    expect(answer.body.prediction).toEqual(expected.labels);
+    answer.body.probabilities
+      .flat()
+      .forEach((value: number, index: number) =>
+        expect(value).toBeCloseTo(expected.probabilities.flat()[index]!, 5),
+      );
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('should take features of every type, one input each, and refuse what does not fit', async () => {
+    const id = await registerModel(acme, 'regression');
+    const { status, body } = await upload(acme, id, files.get('good-columns.onnx')!);
+    expect([status, body.signature?.inputs.map(({ type }: { type: string }) => type)]).toEqual([
+      201,
+      ['number', 'integer', 'integer', 'boolean', 'string'],
+    ]);
+    const row = { amount: 0.1, count: 2 ** 40, size: 7, flag: true, plan: 'gold' };
+    const answer = await predict(id, [row, { ...row, amount: 1e300, count: -5, flag: false, plan: 'basic' }]);
+    expect(answer.body.prediction).toEqual([0.1 + 2 ** 40 + 7 + 1 + 1000, 1e300]);
+
+    const wrong = { amount: 'x', count: 1.5, size: 2 ** 31, flag: 2, plan: null };
+    const refused = await predict(id, wrong);
+    expect([refused.status, refused.body.code]).toEqual([422, 'VALIDATION_ERROR']);
+    expect(refused.body.errors.map(({ message }: { message: string }) => message)).toEqual([
+      `'amount' must be a number, got the text "x"`,
+      `'count' must be an integer, got 1.5`,
+      `'size' must be an integer of 32 bits, got 2147483648`,
+      `'flag' must be true or false, got 2`,
+      `'plan' must be a text, and the model does not take null, got null`,
+    ]);
+  });
+
+  it('should answer the most probable class where the graph has no label', async () => {
+    const id = await registerModel(acme, 'classification');
+    const network = files.get('good-network.onnx')!;
+    const signature = { features: ['a', 'b'], labels: ['one', 'two', 'three'], target: 'kind' };
+    expect((await upload(acme, id, network, signature)).status).toBe(201);
+    const { body } = await predict(id, [
+      { a: 9, b: 0 },
+      { a: 0, b: 9 },
+      { a: -9, b: -9 },
+    ]);
+    expect(body).toMatchObject({ prediction: ['one', 'two', 'three'], classes: ['one', 'two', 'three'] });
+    expect(body.confidence[0]).toBe(body.probabilities[0][0]);
+  });
+
+  it('should be numbered by what requests they take', async () => {
+    const id = await registerModel(acme, 'classification');
+    const versions: string[] = [];
+    for (const features of [
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c', 'e'],
+    ]) {
+      versions.push((await upload(acme, id, packed, { features })).body.version);
+    }
+    expect(versions).toEqual(['1.0.0', '1.1.0', '2.0.0']);
+    // The same file three times, described in two ways.
+    const [a, b, c] = [1, 2, 3];
+    expect((await predict(id, { a, b, c, d: 4 }, '1.1.0')).status).toBe(200);
+    expect((await predict(id, { a, b, c, e: 4 }, '2.0.0')).status).toBe(200);
+    expect((await predict(id, { a, b, c, e: 4 }, '1.0.0')).status).toBe(422);
+  });
+
+  it('should fill a version once, also where two uploads race', async () => {
+    const id = await registerModel(acme, 'classification');
+    const path = `/api/v1/models/${id}/versions/1.0.0/artifact`;
+    const answers = await Promise.all([1, 2].map(() => acme.put(path, uploadForm(packed, FOUR))));
+    expect(answers.map(({ status, body }) => [status, body.code ?? body.version]).sort()).toEqual([
+      [200, '1.0.0'],
+      [409, 'VERSION_FILLED'],
+    ]);
+    expect((await acme.put(path, uploadForm(packed, FOUR))).body.code).toBe('VERSION_FILLED');
+    const absent = await acme.put(path.replace('1.0.0', '3.0.0'), uploadForm(packed, FOUR));
+    expect([absent.status, absent.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('should be given back, whole or in part', async () => {
+    const id = await registerModel(acme, 'classification');
+    const path = `/api/v1/models/${id}/versions/1.0.0/artifact`;
+    expect([(await acme.get(path)).status, (await acme.get(path)).body.code]).toEqual([404, 'NOT_FOUND']);
+    await upload(acme, id, packed, FOUR);
+    const viewer = await service.as('acme-corp', 'viewer');
+    const digest = createHash('sha256').update(packed);
+    const sha256 = digest.copy().digest('hex');
+
+    const get = (headers: Record<string, string> = {}) =>
+      fetch(service.url + path, { headers: { authorization: `Bearer ${viewer.token}`, ...headers } });
+    const whole = await get();
+    expect(Buffer.from(await whole.arrayBuffer()).equals(packed)).toBe(true);
+    expect(Object.fromEntries(whole.headers)).toMatchObject({
+      etag: `"${sha256}"`,
+      'x-content-sha256': sha256,
+      'repr-digest': `sha-256=:${digest.digest('base64')}:`,
+      'accept-ranges': 'bytes',
+    });
+    const part = await get({ range: 'bytes=10-19' });
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 10-19/${packed.length}`]);
+    expect(Buffer.from(await part.arrayBuffer()).equals(packed.subarray(10, 20))).toBe(true);
+    expect((await get({ range: 'bytes=99999999-' })).status).toBe(416);
+    expect((await get({ 'if-none-match': `"${sha256}"` })).status).toBe(304);
+    expect((await get({ 'if-none-match': '"other"' })).status).toBe(200);
+  });
+
+  it.each<[string, number, string, unknown, string, RegExp]>([
+    ['no names', 422, 'packed', undefined, '/signature/features', /takes 4 columns: name its features/],
+    ['too few names', 422, 'packed', { features: ['a'] }, '/signature/features', /4 columns, and 1 features/],
+    ['a name twice', 422, 'packed', { features: ['a', 'a', 'b', 'c'] }, '/signature', /'a' twice/],
+    ['no classes', 422, 'network', { features: ['a', 'b'] }, '/signature/labels', /name the classes/],
+    [
+      'too many classes',
+      422,
+      'packed',
+      { ...FOUR, labels: ['a', 'b', 'c'] },
+      '/signature/labels',
+      /2 columns and 3 classes/,
+    ],
+    [
+      'an absent output',
+      422,
+      'packed',
+      { ...FOUR, label_tensor: 'y' },
+      '/signature/label_tensor',
+      /no output "y"; it has "label", "probabilities"/,
+    ],
+    ['an unknown field', 400, 'packed', { ...FOUR, inputs: [] }, '/signature/inputs', /not a known field/],
+    [
+      'a wrong type',
+      400,
+      'packed',
+      { features: [{ name: 1 }] },
+      '/signature/features/0/name',
+      /512 characters/,
+    ],
+    ['no JSON', 400, 'packed', '{', '/signature', /no JSON/],
+    ['an unfit example', 422, 'packed', { ...FOUR, example: { a: 1 } }, '/artifact', /'b' is missing/],
+  ])('should be refused with a signature of %s', async (_, status, file, signature, pointer, message) => {
+    const id = await registerModel(acme, 'classification');
+    const answer = await upload(acme, id, files.get(`good-${file}.onnx`)!, signature);
+    expect([answer.status, answer.body.errors?.[0]]).toEqual([
+      status,
+      { pointer, message: expect.stringMatching(message) },
+    ]);
+    expect((await acme.get(`/api/v1/models/${id}/versions/1.0.0`)).body).toMatchObject({
+      ready: false,
+      origin: null,
+    });
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('should be refused past the size limit, and without a form', async () => {
+    const id = await registerModel(acme, 'classification');
+    const large = await upload(acme, id, Buffer.alloc(MAX_BYTES + 1), FOUR);
+    expect([large.status, large.body.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    const path = `/api/v1/models/${id}/versions`;
+    const codeOf = async (body: unknown, headers?: Record<string, string>) =>
+      (await acme.post(path, body, headers)).body.code;
+    expect(await codeOf(packed, { 'content-type': 'application/octet-stream' })).toBe(
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
+    expect(await codeOf({})).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect(await codeOf(undefined)).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect(await codeOf('--b\r\nno', { 'content-type': 'multipart/form-data; boundary=b' })).toBe(
+      'INVALID_REQUEST',
+    );
+    expect(await codeOf('x', { 'content-type': 'multipart/form-data' })).toBe('INVALID_REQUEST');
+    expect(await codeOf(new FormData())).toBe('INVALID_REQUEST');
+    const other = uploadForm(packed, FOUR);
+    other.append('extra', '1');
+    expect(await codeOf(other)).toBe('INVALID_REQUEST');
+    const twice = uploadForm(packed, FOUR);
+    twice.append('artifact', new Blob([packed]), 'again.onnx');
+    expect(await codeOf(twice)).toBe('INVALID_REQUEST');
+    expect(leftovers()).toEqual([]);
+    expect((await upload(acme, id, packed, FOUR)).status).toBe(201);
+  });
+
+  it('should be for scientists, and for models that take ONNX', async () => {
+    const id = await registerModel(acme, 'classification');
+    const viewer = await service.as('acme-corp', 'viewer');
+    expect((await upload(viewer, id, packed, FOUR)).status).toBe(403);
+    const tensorflow = await registerModel(acme, 'classification', 'tensorflow');
+    expect((await upload(acme, tensorflow, packed, FOUR)).body.code).toBe('VALIDATION_ERROR');
+    const foreign = await upload(await service.as('globex'), id, packed, FOUR);
+    expect([foreign.status, foreign.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
+  });
+});
