@@ -311,6 +311,7 @@ describe('models', () => {
       expect(body).toEqual({
         ...summary,
         model_id: id,
+        origin: null,
         signature: null,
         parameters: {},
         lineage: { job_id: null, data: {} },

@@ -63,7 +63,8 @@ function completeInputs(
   for (const input of graph.inputs) checkShape(input);
   const [first] = graph.inputs as [GraphValue];
   if (graph.inputs.length === 1 && widthOf(first) !== 1) return packed(first, features);
-  const wide = graph.inputs.find((input) => widthOf(input) !== 1);
+  // Beside others, an input that does not say is one column: the trial tells.
+  const wide = graph.inputs.find((input) => ![1, null].includes(widthOf(input)));
   if (wide) {
     throw new SignatureIncomplete(
       `the graph has ${graph.inputs.length} inputs and ${quote(wide.name)} is no single column: either every input is one feature, of shape [n, 1] or [n], or one input of shape [n, k] holds all of them`,
