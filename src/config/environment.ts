@@ -101,6 +101,11 @@ export const list: Parser<string[]> = (value) =>
     .map((item) => item.trim())
     .filter(Boolean);
 
+export const boolean: Parser<boolean> = (value) => {
+  if (value !== 'true' && value !== 'false') throw new Error(`must be true or false, got "${value}"`);
+  return value === 'true';
+};
+
 export function integer(minimum: number, maximum: number): Parser<number> {
   return (value) => {
     const number = Number(value);

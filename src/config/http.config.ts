@@ -1,4 +1,4 @@
-import { Env, integer, text, url } from './environment.js';
+import { boolean, Env, integer, list, text, url } from './environment.js';
 
 /** The HTTP server. Sizes are bytes. */
 export class HttpConfig {
@@ -27,4 +27,41 @@ export class HttpConfig {
     'Largest object accepted by PUT /api/v1/objects.',
   )
   maxObjectBytes = 5 * 2 ** 30;
+
+  @Env(
+    'MODELPLANE_CORS_ORIGINS',
+    origins,
+    'Origins whose pages may call the API, for example https://app.example.com; empty: none.',
+  )
+  corsOrigins: string[] = [];
+
+  @Env(
+    'MODELPLANE_REQUIRE_IF_MATCH',
+    boolean,
+    'Whether changes of a model must name in If-Match the state that they change (428 without).',
+  )
+  requireIfMatch = false;
+
+  @Env(
+    'MODELPLANE_IDEMPOTENCY_HOURS',
+    integer(1, 24 * 30),
+    'How long the answer to an Idempotency-Key is kept.',
+  )
+  idempotencyHours = 24;
+
+  @Env(
+    'MODELPLANE_EVENT_STREAMS_PER_TENANT',
+    integer(1, 10_000),
+    'Streams of job events that a tenant may have open at one process.',
+  )
+  eventStreamsPerTenant = 50;
+}
+
+function origins(value: string): string[] {
+  return list(value).map((origin) => {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw new Error(`"${origin}" must look like https://app.example.com, with no path and no *`);
+    }
+    return origin;
+  });
 }

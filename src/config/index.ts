@@ -5,10 +5,12 @@ import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
 import { PredictionsConfig } from './predictions.config.js';
 import { productionFaults } from './production.js';
+import { RateLimitConfig } from './rate-limit.config.js';
 import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
+import { TelemetryConfig } from './telemetry.config.js';
 import { TrainingConfig } from './training.config.js';
 import { UploadsConfig } from './uploads.config.js';
 
@@ -19,10 +21,12 @@ export {
   HttpConfig,
   JobsConfig,
   PredictionsConfig,
+  RateLimitConfig,
   RedisConfig,
   RuntimeConfig,
   S3Config,
   StorageConfig,
+  TelemetryConfig,
   TrainingConfig,
   UploadsConfig,
 };
@@ -39,6 +43,8 @@ const types: readonly ConfigClass[] = [
   TrainingConfig,
   PredictionsConfig,
   UploadsConfig,
+  RateLimitConfig,
+  TelemetryConfig,
 ];
 
 /** The config instances by class. */

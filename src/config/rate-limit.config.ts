@@ -1,0 +1,25 @@
+import { Env, integer } from './environment.js';
+
+/** What a tenant may ask of the API, in tokens: a prediction costs its rows, any other request one. */
+export class RateLimitConfig {
+  @Env(
+    'MODELPLANE_RATE_LIMIT_PER_MINUTE',
+    integer(0, 1_000_000_000),
+    'Tokens that a tenant gets back each minute; 0: no limit.',
+  )
+  perMinute = 1_200_000;
+
+  @Env(
+    'MODELPLANE_RATE_LIMIT_BURST',
+    integer(1, 1_000_000_000),
+    'Tokens that a tenant that was silent may spend at once.',
+  )
+  burst = 200_000;
+
+  @Env(
+    'MODELPLANE_API_PROCESSES',
+    integer(1, 10_000),
+    'API processes of this installation: without Redis each applies its share of the limit.',
+  )
+  processes = 1;
+}
