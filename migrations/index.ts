@@ -1,7 +1,9 @@
 import { Jobs } from './0001-jobs.js';
 import { Models } from './0002-models.js';
+import { JobTraces } from './0020-job-traces.js';
+import { IdempotencyKeys } from './0021-idempotency-keys.js';
 import { VersionOrigin } from './0030-version-origin.js';
 import { OwnerAccess } from './0050-owner-access.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, VersionOrigin, OwnerAccess];
+export const migrations = [Jobs, Models, JobTraces, IdempotencyKeys, VersionOrigin, OwnerAccess];

@@ -15,6 +15,7 @@ export interface JobProgress {
 @Entity('jobs')
 @Unique('jobs_tenant_id_id_key', ['tenantId', 'id'])
 @Index('jobs_list_idx', ['tenantId', 'kind', 'id'])
+@Index('jobs_status_idx', ['kind', 'status'])
 @Index('jobs_turn_idx', ['kind', 'tenantId', 'claimedAt'])
 @Index('jobs_open_idx', ['kind', 'tenantId'], { where: 'ended_at IS NULL' })
 @Check('jobs_status_check', `status in ('submitted', 'running', 'succeeded', 'failed', 'cancelled')`)
@@ -38,6 +39,10 @@ export class Job {
 
   @Column('text')
   submittedBy: string;
+
+  /** W3C `traceparent` of the request that submitted it. */
+  @Column('text', { nullable: true })
+  traceParent: string | null;
 
   /** Raised by every claim; a write that names another attempt than this changes nothing. */
   @Column('integer', { default: 0 })
