@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -9,23 +10,62 @@ export interface TenantScope {
   readonly manager: EntityManager;
 }
 
+/** A transaction that work further in joins, and what waits for it to commit. */
+interface Joinable {
+  readonly scope: TenantScope;
+  readonly afterCommit: (() => void)[];
+  open: boolean;
+}
+
 /** The name of the second data source, whose role sees no tenant data but job claims and the catalogue's needs. */
 export const SYSTEM = 'system';
 
 /** The only door to the database. */
 @Injectable()
 export class Database {
+  private readonly joinable = new AsyncLocalStorage<Joinable>();
+
   constructor(
-    @InjectDataSource() private readonly app: DataSource,
+    @InjectDataSource() readonly tenants: DataSource,
     @InjectDataSource(SYSTEM) readonly system: DataSource,
   ) {}
 
   /**
-   * Runs `work` in one transaction in which row-level security shows the rows of `tenant` alone.
+   * Runs `work` in one transaction in which row-level security shows the rows of `tenant` alone: that of
+   * `inOneTransaction` where it runs within, else one of its own.
    * @throws DatabaseUnavailable
    */
-  async asTenant<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
-    const runner = this.app.createQueryRunner();
+  asTenant<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+    const outer = this.joinable.getStore();
+    if (outer?.open && outer.scope.tenant === tenant) return work(outer.scope);
+    return this.begin(tenant, work);
+  }
+
+  /** Like `asTenant`, and whatever `work` does as this tenant, however deep, commits with it or not at all. */
+  async inOneTransaction<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+    const afterCommit: (() => void)[] = [];
+    const result = await this.begin(tenant, async (scope) => {
+      const joinable = { scope, afterCommit, open: true };
+      try {
+        return await this.joinable.run(joinable, () => work(scope));
+      } finally {
+        // What `work` started and did not wait for must not use a connection that has gone back to the pool.
+        joinable.open = false;
+      }
+    });
+    for (const action of afterCommit) action();
+    return result;
+  }
+
+  /** Runs `action` once what was written before can be seen by others: now, unless a transaction around is open. */
+  afterCommit(action: () => void): void {
+    const outer = this.joinable.getStore();
+    if (outer?.open) outer.afterCommit.push(action);
+    else action();
+  }
+
+  private async begin<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+    const runner = this.tenants.createQueryRunner();
     try {
       await runner.connect().catch((error: unknown) => {
         throw new DatabaseUnavailable(error);
