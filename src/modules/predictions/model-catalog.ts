@@ -5,6 +5,7 @@ import { PredictionsConfig, RuntimeConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
+import { Metrics } from '../../platform/observability/metrics.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import type { Origin } from '../models/model.entity.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
@@ -38,6 +39,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   /** Apart from the answers, which a caller who makes up ids must not drive out. */
   private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
   private readonly sessions: LRUCache<string, OnnxModel>;
+  private readonly loads;
   private readonly pending = new Map<string, Promise<unknown>>();
   private revision = '';
   /** Raised before answers are dropped: what was asked of the database before that is not kept. */
@@ -53,6 +55,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly config: PredictionsConfig,
     private readonly runtime: RuntimeConfig,
     private readonly logger: AppLogger,
+    metrics: Metrics,
   ) {
     this.sessions = new LRUCache({
       maxSize: config.modelCacheBytes,
@@ -60,6 +63,19 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       // Whoever was handed the model a moment ago may not have started to use it.
       dispose: (model) => setTimeout(() => void model.release(), RELEASE_MS).unref(),
     });
+    this.loads = metrics.histogram(
+      'modelplane_model_load_duration_seconds',
+      'Reading an artifact and making it ready to score.',
+    );
+    metrics.gauge('modelplane_models_loaded', 'Models in the memory of this process.', [], () => [
+      { labels: {}, value: this.sessions.size },
+    ]);
+    metrics.gauge('modelplane_model_cache_bytes', 'Artifact bytes of these models.', [], () => [
+      { labels: {}, value: this.sessions.calculatedSize },
+    ]);
+    metrics.gauge('modelplane_model_cache_limit_bytes', 'Artifact bytes that are kept at most.', [], () => [
+      { labels: {}, value: this.config.modelCacheBytes },
+    ]);
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -152,11 +168,9 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
             { sha256 },
           );
     this.sessions.set(address, model);
-    this.logger.info('model loaded', {
-      model_id: modelId,
-      version,
-      duration_ms: Math.round(performance.now() - start),
-    });
+    const elapsedMs = performance.now() - start;
+    this.loads.observe(elapsedMs / 1000);
+    this.logger.info('model loaded', { model_id: modelId, version, duration_ms: Math.round(elapsedMs) });
     return model;
   }
 }

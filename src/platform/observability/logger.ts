@@ -15,8 +15,14 @@ export class AppLogger implements LoggerService {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: () => {
-        const { requestId, tenant, jobId } = currentContext() ?? {};
-        return { request_id: requestId, tenant, job_id: jobId };
+        const { requestId, clientRequestId, tenant, jobId, trace } = currentContext() ?? {};
+        return {
+          request_id: requestId,
+          client_request_id: clientRequestId,
+          tenant,
+          job_id: jobId,
+          trace_id: trace?.traceId,
+        };
       },
     });
   }

@@ -1,10 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { TraceContext } from './trace-context.js';
 
 /** What every log line of a request or job carries. */
 export interface RequestContext {
   requestId?: string;
+  /** What the caller calls the request. */
+  clientRequestId?: string;
   tenant?: string;
   jobId?: string;
+  /** Handed on to whatever the request or job starts. */
+  trace?: TraceContext;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

@@ -1,0 +1,94 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type pg from 'pg';
+import type { DataSource } from 'typeorm';
+import { Database } from '../database/database.js';
+import { JobQueues } from '../jobs/job-queues.js';
+import { Metrics, type Sample } from '../observability/metrics.js';
+
+/** A scraper must not wait for a server that is away: its own limit is 10 s. */
+const TIMEOUT_MS = 2000;
+/** Jobs are counted by reading an index of all of them. */
+const JOB_COUNT_AGE_MS = 10_000;
+
+type JobCounts = { kind: string; status: string; count: string }[];
+
+/** What the parts say that every process stands on: queues, jobs, database connections. */
+@Injectable()
+export class ServiceMetrics implements OnModuleInit {
+  private counted: { at: number; jobs: Promise<JobCounts> } = { at: -Infinity, jobs: Promise.resolve([]) };
+
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly database: Database,
+    private readonly queues: JobQueues,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.gauge(
+      'modelplane_queue_wakeups',
+      'Wake-ups in the queue of a kind of job: those that wait, are handled, or come again later.',
+      ['queue', 'state'],
+      () => this.queueSamples(),
+    );
+    this.metrics.gauge('modelplane_jobs', 'Jobs of all tenants by status.', ['kind', 'status'], () =>
+      this.jobSamples(),
+    );
+    this.metrics.gauge(
+      'modelplane_database_connections',
+      'Connections to PostgreSQL by what they do.',
+      ['pool', 'state'],
+      () => [...poolSamples('tenant', this.database.tenants), ...poolSamples('system', this.database.system)],
+    );
+    this.metrics.gauge(
+      'modelplane_database_waiting_requests',
+      'Pieces of work that wait for a connection.',
+      ['pool'],
+      () => [
+        { labels: { pool: 'tenant' }, value: poolOf(this.database.tenants).waitingCount },
+        { labels: { pool: 'system' }, value: poolOf(this.database.system).waitingCount },
+      ],
+    );
+  }
+
+  private async queueSamples(): Promise<Sample<'queue' | 'state'>[]> {
+    const samples = [...this.queues.all].map(async ([name, queue]) => {
+      const { waiting, active, delayed } = await withinTime(queue.getJobCounts());
+      return Object.entries({ waiting, active, delayed }).map(([state, value]) => ({
+        labels: { queue: name, state },
+        value,
+      }));
+    });
+    return (await Promise.all(samples)).flat();
+  }
+
+  private async jobSamples(): Promise<Sample<'kind' | 'status'>[]> {
+    if (performance.now() - this.counted.at > JOB_COUNT_AGE_MS) {
+      const jobs = this.database.system.query<JobCounts>(
+        'select kind, status, count(*) from jobs group by kind, status',
+      );
+      this.counted = { at: performance.now(), jobs };
+      jobs.catch(() => (this.counted.at = -Infinity));
+    }
+    const jobs = await withinTime(this.counted.jobs);
+    return jobs.map(({ kind, status, count }) => ({ labels: { kind, status }, value: Number(count) }));
+  }
+}
+
+function poolSamples(pool: string, source: DataSource): Sample<'pool' | 'state'>[] {
+  const { totalCount, idleCount } = poolOf(source);
+  return [
+    { labels: { pool, state: 'busy' }, value: totalCount - idleCount },
+    { labels: { pool, state: 'idle' }, value: idleCount },
+  ];
+}
+
+function poolOf(source: DataSource): pg.Pool {
+  return (source.driver as unknown as { master: pg.Pool }).master;
+}
+
+function withinTime<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('too slow')), TIMEOUT_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

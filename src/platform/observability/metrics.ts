@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** From a prediction of one row to a download of minutes. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+
+interface Series {
+  count(): void;
+  observe(seconds: number): void;
+}
+
+/** What this process tells Prometheus. No label names a tenant: whoever may read /metrics knows them all otherwise. */
+@Injectable()
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly requests = this.counter(
+    'modelplane_http_requests_total',
+    'Requests answered, by route and status.',
+    ['method', 'route', 'status'],
+  );
+  private readonly durations = this.histogram(
+    'modelplane_http_request_duration_seconds',
+    'From the head of a request to the end of its answer, by route.',
+    ['method', 'route'],
+  );
+  /** Finding a series by its labels costs more than counting: once for each. */
+  private readonly series = new Map<string, Series>();
+
+  constructor() {
+    // Among them the event loop's delay, CPU seconds and memory.
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** @param route template of the route, never its URL */
+  request(method: string, route: string | undefined, status: number, seconds: number): void {
+    const key = `${status}${method}${route}`;
+    let series = this.series.get(key);
+    if (!series) {
+      const labels = { method, route: route ?? 'unmatched' };
+      const count = this.requests.labels({ ...labels, status });
+      const duration = this.durations.labels(labels);
+      series = { count: () => count.inc(), observe: (value) => duration.observe(value) };
+      this.series.set(key, series);
+    }
+    series.count();
+    series.observe(seconds);
+  }
+
+  counter<const T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** Seconds, in buckets from 1 ms to a minute. */
+  histogram<const T extends string>(name: string, help: string, labelNames: readonly T[] = []): Histogram<T> {
+    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+  }
+
+  /** A value that is looked at when somebody asks; a look that fails shows nothing rather than something old. */
+  gauge<const T extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly T[],
+    read: () => Sample<T>[] | Promise<Sample<T>[]>,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      async collect() {
+        this.reset();
+        const samples = await Promise.resolve()
+          .then(read)
+          .catch(() => []);
+        for (const { labels, value } of samples) this.set(labels as Record<T, string>, value);
+      },
+    });
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** Text exposition format of Prometheus. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+}
+
+export interface Sample<T extends string> {
+  labels: Partial<Record<T, string>>;
+  value: number;
+}
