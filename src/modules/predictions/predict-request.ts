@@ -60,6 +60,12 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   };
 }
 
+/** The rows of an unchecked body; 1 where it has none to count. */
+export function rowsOf(body: unknown): number {
+  const features = isObject(body) ? body.features : undefined;
+  return Array.isArray(features) ? Math.max(1, features.length) : 1;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,9 @@ import type { FastifyRequest } from 'fastify';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { Cost } from '../../platform/rate-limit/rate-limit.guard.js';
 import { PredictDto, PredictionBody } from './predictions.dto.js';
+import { rowsOf } from './predict-request.js';
 import { PredictionsService } from './predictions.service.js';
 
 @ApiTags('Predictions')
@@ -16,6 +18,7 @@ export class PredictionsController {
   @Post()
   @Access('predictor')
   @RouteConfig({ lastNameHolds: true })
+  @Cost(rowsOf)
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })
   @ApiBody({ type: PredictDto })
