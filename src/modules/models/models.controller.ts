@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+} from '@nestjs/common';
 import {
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -10,7 +22,9 @@ import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
+import { Tagged, TaggedChange, TaggedRead } from '../../platform/http/etag.interceptor.js';
 import { PageQuery } from '../../platform/http/page.js';
+import { Idempotent } from '../../platform/idempotency/idempotent.decorator.js';
 import {
   HistoryPage,
   ListModelsQuery,
@@ -31,9 +45,11 @@ export class ModelsController {
 
   @Post()
   @Access('scientist')
+  @Idempotent()
+  @Tagged()
   @ApiOperation({ summary: 'Register a model; its version 1.0.0 waits for an artifact' })
   @ApiCreatedResponse({ type: ModelBody })
-  @ApiProblems(400, 409)
+  @ApiProblems(400, 409, 422)
   register(@Caller() caller: Identity, @Body() dto: RegisterModelDto): Promise<ModelBody> {
     return this.models.register(caller, dto);
   }
@@ -49,6 +65,7 @@ export class ModelsController {
 
   @Get(':model_id')
   @Access('viewer')
+  @TaggedRead()
   @ApiOperation({ summary: 'Get a model' })
   @ApiModelId()
   @ApiOkResponse({ type: ModelBody })
@@ -59,27 +76,34 @@ export class ModelsController {
 
   @Patch(':model_id')
   @Access('scientist')
+  @TaggedChange()
   @ApiOperation({ summary: 'Change description or tags' })
   @ApiModelId()
   @ApiOkResponse({ type: ModelBody })
-  @ApiProblems(400, 404)
+  @ApiProblems(400, 404, 412, 428)
   update(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
     @Body() dto: UpdateModelDto,
+    @Headers('if-match') ifMatch: string | undefined,
   ): Promise<ModelBody> {
-    return this.models.update(caller.tenant, id, dto);
+    return this.models.update(caller.tenant, id, dto, ifMatch);
   }
 
   @Delete(':model_id')
   @Access('admin')
+  @TaggedChange()
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete a model that has no version in production' })
   @ApiModelId()
   @ApiNoContentResponse({ description: 'It and its versions are gone.' })
-  @ApiProblems(404, 409)
-  remove(@Caller() caller: Identity, @Param('model_id') id: string): Promise<void> {
-    return this.models.remove(caller.tenant, id);
+  @ApiProblems(404, 409, 412, 428)
+  remove(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    return this.models.remove(caller.tenant, id, ifMatch);
   }
 
   @Get(':model_id/versions')
@@ -98,6 +122,7 @@ export class ModelsController {
 
   @Get(':model_id/versions/:version')
   @Access('viewer')
+  @TaggedRead()
   @ApiOperation({ summary: 'Get a version with its signature, metrics, parameters and lineage' })
   @ApiModelId()
   @ApiVersion()
@@ -113,16 +138,18 @@ export class ModelsController {
 
   @Put(':model_id/stage')
   @Access('scientist')
+  @TaggedChange()
   @ApiOperation({ summary: 'Move a version to another stage' })
   @ApiModelId()
   @ApiOkResponse({ type: ModelBody })
-  @ApiProblems(400, 404, 409)
+  @ApiProblems(400, 404, 409, 412, 428)
   move(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
     @Body() dto: MoveStageDto,
+    @Headers('if-match') ifMatch: string | undefined,
   ): Promise<ModelBody> {
-    return this.models.move(caller, id, dto);
+    return this.models.move(caller, id, dto, ifMatch);
   }
 
   @Get(':model_id/history')

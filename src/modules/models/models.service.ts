@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
+import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import type { Model, ModelVersion } from './model.entity.js';
@@ -86,18 +87,24 @@ export class ModelsService {
     return this.database.asTenant(tenant, (scope) => this.describe(scope, id));
   }
 
-  update(tenant: string, id: string, { description, tags }: UpdateModelDto): Promise<ModelBody> {
+  /** @throws Problem 412 where the model is not in the state that `ifMatch` names */
+  update(
+    tenant: string,
+    id: string,
+    { description, tags }: UpdateModelDto,
+    ifMatch?: string,
+  ): Promise<ModelBody> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.lock(scope, id);
+      await this.lockIn(scope, id, ifMatch);
       await this.models.update(scope, id, { description, tags });
       return this.describe(scope, id);
     });
   }
 
-  /** @throws Problem 409 while a version is in production */
-  remove(tenant: string, id: string): Promise<void> {
+  /** @throws Problem 409 while a version is in production, 412 as `update` */
+  remove(tenant: string, id: string, ifMatch?: string): Promise<void> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.lock(scope, id);
+      await this.lockIn(scope, id, ifMatch);
       const versions = await this.models.versionStates(scope, [id]);
       const production = versions.find(({ stage }) => stage === 'production');
       if (production) {
@@ -132,10 +139,10 @@ export class ModelsService {
     });
   }
 
-  /** @throws Problem 409 for a move that the stages do not have, saying which they have */
-  move(caller: Identity, id: string, dto: MoveStageDto): Promise<ModelBody> {
+  /** @throws Problem 409 for a move that the stages do not have, saying which they have, 412 as `update` */
+  move(caller: Identity, id: string, dto: MoveStageDto, ifMatch?: string): Promise<ModelBody> {
     return this.database.asTenant(caller.tenant, async (scope) => {
-      const model = await this.lock(scope, id);
+      const model = await this.lockIn(scope, id, ifMatch);
       const version = await this.findVersion(scope, id, dto.version);
       refuseMove(version, dto);
       if (dto.target_stage === 'production') await this.retire(scope, caller, model, dto);
@@ -195,8 +202,11 @@ export class ModelsService {
     return (isUuid(id) && (await this.models.find(scope, id))) || modelNotFound(id);
   }
 
-  private async lock(scope: TenantScope, id: string): Promise<Model> {
-    return (isUuid(id) && (await this.models.lock(scope, id))) || modelNotFound(id);
+  /** Locks a model for a change, if it is in the state that `ifMatch` names. */
+  private async lockIn(scope: TenantScope, id: string, ifMatch: string | undefined): Promise<Model> {
+    const model = (isUuid(id) && (await this.models.lock(scope, id))) || modelNotFound(id);
+    if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, id));
+    return model;
   }
 
   private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {

@@ -46,9 +46,9 @@ class ProblemBody {
   errors?: FieldErrorBody[];
 }
 
-/** Documents the problems a route answers with; 401, 403, 500 and 503 can come from every route. */
+/** Documents the problems a route answers with; 401, 403, 429, 500 and 503 can come from every route. */
 export function ApiProblems(...statuses: number[]): MethodDecorator & ClassDecorator {
-  const all = [...new Set([...statuses, 401, 403, 500, 503])].sort();
+  const all = [...new Set([...statuses, 401, 403, 429, 500, 503])].sort();
   const codes = Object.entries(ERROR_STATUS);
   return applyDecorators(
     ApiExtraModels(ProblemBody),
