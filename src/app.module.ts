@@ -9,9 +9,12 @@ import { AuthModule } from './platform/auth/auth.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
+import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
+import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
+import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
 
 @Module({
@@ -19,11 +22,14 @@ import { StorageModule } from './platform/storage/storage.module.js';
     ObservabilityModule,
     DatabaseModule,
     AuthModule,
+    RateLimitModule,
     StorageModule,
     ComputeModule,
     InferenceModule,
     JobsModule,
+    IdempotencyModule,
     HealthModule,
+    MetricsModule,
     ModelsModule,
     ObjectsModule,
     TrainingModule,

@@ -74,6 +74,7 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
   'DELETE /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
   'GET /api/v1/training/{job_id}/logs': ({ job }) => [{ path: `/api/v1/training/${job}/logs` }],
+  'GET /api/v1/training/{job_id}/events': ({ job }) => [{ path: `/api/v1/training/${job}/events` }],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -96,7 +97,7 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
 };
 
 /** Every other operation. One that takes an id, a name or a path belongs above. */
-const NAMING_NOTHING = ['POST /api/v1/models', 'GET /healthcheck', 'GET /healthcheck/live'];
+const NAMING_NOTHING = ['POST /api/v1/models', 'GET /healthcheck', 'GET /healthcheck/live', 'GET /metrics'];
 
 function objectCalls({ object }: Names): Call[] {
   return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/objects/${folder}/${object}` }));
@@ -226,7 +227,14 @@ describe('a tenant', () => {
 
     it('should have the tables that are known to hold tenants', () => {
       expect(tables).toEqual(
-        expect.arrayContaining(['jobs', 'job_events', 'models', 'model_versions', 'stage_changes']),
+        expect.arrayContaining([
+          'idempotency_keys',
+          'jobs',
+          'job_events',
+          'models',
+          'model_versions',
+          'stage_changes',
+        ]),
       );
     });
 
@@ -392,7 +400,8 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
-  names.model = (await acme.post('/api/v1/models', model)).body.model_id;
+  const key = { 'idempotency-key': 'populate' };
+  names.model = (await acme.post('/api/v1/models', model, key)).body.model_id;
   await fillVersion(database, names.model, '1.0.0', 'staging');
   const move = { version: '1.0.0', target_stage: 'production' };
   await acme.put(`/api/v1/models/${names.model}/stage`, move);

@@ -1,10 +1,13 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiJobId } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { PageQuery } from '../../platform/http/page.js';
+import { Idempotent } from '../../platform/idempotency/idempotent.decorator.js';
+import { ApiJobEvents, sendEvents } from '../../platform/jobs/job-events.http.js';
 import { LogPage } from '../../platform/jobs/jobs.dto.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import { ListTrainingQuery, SubmittedTrainingBody, TrainingBody, TrainingPage } from './training.dto.js';
@@ -17,10 +20,11 @@ export class TrainingController {
 
   @Post()
   @Access('scientist')
+  @Idempotent()
   @HttpCode(202)
   @ApiOperation({ summary: 'Submit a training job' })
   @ApiAcceptedResponse({ type: SubmittedTrainingBody })
-  @ApiProblems(400, 403, 422, 429, 503)
+  @ApiProblems(400, 403, 409, 422, 503)
   submit(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     return this.training.submit(caller, dto);
   }
@@ -63,5 +67,20 @@ export class TrainingController {
   @ApiProblems(400, 404)
   logs(@Caller() caller: Identity, @Param('job_id') id: string, @Query() query: PageQuery): Promise<LogPage> {
     return this.training.logs(caller.tenant, id, query);
+  }
+
+  @Get(':job_id/events')
+  @Access('viewer')
+  @ApiOperation({ summary: 'Follow the events of a training job as they happen, from its first to its last' })
+  @ApiJobId('train')
+  @ApiJobEvents()
+  @ApiProblems(400, 404)
+  async events(
+    @Caller() caller: Identity,
+    @Param('job_id') id: string,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    sendEvents(reply, await this.training.events(caller, id, lastEventId));
   }
 }

@@ -127,6 +127,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       kind: 'training',
       job_id: claim.id,
       attempt: claim.attempt,
+      trace_parent: job.traceParent,
       storage: this.storage.spec,
       output_uri: `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`,
       framework,

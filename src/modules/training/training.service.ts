@@ -1,8 +1,10 @@
+import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
 import type { Page, PageQuery } from '../../platform/http/page.js';
 import type { LogLine } from '../../platform/jobs/jobs.dto.js';
+import { JobEventStreams } from '../../platform/jobs/job-event-streams.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import type { ModelType } from '../models/model.entity.js';
@@ -17,6 +19,7 @@ import type { ListTrainingQuery, SubmittedTrainingBody, TrainingBody } from './t
 export class TrainingService {
   constructor(
     private readonly jobs: JobsService,
+    private readonly streams: JobEventStreams,
     private readonly versions: VersionsService,
     private readonly grants: Grants,
   ) {}
@@ -69,6 +72,10 @@ export class TrainingService {
 
   logs(tenant: string, id: string, query: PageQuery): Promise<Page<LogLine>> {
     return this.jobs.logs(tenant, TRAINING, id, query);
+  }
+
+  events(caller: Identity, id: string, lastEventId: string | undefined): Promise<Readable> {
+    return this.streams.stream(caller, TRAINING, id, lastEventId);
   }
 
   /** A new version must be what its model is; a model that does not exist yet is what the request or the data say. */

@@ -5,7 +5,9 @@ import { JobsConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
-import { runInContext } from '../observability/request-context.js';
+import { currentContext, runInContext } from '../observability/request-context.js';
+import { parseTraceParent } from '../observability/trace-context.js';
+import { Tracing } from '../observability/tracing.js';
 import { JobAttempt, withoutNul } from './job-attempt.js';
 import { type Claim, JobClaimsRepository } from './job-claims.repository.js';
 import type { Job } from './job.entity.js';
@@ -51,6 +53,7 @@ export class JobRunner implements OnModuleDestroy {
     private readonly claims: JobClaimsRepository,
     private readonly jobs: JobsRepository,
     private readonly queues: JobQueues,
+    private readonly tracing: Tracing,
     private readonly logger: AppLogger,
   ) {}
 
@@ -88,7 +91,11 @@ export class JobRunner implements OnModuleDestroy {
   }
 
   private async execute(handler: JobHandler, claim: Claim): Promise<void> {
+    const startMs = performance.timeOrigin + performance.now();
     const attempt = await this.begin(handler, claim);
+    const parent = parseTraceParent(attempt.job.traceParent);
+    const context = currentContext();
+    if (context) context.trace = this.tracing.enter(parent);
     this.logger.info('job started', { attempt: claim.attempt });
     let outcome: Outcome;
     try {
@@ -113,6 +120,13 @@ export class JobRunner implements OnModuleDestroy {
       }
     } finally {
       this.attempts.delete(attempt);
+      this.tracing.end(context?.trace, parent, () => ({
+        name: `run ${handler.kind.name}`,
+        kind: 'consumer',
+        startMs,
+        failed: outcome.type !== 'succeeded',
+        attributes: { 'modelplane.job_id': claim.id, 'modelplane.job_attempt': claim.attempt },
+      }));
       await handler
         .cleanUp?.(claim)
         .catch((error: Error) => this.logger.failure('job left files behind', error));
@@ -187,6 +201,7 @@ export class JobRunner implements OnModuleDestroy {
     const { claim, job } = attempt;
     await attempt.finish();
     const released = await this.database.asTenant(claim.tenant, async (scope) => {
+      // An attempt that lost the job must not say anything after the next one has begun.
       if (!(await this.jobs.release(scope, claim.id, claim.attempt, unhurt))) return false;
       await attempt.writeEvents(scope, {
         type: 'log',

@@ -4,6 +4,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Queue } from 'bull';
 import { RedisConfig } from '../../config/index.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
+import { JobEventHints } from './job-event-hints.js';
+import { JobEventStreams } from './job-event-streams.js';
 import type { JobKind, JobRef } from './job-kind.js';
 import { JobQueues } from './job-queues.js';
 import { JobReconciler } from './job-reconciler.js';
@@ -41,8 +43,17 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
       }),
     }),
   ],
-  providers: [JobsRepository, JobClaimsRepository, JobQueues, JobsService, JobRunner, JobReconciler],
-  exports: [JobsService, JobRunner, JobQueues],
+  providers: [
+    JobsRepository,
+    JobClaimsRepository,
+    JobEventHints,
+    JobEventStreams,
+    JobQueues,
+    JobsService,
+    JobRunner,
+    JobReconciler,
+  ],
+  exports: [JobEventStreams, JobsService, JobRunner, JobQueues],
 })
 export class JobsModule {}
 

@@ -174,6 +174,7 @@ export class JobsRepository {
     return this.find(scope, kind, id);
   }
 
+  /** Adds events of one job, and wakes who streams them once they can be seen. */
   async addEvents({ manager }: TenantScope, events: readonly Partial<JobEvent>[]): Promise<void> {
     for (let start = 0; start < events.length; start += 500) {
       await manager
@@ -183,6 +184,39 @@ export class JobsRepository {
         .values(events.slice(start, start + 500) as never)
         .execute();
     }
+    if (events[0]) await manager.query(`select pg_notify('job_events', $1)`, [events[0].jobId]);
+  }
+
+  /** The last event of a job that ends while no attempt holds it. The caller has the row locked or has ended it. */
+  async addLastEvent(
+    scope: TenantScope,
+    { id, attempt }: Pick<Job, 'id' | 'attempt'>,
+    last: { type: string; data: Record<string, unknown> },
+  ): Promise<void> {
+    const { manager, tenant } = scope;
+    const [row] = await manager.query(
+      'select coalesce(max(seq), 0) + 1 as seq from job_events where tenant_id = $1 and job_id = $2 and attempt = $3',
+      [tenant, id, attempt],
+    );
+    const { seq } = row as { seq: number };
+    await this.addEvents(scope, [{ ...last, tenantId: tenant, jobId: id, attempt, seq }]);
+  }
+
+  /** Events of every type in order, from after the one that `after` names. */
+  events(
+    { manager, tenant }: TenantScope,
+    id: string,
+    after: { attempt: number; seq: number },
+    limit: number,
+  ): Promise<JobEvent[]> {
+    return manager
+      .createQueryBuilder(JobEvent, 'event')
+      .where('event.tenant_id = :tenant and event.job_id = :id', { tenant, id })
+      .andWhere('(event.attempt, event.seq) > (:attempt, :seq)', after)
+      .orderBy('event.attempt')
+      .addOrderBy('event.seq')
+      .limit(limit)
+      .getMany();
   }
 
   /** Log lines in order, from after the one that `after` names. */

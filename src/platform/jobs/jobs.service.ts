@@ -4,6 +4,8 @@ import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
 import { isUuid, newId } from '../http/identifiers.js';
 import { decodeCursor, type Page, type PageQuery, pageOf } from '../http/page.js';
+import { currentContext } from '../observability/request-context.js';
+import { formatTraceParent } from '../observability/trace-context.js';
 import type { Job, JobStatus } from './job.entity.js';
 import type { JobKind } from './job-kind.js';
 import { JobQueues } from './job-queues.js';
@@ -34,9 +36,16 @@ export class JobsService {
   async submit(tenant: string, kind: JobKind, submission: Submission): Promise<Job> {
     const job = await this.database.asTenant(tenant, async (scope) => {
       await this.refusePastLimit(scope, kind);
-      return this.jobs.insert(scope, { ...submission, id: `${kind.prefix}-${newId()}`, kind: kind.name });
+      const trace = currentContext()?.trace;
+      return this.jobs.insert(scope, {
+        ...submission,
+        id: `${kind.prefix}-${newId()}`,
+        kind: kind.name,
+        traceParent: trace && formatTraceParent(trace),
+      });
     });
-    this.queues.wake(kind.name, { tenant, id: job.id, attempt: job.attempt });
+    const { id, attempt } = job;
+    this.database.afterCommit(() => this.queues.wake(kind.name, { tenant, id, attempt }));
     return job;
   }
 
@@ -78,7 +87,10 @@ export class JobsService {
       if (!before || before.kind !== kind.name) throw notFound(id);
       if (before.endedAt)
         throw new Problem('JOB_ENDED', `The job has ended: its status is ${before.status}.`);
-      return (await this.jobs.requestCancel(scope, kind.name, id)) as Job;
+      const job = (await this.jobs.requestCancel(scope, kind.name, id)) as Job;
+      if (job.endedAt)
+        await this.jobs.addLastEvent(scope, job, { type: job.status, data: { status: job.status } });
+      return job;
     });
   }
 
