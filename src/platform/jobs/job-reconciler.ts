@@ -4,7 +4,7 @@ import { Database } from '../database/database.js';
 import { AppLogger } from '../observability/logger.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobQueues } from './job-queues.js';
-import { type Ending, JobsRepository } from './jobs.repository.js';
+import { JobsRepository } from './jobs.repository.js';
 
 /** Wakes rows that the queue forgot, and ends rows whose worker died and that nobody may claim again. */
 @Injectable()
@@ -41,18 +41,20 @@ export class JobReconciler implements OnApplicationBootstrap, OnModuleDestroy {
         kind,
         this.config.maxAttempts,
       )) {
-        const ending: Ending = cancelled
-          ? { status: 'cancelled' }
-          : {
-              status: 'failed',
-              errorCode: 'WORKER_LOST',
-              errorMessage: `The job's worker died ${this.config.maxAttempts} times while it ran.`,
-            };
-        const ended = await this.database.asTenant(tenant, async (scope) => {
-          if (!(await this.jobs.endAbandoned(scope, id, attempt, ending))) return false;
-          await this.jobs.addLastEvent(scope, { id, attempt }, { type: ending.status, data: { ...ending } });
-          return true;
-        });
+        const ended = await this.database.asTenant(tenant, (scope) =>
+          this.jobs.endAbandoned(
+            scope,
+            id,
+            attempt,
+            cancelled
+              ? { status: 'cancelled' }
+              : {
+                  status: 'failed',
+                  errorCode: 'WORKER_LOST',
+                  errorMessage: `The job's worker died ${this.config.maxAttempts} times while it ran.`,
+                },
+          ),
+        );
         if (ended) this.logger.info('abandoned job ended', { job_id: id, tenant, cancelled });
       }
       for (const ref of await this.claims.waiting(kind, 1000)) this.queues.wake(kind, ref);

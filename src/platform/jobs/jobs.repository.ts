@@ -122,12 +122,8 @@ export class JobsRepository {
   }
 
   /** Ends a job that nobody holds, with its last event; false where somebody does after all. */
-  async endAbandoned(
-    { manager, tenant }: TenantScope,
-    id: string,
-    attempt: number,
-    ending: Ending,
-  ): Promise<boolean> {
+  async endAbandoned(scope: TenantScope, id: string, attempt: number, ending: Ending): Promise<boolean> {
+    const { manager, tenant } = scope;
     const { status, errorCode, errorMessage } = { errorCode: null, errorMessage: null, ...ending };
     const [rows] = await manager.query(
       `update jobs set status = $4, error_code = $5, error_message = $6, lease_until = null,
@@ -137,12 +133,7 @@ export class JobsRepository {
       [tenant, id, attempt, status, errorCode, errorMessage],
     );
     if (rows.length === 0) return false;
-    await manager.query(
-      `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
-       select $1, $2, $3::int, coalesce(max(seq), 0) + 1, $4, $5 from job_events
-       where tenant_id = $1 and job_id = $2 and attempt = $3::int`,
-      [tenant, id, attempt, status, JSON.stringify(ending)],
-    );
+    await this.addLastEvent(scope, { id, attempt }, { type: status, data: { ...ending } });
     return true;
   }
 
