@@ -1,4 +1,4 @@
-// npm test [-- Jest arguments]: every test of every language against real parts, from a fresh clone.
+// npm test: every test of every language against real parts, from a fresh clone. npm test -- ARGUMENTS: Jest alone.
 import './parts/node-version.mjs';
 import { onEnding, onNpmGone } from './parts/ending.mjs';
 import { installEverything } from './parts/install-everything.mjs';
@@ -39,7 +39,9 @@ try {
   });
   const environment = testEnvironment(services);
   const results = [];
-  for (const runner of testRunners(services.stateDir, process.argv.slice(2))) {
+  const jestArguments = process.argv.slice(2);
+  const runners = testRunners(services.stateDir, jestArguments);
+  for (const runner of jestArguments.length > 0 ? runners.slice(0, 1) : runners) {
     steps.say(`\n--- ${runner.name}`);
     results.push(await runTests(runner, environment));
   }

@@ -15,12 +15,14 @@ describe('a service with a loaded model', () => {
   let service: Service;
   let acme: Client;
   let database: TcpProxy;
+  let systemDatabase: TcpProxy;
   let redis: TcpProxy;
   let modelId: string;
 
   beforeAll(async () => {
     process.on('unhandledRejection', remember);
     database = await TcpProxy.to(required('MODELPLANE_TEST_APP_URL'));
+    systemDatabase = await TcpProxy.to(required('MODELPLANE_TEST_APP_URL'));
     redis = await TcpProxy.to(required('MODELPLANE_TEST_REDIS_URL'));
     worker = await Service.start({
       role: 'all',
@@ -31,7 +33,7 @@ describe('a service with a loaded model', () => {
       env: ({ appUrl, systemUrl }) => ({
         REDIS_URL: redis.through(),
         DATABASE_URL: database.through(appUrl),
-        MODELPLANE_DATABASE_SYSTEM_URL: database.through(systemUrl),
+        MODELPLANE_DATABASE_SYSTEM_URL: systemDatabase.through(systemUrl),
       }),
     });
     acme = await service.as('acme-corp');
@@ -44,7 +46,7 @@ describe('a service with a loaded model', () => {
   afterAll(async () => {
     await service?.stop();
     await worker?.stop();
-    await Promise.all([database.cut(), redis.cut()]);
+    await Promise.all([database.cut(), systemDatabase.cut(), redis.cut()]);
     process.off('unhandledRejection', remember);
     expect(rejections).toEqual([]);
   });
@@ -66,6 +68,10 @@ describe('a service with a loaded model', () => {
   const register = (name: string): Promise<Answer> =>
     acme.post('/api/v1/models', { name, model_type: 'regression', framework: 'onnx' });
 
+  async function bothDatabases(what: 'cut' | 'restore' | 'hang' | 'resume'): Promise<void> {
+    await Promise.all([database[what](), systemDatabase[what]()]);
+  }
+
   async function untilHealthy(): Promise<void> {
     while ((await acme.get('/healthcheck')).status !== 200) await sleep(50);
   }
@@ -76,8 +82,8 @@ describe('a service with a loaded model', () => {
   }
 
   it.each<[string, () => Promise<void> | void, () => Promise<void> | void]>([
-    ['is gone', () => database.cut(), () => database.restore()],
-    ['hangs', () => database.hang(), () => database.resume()],
+    ['is gone', () => bothDatabases('cut'), () => bothDatabases('restore')],
+    ['hangs', () => bothDatabases('hang'), () => bothDatabases('resume')],
   ])(
     'should answer predictions, and 503 for all else, while the database %s',
     async (how, goAway, comeBack) => {
@@ -138,4 +144,20 @@ describe('a service with a loaded model', () => {
     },
     90_000,
   );
+
+  it('should answer by what it knows of a model that is deleted while it cannot be asked about', async () => {
+    const other = await worker.as('acme-corp');
+    // The system's connection stays: it tells that there was a change, and not which.
+    await database.cut();
+    try {
+      expect((await other.delete(`/api/v1/models/${modelId}`)).status).toBe(204);
+      // Longer than it takes to hear of the change, or to look for it.
+      for (const end = Date.now() + 2500; Date.now() < end; await sleep(50))
+        expect((await predict()).status).toBe(200);
+    } finally {
+      await database.restore();
+    }
+    while ((await predict()).status === 200) await sleep(50);
+    expect((await predict()).status).toBe(404);
+  });
 });

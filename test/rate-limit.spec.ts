@@ -123,7 +123,7 @@ describe('the rate limit', () => {
     const redis = await TcpProxy.to(required('MODELPLANE_TEST_REDIS_URL'));
     try {
       const service = await start({
-        env: limit(20, { REDIS_URL: redis.through(), MODELPLANE_API_PROCESSES: '4' }),
+        env: limit(20, { REDIS_URL: redis.through(), MODELPLANE_RATE_LIMIT_PROCESSES: '4' }),
       });
       const acme = await service.as('acme-corp');
       const isLocal = async () => {

@@ -110,10 +110,10 @@ describe('a service whose objects lie on an S3 server', () => {
   });
 
   it('should not start in production without its buckets, and name the first that is missing', async () => {
-    const env = { ...service.environment, ...onS3(), MODELPLANE_ENV: 'production' };
-    const config = loadConfig(env);
+    const config = loadConfig({ ...service.environment, ...onS3() });
+    const production = Object.assign(new RuntimeConfig(), { environment: 'production' });
     await expect(
-      openObjectStore(config.get(RuntimeConfig), config.get(StorageConfig), config.get(S3Config)),
+      openObjectStore(production, config.get(StorageConfig), config.get(S3Config)),
     ).rejects.toThrow(`the object store has no bucket ${config.get(S3Config).bucketPrefix}modelplane`);
   });
 });

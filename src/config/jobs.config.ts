@@ -12,8 +12,19 @@ export class JobsConfig {
   @Env('MODELPLANE_JOBS_RECONCILE_SECONDS', integer(1, 3600), 'How often forgotten jobs are looked for.')
   reconcileSeconds = 5;
 
-  @Env('MODELPLANE_JOBS_MAX_ATTEMPTS', integer(1, 20), 'Attempts of a job whose worker or process dies.')
+  @Env(
+    'MODELPLANE_JOBS_MAX_ATTEMPTS',
+    integer(1, 20),
+    'Attempts of a job whose worker or process dies, or whose object store is away.',
+  )
   maxAttempts = 3;
+
+  @Env(
+    'MODELPLANE_JOBS_RETRY_SECONDS',
+    integer(0, 3600),
+    'How long a job waits before it is tried again where the object store was away.',
+  )
+  retrySeconds = 10;
 
   @Env(
     'MODELPLANE_JOBS_RUNNING_PER_TENANT',

@@ -17,7 +17,7 @@ export class RateLimitConfig {
   burst = 200_000;
 
   @Env(
-    'MODELPLANE_API_PROCESSES',
+    'MODELPLANE_RATE_LIMIT_PROCESSES',
     integer(1, 10_000),
     'API processes of this installation: without Redis each applies its share of the limit.',
   )

@@ -17,7 +17,12 @@ export interface LoadedModel {
   readonly origin: Origin;
 }
 
-type Answer = ServableVersion | Problem;
+/** What was asked for, and what is known of it. */
+interface Known {
+  readonly tenant: string;
+  readonly asked: string | undefined;
+  readonly servable: ServableVersion;
+}
 
 const POLL_MS = 1000;
 /** Between a model's eviction and the end of its native memory. */
@@ -35,7 +40,7 @@ const NEGATIVE_MS = 2000;
  */
 @Injectable()
 export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly answers = new LRUCache<string, ServableVersion>({ max: MAX_ANSWERS });
+  private readonly answers = new LRUCache<string, Known>({ max: MAX_ANSWERS });
   /** Apart from the answers, which a caller who makes up ids must not drive out. */
   private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
   private readonly sessions: LRUCache<string, OnnxModel>;
@@ -97,7 +102,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
     const key = `${tenant}\n${modelId}\n${version ?? ''}`;
     const answer =
-      this.answers.get(key) ??
+      this.answers.get(key)?.servable ??
       this.refusals.get(key) ??
       (await this.once(key, () => this.ask(key, tenant, modelId, version)));
     if (answer instanceof Problem) throw answer;
@@ -109,16 +114,22 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     return { version: answer.version, model, origin: answer.origin };
   }
 
-  /** Drops what is no longer so, if the catalogue has changed at all. */
+  /**
+   * Asks again for what may no longer be so, if the catalogue has changed at all. Until the new answer is there the
+   * old one holds: a database that goes away meanwhile takes no loaded model with it.
+   */
   async refresh(): Promise<void> {
     const revision = await this.versions.revision();
     if (revision === this.revision) return;
     this.generation++;
     this.refusals.clear();
     const known = [...this.answers.entries()];
-    const current = await this.versions.modelRevisions([...new Set(known.map(([, { modelId }]) => modelId))]);
-    for (const [key, answer] of known) {
-      if (current.get(answer.modelId) !== answer.revision) this.answers.delete(key);
+    const current = await this.versions.modelRevisions([
+      ...new Set(known.map(([, { servable }]) => servable.modelId)),
+    ]);
+    for (const [key, { tenant, asked, servable }] of known) {
+      if (current.get(servable.modelId) !== servable.revision)
+        await this.ask(key, tenant, servable.modelId, asked);
     }
     this.revision = revision;
   }
@@ -143,16 +154,20 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     key: string,
     tenant: string,
     modelId: string,
-    version: string | undefined,
-  ): Promise<Answer> {
+    asked: string | undefined,
+  ): Promise<ServableVersion | Problem> {
     const { generation } = this;
-    const answer = await this.versions.servable(tenant, modelId, version).catch((error: unknown) => {
+    const answer = await this.versions.servable(tenant, modelId, asked).catch((error: unknown) => {
       if (error instanceof Problem) return error;
       throw error;
     });
     if (generation !== this.generation || key.length > MAX_KEY_LENGTH) return answer;
-    if (answer instanceof Problem) this.refusals.set(key, answer);
-    else this.answers.set(key, answer);
+    if (answer instanceof Problem) {
+      this.answers.delete(key);
+      this.refusals.set(key, answer);
+    } else {
+      this.answers.set(key, { tenant, asked, servable: answer });
+    }
     return answer;
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, TenantScope } from '../database/database.js';
 import type { AppLogger } from '../observability/logger.js';
 import type { Claim } from './job-claims.repository.js';
@@ -64,6 +65,11 @@ export class JobAttempt {
 
   stop(reason: StopReason): void {
     if (!this.signal.aborted) this.controller.abort(reason);
+  }
+
+  /** Keeps the hold on the job while what it needs is away; ends early when the work has to stop. */
+  async pause(seconds: number): Promise<void> {
+    await sleep(seconds * 1000, undefined, { signal: this.signal }).catch(() => undefined);
   }
 
   report(said: ReportedEvent): void {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
+import { ObjectStoreError } from '#libs/object-store';
 import { JobsConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
@@ -29,11 +30,14 @@ export interface JobHandler {
   /** Jobs of this kind that one worker runs at once. */
   readonly concurrency: number;
   readonly maxRunSeconds: number;
-  /** Does the work until it ends or `attempt.signal` is aborted. What it throws fails the job as INTERNAL_ERROR. */
+  /** Does the work until it ends or `attempt.signal` is aborted. A Problem or ObjectStoreError fails it. */
   run(attempt: JobAttempt): Promise<Outcome>;
   /** Runs after the row has ended or was given back, to clear away what the attempt left. */
   cleanUp?(claim: Claim): Promise<void>;
 }
+
+/** Failures of what the work needs and not of the work: another attempt may go better. */
+const PASSING_FAILURES: readonly string[] = ['OBJECT_STORE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'];
 
 /** A job that ended while its results were about to be published. */
 class NoLongerHeld extends Error {}
@@ -101,12 +105,7 @@ export class JobRunner implements OnModuleDestroy {
     try {
       outcome = await handler.run(attempt);
     } catch (error) {
-      this.logger.failure('job handler failed', error);
-      outcome = {
-        type: 'failed',
-        code: 'INTERNAL_ERROR',
-        message: 'The service failed while it ran the job.',
-      };
+      outcome = this.outcomeOf(error);
     }
     try {
       await this.conclude(attempt, outcome);
@@ -150,6 +149,14 @@ export class JobRunner implements OnModuleDestroy {
     return attempt;
   }
 
+  private outcomeOf(error: unknown): Outcome {
+    if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
+    if (error instanceof ObjectStoreError)
+      return { type: 'failed', code: error.code, message: error.message };
+    this.logger.failure('job handler failed', error);
+    return { type: 'failed', code: 'INTERNAL_ERROR', message: 'The service failed while it ran the job.' };
+  }
+
   private async conclude(attempt: JobAttempt, outcome: Outcome): Promise<void> {
     if (outcome.type === 'succeeded') {
       try {
@@ -161,8 +168,18 @@ export class JobRunner implements OnModuleDestroy {
         if (!(error instanceof NoLongerHeld)) throw error;
       }
     }
-    if (outcome.type === 'failed') return this.fail(attempt, outcome.code, outcome.message);
-    if (outcome.type === 'crashed') return this.retry(attempt, outcome.message);
+    if (outcome.type === 'failed' && !PASSING_FAILURES.includes(outcome.code))
+      return this.fail(attempt, outcome.code, outcome.message);
+    if (outcome.type === 'failed' || outcome.type === 'crashed') {
+      const code = outcome.type === 'failed' ? outcome.code : 'ENGINE_CRASHED';
+      const message = outcome.message.replace(/\.$/, '');
+      const tries = attempt.claim.attempt - attempt.job.released;
+      if (tries >= this.config.maxAttempts)
+        return this.fail(attempt, code, `${message}. It was tried ${tries} times.`);
+      // A process that died can be started again at once; a server that is away needs time.
+      if (outcome.type === 'failed') await attempt.pause(this.config.retrySeconds);
+      if (!attempt.stopReason) return this.giveBack(attempt, false, message);
+    }
 
     // Stopped from outside, or cancelled while the results were being published.
     switch (attempt.stopReason) {
@@ -186,15 +203,6 @@ export class JobRunner implements OnModuleDestroy {
 
   private fail(attempt: JobAttempt, errorCode: string, errorMessage: string): Promise<void> {
     return this.end(attempt, async () => withoutNul({ status: 'failed', errorCode, errorMessage }));
-  }
-
-  /** A process that died may have had bad luck; one that dies every time has not. */
-  private async retry(attempt: JobAttempt, message: string): Promise<void> {
-    const { attempt: number, released } = { ...attempt.job, ...attempt.claim };
-    if (number - released >= this.config.maxAttempts) {
-      return this.fail(attempt, 'ENGINE_CRASHED', `${message}. It was tried ${number - released} times.`);
-    }
-    return this.giveBack(attempt, false, message);
   }
 
   private async giveBack(attempt: JobAttempt, unhurt: boolean, reason: string): Promise<void> {
