@@ -88,6 +88,21 @@ describe('bodies of strangers and of those who mean harm', () => {
       expect(answer).toContain('the body did not arrive within 1 s');
     });
 
+    it('should not wait for what is left of a body that it has refused unread', async () => {
+      const headers = { 'content-type': 'text/csv', authorization, 'content-length': '100' };
+      const { hostname, port } = new URL(service.url);
+      const socket = connect(Number(port), hostname, () => socket.write(head('/api/v1/models', headers)));
+      socket.on('error', () => undefined);
+      const answer = await new Promise<string>((resolve) =>
+        socket.once('data', (chunk) => resolve(String(chunk))),
+      );
+      expect(answer).toMatch(/^HTTP\/1.1 415 /);
+      // Past the time that a body may take.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      socket.destroy();
+      expect((await acme.get('/api/v1/models')).status).toBe(200);
+    });
+
     it('should go on with an object that takes longer', async () => {
       const headers = { authorization, 'content-length': '4' };
       const { hostname, port } = new URL(service.url);

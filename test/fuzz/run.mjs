@@ -1,6 +1,6 @@
 // npm run fuzz [-- --seed 1] [-- --examples 200] [-- --junit FILE]: requests made from openapi.json, good and bad.
 import '../../scripts/parts/node-version.mjs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -59,10 +59,18 @@ try {
   await steps.run('Schemathesis', installSchemathesis);
   const api = await steps.run('PostgreSQL, Redis and API', startApi);
   const { code } = await run(SCHEMATHESIS, schemathesisArguments(api), { show: true, cwd: folder });
+  if (code !== 0) sayErrors();
   await end(code === 0 ? 0 : 1);
 } catch (error) {
   reportProblem(error);
   await end(1);
+}
+
+/** What the API said of its own faults: the folder of its log goes with the run. */
+function sayErrors() {
+  const log = readFileSync(path.join(services.stateDir, 'logs', 'api.log'), 'utf8');
+  const lines = log.split('\n').filter((line) => line && !/^\{"level":"(debug|info|warn)"/.test(line));
+  for (const line of lines.slice(-40)) steps.say(`  api: ${line}`);
 }
 
 /** Only an API: what is fuzzed is HTTP, and jobs that nobody runs stay as they were submitted. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, jsonPointer } from '../errors/problem.js';
 import { duplicateKey } from './duplicate-key.js';
@@ -39,7 +39,7 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
         throw error;
       }
     }
-    if (!streamBody && !readsForms) limitTime(request.raw, bodyTimeoutMs);
+    if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
     return payload;
   });
 
@@ -60,10 +60,15 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
 }
 
-/** Fastify waits for a body for as long as bytes come; the error makes it answer. */
-function limitTime(payload: IncomingMessage, milliseconds: number): void {
+/**
+ * Fastify waits for a body for as long as bytes come; the error makes it answer. A body that is refused unread, such
+ * as one of an unknown type, is waited for by nobody: there an error would have no listener and end the process.
+ */
+function limitTime(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
   const timer = setTimeout(() => {
     payload.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));
   }, milliseconds);
-  payload.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+  const stop = () => clearTimeout(timer);
+  payload.once('end', stop).once('close', stop);
+  answer.once('finish', stop).once('close', stop);
 }

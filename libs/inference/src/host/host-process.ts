@@ -127,7 +127,7 @@ export class HostProcess {
     });
     this.child.on('message', (reply: Reply) => this.settle(reply));
     this.exited = new Promise((resolve) => {
-      this.child.once('error', (error) => {
+      this.child.on('error', (error) => {
         this.fail('the process of the model could not be started', error);
         resolve();
       });
