@@ -26,7 +26,12 @@ describe('a service whose objects lie on an S3 server', () => {
     proxy = await TcpProxy.to(onS3().AWS_ENDPOINT_URL_S3 as string);
     service = await Service.start({
       role: 'all',
-      env: { ...onS3(proxy.through()), MODELPLANE_S3_TIMEOUT_SECONDS: '2' },
+      env: {
+        ...onS3(proxy.through()),
+        MODELPLANE_S3_TIMEOUT_SECONDS: '5',
+        MODELPLANE_JOBS_RETRY_SECONDS: '1',
+        MODELPLANE_JOBS_MAX_ATTEMPTS: '10',
+      },
     });
     acme = await service.as('acme-corp');
     files = await makeData('train.parquet', 'subscribers.csv', 'spend.jsonl');
@@ -104,9 +109,25 @@ describe('a service whose objects lie on an S3 server', () => {
       expect(answer.body).toMatchObject({ code: 'OBJECT_STORE_UNAVAILABLE' });
       expect(answer.body.detail).toMatch(/^the object store .*try again\.$/);
     }
+    const health = await acme.get('/healthcheck');
+    expect([health.status, health.body]).toMatchObject([503, { down: ['object_store'], database: true }]);
     await proxy.restore();
     expect((await acme.get('/api/v1/objects/data/digits.txt')).body).toBe('0123456789');
     expect((await acme.get('/api/v1/objects/data/new.txt')).status).toBe(404);
+  });
+
+  it('should try a job again that finds the server away, and end it when the server is back', async () => {
+    const { body: submitted } = await train('s3://data/train.parquet', 'churned', 'away');
+    await proxy.cut();
+    const job = `/api/v1/training/${submitted.job_id}`;
+    for (let tried = false; !tried;) {
+      const { body: page } = await acme.get(`${job}/logs`);
+      tried = page.data.some(({ message }: { message: string }) =>
+        /^attempt 1 stopped: .*store/.test(message),
+      );
+    }
+    await proxy.restore();
+    expect((await acme.waitForJob(job, 100_000)).body).toMatchObject({ status: 'succeeded', error: null });
   });
 
   it('should not start in production without its buckets, and name the first that is missing', async () => {

@@ -84,7 +84,13 @@ describe.each(RELEASES)('the schema of %s', (release) => {
     const [before, after] = [await released(), await released()];
     const migrations = await upgrade(after);
     expect(migrations.length).toBeGreaterThan(0);
-    expect(await replay(after)).toEqual(await replay(before));
+    const [was, is] = [await replay(before), await replay(after)];
+    // `returning *` brings new columns, which the old code does not look at.
+    const asBefore = is.map((outcome, at) => ({
+      ...outcome,
+      columns: outcome.columns.filter((name) => !/\*$/.test(outcome.sql) || was[at]?.columns.includes(name)),
+    }));
+    expect(asBefore).toEqual(was);
   });
 
   it('should keep what it holds, and let the old code read it, when it is migrated with data in it', async () => {

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { hasEnded } from './moments.mjs';
 import { TENANT } from './stack.mjs';
 
@@ -12,7 +10,7 @@ export async function audit(stack, { jobs, cancelled = [], stages, witness }) {
   return [
     ...(await jobLosses(stack, jobs, cancelled)),
     ...(await versionLosses(stack, jobs)),
-    ...artifactLosses(stack),
+    ...(await artifactLosses(stack)),
     ...(await historyLosses(stack, stages)),
     ...(await witnessLosses(stack, witness)),
   ];
@@ -64,23 +62,49 @@ async function versionLosses({ ledger }, jobs) {
   return losses;
 }
 
-const digestOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
-
-/** Whatever lies at a content address is whole. What a version names has to lie there: `historyLosses`. */
-function artifactLosses({ objectsDir }) {
-  const folder = path.join(objectsDir, 'modelplane', TENANT, 'artifacts');
-  return readdirSync(folder)
-    .filter((name) => /^[0-9a-f]{64}$/.test(name) && digestOf(path.join(folder, name)) !== name)
-    .map((name) => `artifact ${name} does not hold what it is named for`);
+/** SHA-256 of an object, or why it cannot be read. */
+async function digestOf({ objects }, bucket, key) {
+  try {
+    const hash = createHash('sha256');
+    for await (const chunk of (await objects.get({ bucket, key })).stream) hash.update(chunk);
+    return hash.digest('hex');
+  } catch (error) {
+    return error.message;
+  }
 }
 
-async function historyLosses({ ledger, objectsDir }, stages) {
+async function artifactNames({ objects }) {
+  const names = [];
+  const prefix = `${TENANT}/artifacts/`;
+  for (let after, truncated = true; truncated;) {
+    const page = await objects.list({ bucket: 'modelplane', prefix, after });
+    names.push(...page.objects.map(({ key }) => key.slice(prefix.length)));
+    ({ truncated } = page);
+    after = page.objects.at(-1)?.key;
+  }
+  return names;
+}
+
+/** Whatever lies at a content address is whole. What a version names has to lie there: `historyLosses`. */
+async function artifactLosses(stack) {
+  const losses = [];
+  for (const name of await artifactNames(stack)) {
+    if (
+      /^[0-9a-f]{64}$/.test(name) &&
+      (await digestOf(stack, 'modelplane', `${TENANT}/artifacts/${name}`)) !== name
+    )
+      losses.push(`artifact ${name} does not hold what it is named for`);
+  }
+  return losses;
+}
+
+async function historyLosses(stack, stages) {
+  const { ledger } = stack;
   const losses = [];
   const files = await ledger.rows(
     `select artifact_sha256 as model, baseline_sha256 as baseline from model_versions where filled_at is not null`,
   );
-  const folder = path.join(objectsDir, 'modelplane', TENANT, 'artifacts');
-  const there = new Set(readdirSync(folder));
+  const there = new Set(await artifactNames(stack));
   for (const digest of files.flatMap(({ model, baseline }) => [model, baseline])) {
     if (digest && !there.has(digest))
       losses.push(`artifact ${digest} is named by a version and is not there`);
@@ -96,13 +120,15 @@ async function historyLosses({ ledger, objectsDir }, stages) {
   return losses;
 }
 
-async function witnessLosses({ ledger, objectsDir }, { objects, models, failures }) {
+async function witnessLosses(stack, { objects, models, failures }) {
   const losses = failures.map((text) => `a request during a fault was answered ${text}`);
   for (const [name, digest] of objects) {
-    if (digestOf(path.join(objectsDir, 'data', name)) !== digest)
+    if ((await digestOf(stack, 'data', name)) !== digest)
       losses.push(`object ${name} does not hold what was acknowledged`);
   }
-  const known = new Map((await ledger.rows('select id, name from models')).map(({ id, name }) => [name, id]));
+  const known = new Map(
+    (await stack.ledger.rows('select id, name from models')).map(({ id, name }) => [name, id]),
+  );
   for (const [name, id] of models)
     if (known.get(name) !== id) losses.push(`model ${name} was acknowledged and is not there`);
   return losses;

@@ -30,9 +30,9 @@ export class Campaign {
   /** When the API itself was the victim, and could not answer. */
   #apiAway = [];
 
-  static async start() {
+  static async start(storage) {
     const campaign = new Campaign();
-    campaign.stack = await Stack.start();
+    campaign.stack = await Stack.start(storage);
     try {
       await campaign.#prepare();
     } catch (error) {
@@ -89,7 +89,7 @@ export class Campaign {
    */
   async strike({ part, moment, action = 'kill', extraMs = 0, shown = moment }) {
     const { stack } = this;
-    const seen = before(stack);
+    const seen = await before(stack);
     const jobId = await this.#submit();
     await untilMoment(stack, moment, jobId, seen);
     await sleep(extraMs);

@@ -1,5 +1,3 @@
-import { readdirSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTraining } from './parts.mjs';
 import { TENANT } from './stack.mjs';
@@ -8,18 +6,14 @@ const LONGEST_MS = 30_000;
 
 const status = async ({ caller }, jobId) => (await caller.once('GET', `/api/v1/training/${jobId}`)).body;
 
-function names(stack, ...folder) {
-  try {
-    return readdirSync(path.join(stack.objectsDir, 'modelplane', TENANT, ...folder));
-  } catch {
-    return [];
-  }
+/** Keys under a folder of the tenant's; none while the store is away. */
+async function keys({ objects }, ...folder) {
+  const prefix = [TENANT, ...folder, ''].join('/');
+  const page = await objects.list({ bucket: 'modelplane', prefix }).catch(() => ({ objects: [] }));
+  return page.objects.map(({ key }) => key);
 }
 
-const attemptFiles = (stack, jobId) =>
-  names(stack, 'jobs', jobId, 'attempts').flatMap((attempt) =>
-    names(stack, 'jobs', jobId, 'attempts', attempt),
-  );
+const artifacts = async (stack) => (await keys(stack, 'artifacts')).length;
 
 /** How it is seen that a job has come to a moment of its life; `before` is what was there when it was submitted. */
 const SIGNS = {
@@ -27,9 +21,9 @@ const SIGNS = {
   claimed: async (stack, jobId) => (await status(stack, jobId))?.status === 'running',
   reading: isTraining,
   training: async (stack, jobId) => Boolean((await status(stack, jobId))?.progress),
-  exporting: (stack, jobId) => attemptFiles(stack, jobId).length > 0,
-  publishing: (stack, _, before) => names(stack, 'artifacts').length > before.artifacts,
-  committing: (stack, _, before) => names(stack, 'artifacts').length > before.artifacts + 1,
+  exporting: async (stack, jobId) => (await keys(stack, 'jobs', jobId, 'attempts')).length > 0,
+  publishing: async (stack, _, before) => (await artifacts(stack)) > before.artifacts,
+  committing: async (stack, _, before) => (await artifacts(stack)) > before.artifacts + 1,
   ended: async (stack, jobId) => hasEnded(await status(stack, jobId)),
 };
 
@@ -37,7 +31,7 @@ export const MOMENTS = Object.keys(SIGNS);
 
 export const hasEnded = (job) => ['succeeded', 'failed', 'cancelled'].includes(job?.status);
 
-export const before = (stack) => ({ artifacts: names(stack, 'artifacts').length });
+export const before = async (stack) => ({ artifacts: await artifacts(stack) });
 
 /** Waits until a job has come to a moment; one that is over before it is seen is as good as any other moment. */
 export async function untilMoment(stack, moment, jobId, seenBefore) {

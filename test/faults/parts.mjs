@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { commandLine, gone, parentOf, processIdentity } from '../../scripts/parts/process-identity.mjs';
 import { WORKERS } from './stack.mjs';
 
-/** What can be hit. */
+/** What can be hit, and `seaweedfs` where objects lie on S3. */
 export const PARTS = ['api', 'worker', 'trainer', 'job', 'redis', 'postgres'];
 
 const isPython = (pid) => commandLine(pid).includes('modelplane_trainer');

@@ -1,4 +1,4 @@
-// npm run faults [-- --kills 200] [-- --seed 1]: kills and pauses parts at moments of jobs' lives, and counts losses.
+// npm run faults [-- --kills 200 --seed 1 --storage folder|s3]: kills and pauses parts at moments of jobs' lives, and counts losses.
 import '../../scripts/parts/node-version.mjs';
 import { parseArgs } from 'node:util';
 import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
@@ -7,7 +7,11 @@ import { reportProblem } from '../../scripts/parts/problem.mjs';
 import { Steps } from '../../scripts/parts/steps.mjs';
 
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '200' }, seed: { type: 'string', default: '1' } },
+  options: {
+    kills: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    storage: { type: 'string', default: 's3' },
+  },
 });
 const [kills, seed] = [Number(values.kills), Number(values.seed)];
 const steps = new Steps();
@@ -32,17 +36,20 @@ function randomFrom(state) {
 }
 
 try {
-  await installEverything({ steps, say });
+  await installEverything({ steps, say, needsS3: values.storage === 's3' });
   const { Campaign } = await import('./campaign.mjs');
   const { MOMENTS } = await import('./moments.mjs');
   const { PARTS } = await import('./parts.mjs');
   const { table } = await import('./table.mjs');
-  campaign = await steps.run('PostgreSQL, Redis, API and two workers', () => Campaign.start());
+  campaign = await steps.run('PostgreSQL, Redis, objects, API and two workers', () =>
+    Campaign.start(values.storage),
+  );
+  const parts = values.storage === 's3' ? [...PARTS, 'seaweedfs'] : PARTS;
   const random = randomFrom(seed);
   const oneOf = (list) => list[Math.floor(random() * list.length)];
   while (campaign.strikes.length < kills) {
     const strike = {
-      part: oneOf(PARTS),
+      part: oneOf(parts),
       moment: oneOf([...MOMENTS, 'random']),
       action: random() < 0.8 ? 'kill' : 'pause',
       extraMs: random() < 0.5 ? 0 : Math.floor(random() * 50),

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { FolderObjectStore, S3ObjectStore } from '#libs/object-store';
 import { apiService, applicationEnvironment, workerService } from '../../scripts/parts/application.mjs';
 import { migrateDatabase } from '../../scripts/parts/built.mjs';
 import { rememberedPort } from '../../scripts/parts/ports.mjs';
@@ -8,6 +9,7 @@ import { startPostgres } from '../../scripts/parts/postgres.mjs';
 import { provision } from '../../scripts/parts/provisioning.mjs';
 import { startRedis } from '../../scripts/parts/redis.mjs';
 import { ensureSecrets } from '../../scripts/parts/secrets.mjs';
+import { startSeaweedfs } from '../../scripts/parts/seaweedfs.mjs';
 import { Supervisor } from '../../scripts/parts/supervisor.mjs';
 import { signToken } from '../../scripts/parts/tokens.mjs';
 import { Caller } from './caller.mjs';
@@ -24,17 +26,41 @@ const SETTINGS = {
   MODELPLANE_JOBS_LEASE_SECONDS: '2',
   MODELPLANE_JOBS_RECONCILE_SECONDS: '1',
   MODELPLANE_JOBS_MAX_ATTEMPTS: '20',
+  MODELPLANE_JOBS_RETRY_SECONDS: '1',
+  MODELPLANE_S3_TIMEOUT_SECONDS: '5',
 };
+
+const REGION = 'us-east-1';
+
+const settingsOf = ({ endpoint, accessKeyId, secretAccessKey }) => ({
+  MODELPLANE_STORAGE: 's3',
+  MODELPLANE_S3_FORCE_PATH_STYLE: 'true',
+  AWS_ENDPOINT_URL_S3: endpoint,
+  AWS_REGION: REGION,
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+});
+
+const storeOn = ({ endpoint, accessKeyId, secretAccessKey }) =>
+  new S3ObjectStore({
+    endpoint,
+    region: REGION,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    bucketPrefix: '',
+    timeoutMs: 5000,
+  });
 
 /** The whole service as processes on free ports and a folder of its own, under the supervisor that npm start uses. */
 export class Stack {
-  static async start() {
+  /** @param storage where objects lie: `folder` or `s3`, a SeaweedFS */
+  static async start(storage = 'folder') {
     for (const name of Object.keys(process.env)) {
-      if (/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
+      if (/^(AWS_|MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
     }
     const stateDir = mkdtempSync(path.join(tmpdir(), 'modelplane-faults-'));
     chmodSync(stateDir, 0o711); // where we are root, PostgreSQL runs as another user and must get through
-    const stack = new Stack(stateDir);
+    const stack = new Stack(stateDir, storage);
     try {
       await stack.#start();
       return stack;
@@ -44,9 +70,9 @@ export class Stack {
     }
   }
 
-  constructor(stateDir) {
+  constructor(stateDir, storage) {
     this.stateDir = stateDir;
-    this.objectsDir = path.join(stateDir, 'objects');
+    this.storage = storage;
     this.supervisor = new Supervisor({
       logDir: path.join(stateDir, 'logs'),
       timing: { firstDelayMs: 100, longestDelayMs: 1000, healthyMs: 2000 },
@@ -57,16 +83,19 @@ export class Stack {
     const { stateDir, supervisor } = this;
     const secrets = ensureSecrets(stateDir);
     // Durable: what is acknowledged has to outlive a kill -9 of the server.
-    const [postgres, redis] = await Promise.all([
+    const [postgres, redis, s3] = await Promise.all([
       startPostgres(supervisor, { stateDir, secrets, durable: true }),
       startRedis(supervisor, { stateDir, secrets, durable: true }),
+      this.storage === 's3' ? startSeaweedfs(supervisor, { stateDir, secrets }) : null,
     ]);
+    this.objects = s3 ? storeOn(s3) : new FolderObjectStore(path.join(stateDir, 'objects'));
     const urls = await provision(postgres, secrets);
     await migrateDatabase(urls.migrationUrl);
     const port = await rememberedPort(stateDir, 'api');
     const env = {
       ...applicationEnvironment({ stateDir, port, urls, redisUrl: redis.url, secrets }),
       ...SETTINGS,
+      ...(s3 && settingsOf(s3)),
     };
     // Two workers, as anybody has who minds how soon a job goes on: one imports its Python again for 5 s.
     const workers = WORKERS.map((name) => supervisor.start({ ...workerService(env), name }));
@@ -78,7 +107,8 @@ export class Stack {
 
   /** Ends everything in the order of npm start. */
   async stop() {
-    for (const name of [...WORKERS, 'api', 'redis', 'postgres']) await this.supervisor.stop(name);
+    for (const name of [...WORKERS, 'api', 'seaweedfs', 'redis', 'postgres'])
+      await this.supervisor.stop(name);
     rmSync(this.stateDir, { recursive: true, force: true, maxRetries: 10 });
   }
 }
