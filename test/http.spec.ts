@@ -162,6 +162,7 @@ describe('HTTP', () => {
         memory_usage_mb: expect.any(Number),
         database: true,
         redis: true,
+        object_store: true,
         queues: { training: { waiting: 0, active: 0, delayed: 0 } },
         down: [],
       });

@@ -56,6 +56,12 @@ export class HealthBody {
   redis: boolean;
 
   /**
+   * Whether the object store answers.
+   * @example true
+   */
+  object_store: boolean;
+
+  /**
    * Queues by name; null for one that could not be read.
    * @example { "training": { "waiting": 0, "active": 1, "delayed": 0 } }
    */

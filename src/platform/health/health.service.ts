@@ -1,8 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { JobCounts } from 'bull';
+import { ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import { VERSION } from '../../config/project.js';
 import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
+import { PLATFORM_BUCKET } from '../storage/grants.js';
+import { OBJECT_STORE } from '../storage/object-store.token.js';
 import type { HealthBody, QueueBody } from './health.dto.js';
 
 const TIMEOUT_MS = 2000;
@@ -13,28 +16,37 @@ export class HealthService {
   constructor(
     private readonly database: Database,
     private readonly queues: JobQueues,
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
 
   async check(): Promise<HealthBody> {
     const queues = [...this.queues.all.entries()];
-    const [database, ...counts] = await Promise.all([
+    const [database, objectStore, ...counts] = await Promise.all([
       answers(this.database.system.query('select 1')),
+      answers(this.askObjectStore()),
       ...queues.map(([, queue]) =>
         isReachable(queue) ? withinTime(queue.getJobCounts().then(toQueueBody)) : null,
       ),
     ]);
     const redis = counts.every((count) => count !== null);
-    const down = [...(database ? [] : ['database']), ...(redis ? [] : ['redis'])];
+    const parts = { database, redis, object_store: objectStore };
+    const down = Object.entries(parts).flatMap(([name, isUp]) => (isUp ? [] : [name]));
     return {
       status: down.length === 0 ? 'healthy' : 'unhealthy',
       version: VERSION,
       worker_pid: process.pid,
       memory_usage_mb: Math.round((process.memoryUsage.rss() / 2 ** 20) * 10) / 10,
-      database,
-      redis,
+      ...parts,
       queues: Object.fromEntries(queues.map(([name], at) => [name, counts[at] ?? null])),
       down,
     };
+  }
+
+  /** That there is no such object is an answer too. */
+  private async askObjectStore(): Promise<void> {
+    await this.store.head({ bucket: PLATFORM_BUCKET, key: 'healthcheck' }).catch((error: unknown) => {
+      if (!(error instanceof ObjectNotFound)) throw error;
+    });
   }
 }
 
