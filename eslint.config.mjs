@@ -47,6 +47,7 @@ export default tseslint.config(
         clearInterval: 'readonly',
         setImmediate: 'readonly',
         fetch: 'readonly',
+        FormData: 'readonly',
         AbortSignal: 'readonly',
         AbortController: 'readonly',
         performance: 'readonly',

@@ -31,11 +31,20 @@ try {
 async function measure(stack, seconds, connections) {
   const rows = await steps.run('Demo data', () => demoData(stack));
   const model = await steps.run('Train and promote gradient boosting, 100 trees', () => trainModel(stack));
-  await stack.supervisor.stop('worker'); // it would only take processor time from both
+  await stack.supervisor.stop('worker'); // it would only take processor time from the others
+  const unguardedUrl = await steps.run('A second API without rate limit and metrics', () =>
+    stack.startUnguarded(),
+  );
   const limitUrl = await steps.run('Plain Fastify on the same artifact', () => startLimit(stack, model));
   const pid = (name) => stack.supervisor.pid(name);
   const servers = [
     { name: 'modelplane', pid: pid('api'), url: `${stack.url}/api/v1/predictions`, token: stack.token },
+    {
+      name: 'unguarded',
+      pid: pid('unguarded'),
+      url: `${unguardedUrl}/api/v1/predictions`,
+      token: stack.token,
+    },
     { name: 'limit', pid: pid('limit'), url: `${limitUrl}/predict`, token: 'not-looked-at' },
   ];
   const requests = rows.map((features) => ({
@@ -43,7 +52,7 @@ async function measure(stack, seconds, connections) {
     features,
     options: { return_probabilities: true },
   }));
-  await steps.run(`Both answer the same for ${rows.length} rows`, () => compare(servers, requests));
+  await steps.run(`All answer the same for ${rows.length} rows`, () => compare(servers, requests));
 
   const body = JSON.stringify(requests[0]);
   const measured = [];
@@ -123,20 +132,21 @@ async function startLimit({ supervisor, stateDir }, { sha256, signature }) {
 async function compare(servers, requests) {
   for (const request of requests) {
     const answers = servers.map(({ url, token }) => new Client(url, token).send('POST', '', request));
-    const [ours, limit] = (await Promise.all(answers)).map(({ prediction, probabilities, confidence }) => ({
-      prediction,
-      probabilities,
-      confidence,
-    }));
-    assert.deepEqual(ours, limit);
+    const [first, ...others] = (await Promise.all(answers)).map(
+      ({ prediction, probabilities, confidence }) => ({ prediction, probabilities, confidence }),
+    );
+    for (const other of others) assert.deepEqual(other, first);
   }
 }
 
 function report(measured, connections, settings) {
   const at = (count, name) => measured.find((one) => one.connections === count && one.server === name);
+  const ratio = (count, name) =>
+    round(at(count, name).requests_per_second / at(count, 'limit').requests_per_second, 3);
   const ratios = connections.map((count) => ({
     connections: count,
-    ratio: round(at(count, 'modelplane').requests_per_second / at(count, 'limit').requests_per_second, 3),
+    ratio: ratio(count, 'modelplane'),
+    guards_us: at(count, 'modelplane').cpu_us_per_request - at(count, 'unguarded').cpu_us_per_request,
   }));
   const lines = measured.map((one) => [
     one.server,
@@ -146,7 +156,7 @@ function report(measured, connections, settings) {
     one.p99_ms,
     one.errors,
     one.cpu_us_per_request,
-    one.server === 'limit' ? '' : ratios.find(({ connections }) => connections === one.connections).ratio,
+    one.server === 'limit' ? '' : ratio(one.connections, one.server),
   ]);
   const header = [
     'server',
@@ -159,6 +169,8 @@ function report(measured, connections, settings) {
     'ours/limit',
   ];
   steps.say(`\n${table(header, lines)}\n`);
+  for (const { connections: count, guards_us } of ratios)
+    steps.say(`rate limit and metrics at ${count} connections: ${guards_us} us of processor time a request`);
   steps.say(writeResults('predictions', { settings, measured, ratios }));
   return measured.some(({ errors }) => errors > 0) ? 1 : 0;
 }

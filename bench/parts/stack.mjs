@@ -46,7 +46,18 @@ async function startApplication({ supervisor, stateDir, urls, redis, secrets }) 
     days: 1,
     secret: env.MODELPLANE_JWT_SECRET,
   });
-  return { supervisor, stateDir, url, token, client: new Client(url, token) };
+  const startUnguarded = async () => {
+    const unguardedPort = await rememberedPort(stateDir, 'unguarded');
+    const unguarded = {
+      ...env,
+      MODELPLANE_PORT: String(unguardedPort),
+      MODELPLANE_RATE_LIMIT_PER_MINUTE: '0',
+      MODELPLANE_METRICS: 'false',
+    };
+    await supervisor.start({ ...discardingLog(apiService(unguarded)), name: 'unguarded' });
+    return `http://127.0.0.1:${unguardedPort}`;
+  };
+  return { supervisor, stateDir, url, token, client: new Client(url, token), startUnguarded };
 }
 
 /** Every line is made and written, but what is measured is not the disk; errors on stderr are kept. */
@@ -59,7 +70,7 @@ function discardingLog(service) {
 }
 
 async function stop(services) {
-  for (const name of ['limit', 'worker', 'api']) await services.supervisor.stop(name);
+  for (const name of ['limit', 'unguarded', 'worker', 'api']) await services.supervisor.stop(name);
   await services.stop();
 }
 
