@@ -3,7 +3,8 @@ import { Models } from './0002-models.js';
 import { JobTraces } from './0020-job-traces.js';
 import { IdempotencyKeys } from './0021-idempotency-keys.js';
 import { VersionOrigin } from './0030-version-origin.js';
+import { ModelCards } from './0040-model-cards.js';
 import { OwnerAccess } from './0050-owner-access.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, JobTraces, IdempotencyKeys, VersionOrigin, OwnerAccess];
+export const migrations = [Jobs, Models, JobTraces, IdempotencyKeys, VersionOrigin, ModelCards, OwnerAccess];

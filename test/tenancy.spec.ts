@@ -32,6 +32,9 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   ],
   'DELETE /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
   'GET /api/v1/models/{model_id}/versions': ({ model }) => [{ path: `/api/v1/models/${model}/versions` }],
+  'GET /api/v1/models/{model_id}/versions/{version}/card': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/card` },
+  ],
   'GET /api/v1/models/{model_id}/versions/{version}': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0` },
     { path: `/api/v1/models/${model}/versions/9.9.9` },

@@ -21,8 +21,8 @@ ESTIMATORS = [
     for framework, known in contracts.estimators().items()
     for estimator in known["estimators"]
 ]
-CLASSIFIERS = [pair for pair in ESTIMATORS if pair[1] != "linear_regression"]
-REGRESSORS = [pair for pair in ESTIMATORS if pair[1] != "logistic_regression"]
+CLASSIFIERS = [pair for pair in ESTIMATORS if "classification" in contracts.entry(*pair)["model_types"]]
+REGRESSORS = [pair for pair in ESTIMATORS if "regression" in contracts.entry(*pair)["model_types"]]
 
 
 class Store:
@@ -79,6 +79,7 @@ class Store:
                 "early_stopping": None,
                 "patience": None,
                 "seed": 7,
+                "calibration": None,
             },
             "limits": {"memory_bytes": 4 << 30, "max_features": 200},
         }

@@ -267,7 +267,12 @@ def test_what_is_written_is_described(store):
     spec = store.spec(store.parquet(simple(ROWS, letter=LETTERS)), "y")
     result = store.result(spec)
     folder = store.path(spec["output_uri"])
-    assert sorted(path.name for path in folder.iterdir()) == ["baseline.json", "model.onnx"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "baseline.json",
+        "card.json",
+        "card.md",
+        "model.onnx",
+    ]
     for file in result["files"].values():
         content = (folder / file["name"]).read_bytes()
         assert len(content) == file["size_bytes"]

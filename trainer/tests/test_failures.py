@@ -61,7 +61,7 @@ CASES = {
         "y",
         {},
         "DATA_UNFIT",
-        ["'c' holds the same value", "'d' holds dates"],
+        ["'c' holds the same value", "'d' holds the same value"],
     ),
     "too many features": (
         mixed(40),

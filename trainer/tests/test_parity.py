@@ -15,7 +15,13 @@ from modelplane_trainer.job import seed_and_threads
 from modelplane_trainer.preprocessing import inputs
 from modelplane_trainer.reference import rows_frame
 
-SMALL = {"random_forest": {"n_estimators": 25, "max_depth": 8}, "gradient_boosting": {"n_estimators": 40}}
+SMALL = {
+    "random_forest": {"n_estimators": 25, "max_depth": 8},
+    "extra_trees": {"n_estimators": 25, "max_depth": 8},
+    "gradient_boosting": {"n_estimators": 40},
+    "sgd": {"max_iter": 30},
+    "mlp": {"max_iter": 60},
+}
 
 
 def fresh_rows(count=300):

@@ -6,6 +6,8 @@ from cases import ESTIMATORS, mixed, simple
 from jsonschema import Draft7Validator
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
@@ -13,7 +15,8 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils._param_validation import validate_parameter_constraints
 from xgboost import XGBClassifier, XGBRegressor
 
@@ -27,11 +30,18 @@ KINDS = {
     "hist_gradient_boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),
     "logistic_regression": (LogisticRegression, None),
     "linear_regression": (None, LinearRegression),
+    "extra_trees": (ExtraTreesClassifier, ExtraTreesRegressor),
+    "ridge": (None, Ridge),
+    "lasso": (None, Lasso),
+    "sgd": (SGDClassifier, SGDRegressor),
+    "mlp": (MLPClassifier, MLPRegressor),
     "xgboost": (XGBClassifier, XGBRegressor),
     "lightgbm": (LGBMClassifier, LGBMRegressor),
 }
 # Names that LightGBM passes on to its core, where its own documentation lists them.
 PASSED_ON = {"lightgbm": {"max_bin", "scale_pos_weight"}}
+# Where the library weighs rows and not classes, the trainer makes the one of the other.
+OURS = {name: {"class_weight"} for name in ("gradient_boosting", "xgboost", "mlp")}
 
 
 @pytest.mark.parametrize(("framework", "estimator"), ESTIMATORS)
@@ -47,8 +57,13 @@ def test_each_hyperparameter_is_the_librarys_own(framework, estimator):
             if entry["only"].get(name, model_type) == model_type
         }
         unknown = set(fields) - set(kind().get_params()) - PASSED_ON.get(estimator, set())
+        unknown -= OURS.get(estimator, set())
         assert not unknown
-        defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
+        defaults = {
+            name: field["default"]
+            for name, field in fields.items()
+            if "default" in field and name not in OURS.get(estimator, set())
+        }
         model = kind(**defaults)
         if framework == "sklearn":
             validate_parameter_constraints(
@@ -119,9 +134,9 @@ def test_the_seeds_request_warns_of_what_has_no_meaning(store):
     assert [warning for warning in make_plan(spec).warnings if "num_workers" not in warning] == [
         f"training_config.epochs {meaningless}",
         f"training_config.learning_rate {meaningless}",
+        f"data_config.batch_size {meaningless}",
         f"training_config.early_stopping {meaningless}",
         f"training_config.patience {meaningless}",
-        f"data_config.batch_size {meaningless}",
     ]
     result = store.result(spec)
     assert result["parameters"]["max_depth"] == 10 and result["parameters"]["n_estimators"] == 100
@@ -218,14 +233,15 @@ def test_early_stopping_keeps_the_best_round(store, framework, estimator, target
 
 @pytest.mark.parametrize(("framework", "estimator"), ESTIMATORS)
 def test_progress_is_told(store, framework, estimator):
-    target = "price" if estimator == "linear_regression" else "label"
+    entry = contracts.entry(framework, estimator)
+    target = "label" if "classification" in entry["model_types"] else "price"
     spec = store.spec(
         store.parquet(mixed(300)),
         target,
         framework,
         estimator,
         feature_columns=["number", "city"],
-        epochs=12 if estimator not in ("random_forest", "linear_regression") else None,
+        epochs=12 if entry["training_config"]["epochs"]["has_meaning"] else None,
     )
     events = store.run(spec)
     assert events[0]["type"] == "started" and events[0]["workers"] == 1
@@ -292,10 +308,20 @@ def test_class_weights_and_scaled_positives(store):
         ("xgboost", "xgboost", {"tree_method": "exact", "colsample_bytree": 0.5, "gamma": 0.1}),
         ("xgboost", "xgboost", {"grow_policy": "lossguide", "max_leaves": 8, "max_depth": 0, "max_bin": 16}),
         ("lightgbm", "lightgbm", {"subsample": 0.5, "subsample_freq": 1, "max_bin": 16, "max_depth": 3}),
+        ("sklearn", "extra_trees", {"n_estimators": 20, "bootstrap": True, "max_samples": 0.5}),
+        ("sklearn", "ridge", {"alpha": 3.0, "positive": True}),
+        ("sklearn", "lasso", {"alpha": 20.0, "fit_intercept": False}),
+        ("sklearn", "sgd", {"penalty": "elasticnet", "learning_rate": "optimal", "average": True, "max_iter": 9}),
+        ("sklearn", "sgd", {"loss": "huber", "epsilon": 0.5, "penalty": None, "max_iter": 9}),
+        ("sklearn", "sgd", {"loss": "epsilon_insensitive", "learning_rate": "constant", "max_iter": 9}),
+        ("sklearn", "mlp", {"hidden_layer_sizes": [8, 4], "activation": "tanh", "solver": "sgd", "max_iter": 9}),
+        ("sklearn", "mlp", {"activation": "logistic", "batch_size": 50, "max_iter": 9}),
+        ("sklearn", "mlp", {"activation": "identity", "max_iter": 9}),
     ],
 )
 def test_settings_survive_the_conversion(store, framework, estimator, hyperparameters):
-    target = "price" if estimator == "linear_regression" else "label"
+    classifies = "classification" in contracts.entry(framework, estimator)["model_types"]
+    target = "label" if classifies and "loss" not in hyperparameters else "price"
     others = [name for name in ("label", "grade", "price") if name != target]
     spec = store.spec(
         store.parquet(mixed(300)),

@@ -12,7 +12,8 @@ import {
 /** One feature as the caller describes it; all but the name can be read from the graph. */
 export interface FeatureDescription {
   readonly name: string;
-  readonly type?: SignatureInput['type'];
+  /** No timestamp: its parts are made as our trainer's graphs take them. */
+  readonly type?: Exclude<SignatureInput['type'], 'timestamp'>;
   /** The graph's input; needed where the order of the features does not tell. */
   readonly tensor?: string;
   readonly nullable?: boolean;

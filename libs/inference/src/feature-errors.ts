@@ -1,6 +1,7 @@
 import { closestName } from './closest-name.js';
 import { InferenceError } from './errors.js';
 import type { SignatureInput } from './signature-definition.js';
+import { toMilliseconds } from './timestamp.js';
 
 export const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_REPORTED = 100;
@@ -99,6 +100,9 @@ function explainMisfit(value: unknown, { type, nullable, dtype }: SignatureInput
       return Number.isFinite(dtype === 'float64' ? value : Math.fround(value))
         ? null
         : `a finite number in the range of ${dtype}`;
+    case 'timestamp':
+      if (toMilliseconds(value) !== null) return null;
+      return `${NOUNS.timestamp} such as 2026-02-12T10:00:00Z or whole milliseconds since 1970, in the years 1 to 9999`;
   }
 }
 
@@ -107,6 +111,7 @@ const NOUNS = {
   integer: 'an integer',
   boolean: 'true or false',
   string: 'a text',
+  timestamp: 'a date or time',
 } as const;
 
 function show(value: unknown): string {

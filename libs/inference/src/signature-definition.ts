@@ -2,14 +2,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { InvalidSignature } from './errors.js';
+import type { TimestampPart } from './timestamp.js';
 
 export type Label = string | number | boolean;
 
 export interface SignatureInput {
   /** As the caller writes it. */
   readonly name: string;
-  readonly type: 'number' | 'integer' | 'boolean' | 'string';
-  /** The graph's input; shape [n, 1], unless `rank` or `column` says otherwise. */
+  readonly type: 'number' | 'integer' | 'boolean' | 'string' | 'timestamp';
+  /**
+   * The graph's input; shape [n, 1], unless `rank` or `column` says otherwise. Of a timestamp what its parts' names
+   * begin with.
+   */
   readonly tensor: string;
   readonly dtype: 'float32' | 'float64' | 'int64' | 'int32' | 'bool' | 'string';
   /** 1 for a tensor of shape [n]. */
@@ -19,6 +23,8 @@ export interface SignatureInput {
   readonly nullable: boolean;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
+  /** For a timestamp: the inputs that its parts feed, each of shape [n, 1]. */
+  readonly parts?: readonly { readonly part: TimestampPart; readonly tensor: string }[];
 }
 
 export interface ClassificationOutput {
@@ -48,6 +54,11 @@ export interface SignatureDefinition {
   readonly output: ClassificationOutput | RegressionOutput;
 }
 
+/** The graph's inputs that one feature feeds. */
+export function tensorsOf({ tensor, parts }: SignatureInput): readonly string[] {
+  return parts?.map((part) => part.tensor) ?? [tensor];
+}
+
 let validate: ValidateFunction<SignatureDefinition> | undefined;
 
 /** Checks a document against the contract and against itself. @throws InvalidSignature */
@@ -58,8 +69,14 @@ export function checkSignature(json: unknown): SignatureDefinition {
     throw new InvalidSignature(`signature${instancePath} ${message}`);
   }
   const inputNames = new Set<string>();
-  for (const { name, type, dtype, nullable, categories } of json.inputs) {
+  for (const { name, type, dtype, rank, column, nullable, categories, parts } of json.inputs) {
     if (inputNames.has(name)) throw new InvalidSignature(`the signature has the feature '${name}' twice`);
+    if ((type === 'timestamp') !== (parts !== undefined)) {
+      throw new InvalidSignature(`the feature '${name}' of type ${type} ${parts ? 'has' : 'lacks'} parts`);
+    }
+    if (parts && (rank === 1 || column !== undefined)) {
+      throw new InvalidSignature(`the parts of the feature '${name}' have tensors [n, 1] of their own`);
+    }
     if (!FITTING[type].includes(dtype)) {
       throw new InvalidSignature(`the feature '${name}' of type ${type} does not fit a tensor of ${dtype}`);
     }
@@ -90,13 +107,15 @@ export function checkSignature(json: unknown): SignatureDefinition {
   return json;
 }
 
-/** The features of each tensor, in the order of the first of each. */
+/** The features of each tensor, in the order of the first of each; a timestamp is one of each of its parts' tensors. */
 export function groupByTensor(inputs: readonly SignatureInput[]): Map<string, SignatureInput[]> {
   const groups = new Map<string, SignatureInput[]>();
   for (const input of inputs) {
-    const group = groups.get(input.tensor);
-    if (group) group.push(input);
-    else groups.set(input.tensor, [input]);
+    for (const tensor of tensorsOf(input)) {
+      const group = groups.get(tensor);
+      if (group) group.push(input);
+      else groups.set(tensor, [input]);
+    }
   }
   return groups;
 }
@@ -110,6 +129,7 @@ const FITTING: Readonly<Record<SignatureInput['type'], readonly string[]>> = {
   integer: [...FLOATS, ...INTEGERS],
   boolean: [...FLOATS, ...INTEGERS, 'bool'],
   string: ['string'],
+  timestamp: ['float32'],
 };
 
 /** Features that share a tensor fill its columns, each one once. */

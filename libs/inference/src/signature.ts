@@ -5,10 +5,15 @@ import {
   groupByTensor,
   type SignatureDefinition,
   type SignatureInput,
+  tensorsOf,
 } from './signature-definition.js';
+import { partOf, toMilliseconds } from './timestamp.js';
 import { UnseenValues } from './unseen-values.js';
 
-/** Rows as tensors: one a feature, of shape [rows, 1] or [rows], or one of shape [rows, k] for k features. */
+/**
+ * Rows as tensors: one a feature, of shape [rows, 1] or [rows], one of shape [rows, k] for k features, or several of
+ * shape [rows, 1] for the parts of a timestamp.
+ */
 export interface EncodedRows {
   readonly feeds: Record<string, Tensor>;
   /** What was scored although it may not mean what the caller thinks. */
@@ -17,22 +22,27 @@ export interface EncodedRows {
 
 type Row = Record<string, unknown>;
 
-interface TensorEncoder {
-  readonly tensor: string;
-  /** The columns of the request that make this tensor, or null when a value does not fit. */
-  encode(rows: readonly Row[], unseen: UnseenValues): Tensor | null;
+/** An input of the graph, as wide as the features that share it are many. */
+interface InputTensor {
+  readonly name: string;
+  readonly dtype: SignatureInput['dtype'];
+  readonly rank: 1 | 2;
+  readonly width: number;
 }
 
-type Column = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array | string[];
+/** The values of a tensor, row by row. */
+type Values = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array | string[];
 
-/** Writes one column of the request into every `width`-th place from `offset`; false when a value does not fit. */
-type ColumnFiller<T extends Column = Column> = (
-  rows: readonly Row[],
-  data: T,
-  offset: number,
-  width: number,
-  unseen: UnseenValues,
-) => boolean;
+/** Where a feature, or one part of a timestamp, goes: every `width`-th place of a tensor from `offset`. */
+interface Place {
+  /** Index into the tensors. */
+  readonly tensor: number;
+  readonly offset: number;
+  readonly width: number;
+}
+
+/** Writes one column of the request where it goes in the tensors' values; false when a value does not fit. */
+type ColumnFiller = (rows: readonly Row[], tensors: readonly Values[], unseen: UnseenValues) => boolean;
 
 /**
  * Checks a signature document and compiles it.
@@ -45,14 +55,25 @@ export function compileSignature(json: unknown): Signature {
 
 /** How named features become input tensors. Made by `compileSignature`; immutable and shared by requests. */
 export class Signature {
-  private readonly tensors: readonly TensorEncoder[];
+  private readonly tensors: readonly InputTensor[];
+  private readonly fillers: readonly ColumnFiller[];
   private readonly names: ReadonlySet<string>;
   private readonly ignored: ReadonlySet<string>;
 
   constructor(readonly definition: SignatureDefinition) {
-    this.tensors = Array.from(groupByTensor(definition.inputs), ([tensor, inputs]) =>
-      compileTensor(tensor, inputs),
-    );
+    const groups = groupByTensor(definition.inputs);
+    this.tensors = Array.from(groups, ([name, inputs]) => {
+      const { dtype, rank = 2 } = inputs[0]!;
+      return { name, dtype, rank, width: inputs.length };
+    });
+    const order = new Map(Array.from(groups.keys(), (name, at) => [name, at]));
+    this.fillers = definition.inputs.map((input) => {
+      const places = tensorsOf(input).map((name): Place => {
+        const tensor = order.get(name)!;
+        return { tensor, offset: input.column ?? 0, width: this.tensors[tensor]!.width };
+      });
+      return compileColumn(input, places);
+    });
     this.names = new Set(definition.inputs.map(({ name }) => name));
     this.ignored = new Set(definition.ignored);
   }
@@ -71,13 +92,14 @@ export class Signature {
     }
     const objects = rows as readonly Row[];
     const unseen = new UnseenValues();
-    const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
+    const values = this.tensors.map(({ dtype, width }) => new ARRAYS[dtype](rows.length * width) as Values);
     // Column by column: a call and a type check a column instead of a cell.
-    for (const encoder of this.tensors) {
-      const tensor = encoder.encode(objects, unseen);
-      if (tensor === null) throw fail();
-      feeds[encoder.tensor] = tensor;
-    }
+    for (const fill of this.fillers) if (!fill(objects, values, unseen)) throw fail();
+    const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
+    this.tensors.forEach(({ name, dtype, rank, width }, at) => {
+      const shape = rank === 1 ? [rows.length] : [rows.length, width];
+      feeds[name] = new Tensor(dtype, values[at] as never, shape);
+    });
     // Every feature is there now, so a row with as many keys as features has no other.
     const usedIgnored = new Set<string>();
     for (const row of objects) {
@@ -95,21 +117,6 @@ export class Signature {
   }
 }
 
-function compileTensor(tensor: string, inputs: readonly SignatureInput[]): TensorEncoder {
-  const { dtype, rank = 2 } = inputs[0]!;
-  const width = inputs.length;
-  const fillers = inputs.map((input) => ({ offset: input.column ?? 0, fill: compileColumn(input) }));
-  return {
-    tensor,
-    encode(rows, unseen) {
-      const data = new ARRAYS[dtype](rows.length * width) as Column;
-      for (const { offset, fill } of fillers) if (!fill(rows, data, offset, width, unseen)) return null;
-      const dims = rank === 1 ? [rows.length] : [rows.length, width];
-      return new Tensor(dtype, data as never, dims);
-    },
-  };
-}
-
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
@@ -119,20 +126,22 @@ const ARRAYS = {
   string: Array<string>,
 } as const;
 
-function compileColumn(input: SignatureInput): ColumnFiller {
+function compileColumn(input: SignatureInput, places: readonly Place[]): ColumnFiller {
   const { name, type, nullable } = input;
   // A row without a feature called "constructor" still answers `row.constructor`, with what it inherits.
   const read: (row: Row) => unknown =
     name in Object.prototype
       ? (row) => (Object.hasOwn(row, name) ? row[name] : undefined)
       : (row) => row[name];
-  if (type === 'string') return textColumn(input, read) as ColumnFiller;
+  if (type === 'timestamp') return timestampColumn(input, places, read);
+  const place = places[0]!;
+  if (type === 'string') return textColumn(input, place, read);
   const toNumber = { number: toFloat, integer: toInteger, boolean: toBoolean }[type];
   const readNumber = (row: Row): number | null | undefined => {
     const value = read(row);
     return value === null ? (nullable ? null : undefined) : toNumber(value);
   };
-  return (input.dtype === 'int64' ? bigintColumn(readNumber) : numberColumn(readNumber)) as ColumnFiller;
+  return input.dtype === 'int64' ? bigintColumn(place, readNumber) : numberColumn(place, readNumber);
 }
 
 const toFloat = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
@@ -144,8 +153,9 @@ const toBoolean = (value: unknown): number | undefined =>
 /** null for a missing value, undefined for one that does not fit */
 type ReadNumber = (row: Row) => number | null | undefined;
 
-function numberColumn(read: ReadNumber): ColumnFiller<Float32Array | Float64Array | Int32Array | Uint8Array> {
-  return (rows, data, offset, width) => {
+function numberColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
+  return (rows, tensors) => {
+    const data = tensors[tensor] as Float32Array | Float64Array | Int32Array | Uint8Array;
     const isInteger = data instanceof Int32Array;
     for (let row = 0, at = offset; row < rows.length; row++, at += width) {
       const value = read(rows[row]!);
@@ -158,8 +168,9 @@ function numberColumn(read: ReadNumber): ColumnFiller<Float32Array | Float64Arra
   };
 }
 
-function bigintColumn(read: ReadNumber): ColumnFiller<BigInt64Array> {
-  return (rows, data, offset, width) => {
+function bigintColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
+  return (rows, tensors) => {
+    const data = tensors[tensor] as BigInt64Array;
     for (let row = 0, at = offset; row < rows.length; row++, at += width) {
       const value = read(rows[row]!);
       if (value === undefined || value === null) return false;
@@ -169,14 +180,36 @@ function bigintColumn(read: ReadNumber): ColumnFiller<BigInt64Array> {
   };
 }
 
+/** Each value is read once, however many parts the model sees of it. */
+function timestampColumn(
+  { nullable, parts = [] }: SignatureInput,
+  places: readonly Place[],
+  read: (row: Row) => unknown,
+): ColumnFiller {
+  const wanted = parts.map(({ part }, at) => ({ part, ...places[at]! }));
+  return (rows, tensors) => {
+    for (let row = 0; row < rows.length; row++) {
+      const value = read(rows[row]!);
+      const milliseconds = value === null && nullable ? NaN : toMilliseconds(value);
+      if (milliseconds === null) return false;
+      for (const { part, tensor, offset, width } of wanted) {
+        (tensors[tensor] as Float32Array)[offset + row * width] = partOf(milliseconds, part);
+      }
+    }
+    return true;
+  };
+}
+
 function textColumn(
   { name, nullable, categories }: SignatureInput,
+  { tensor, offset, width }: Place,
   read: (row: Row) => unknown,
-): ColumnFiller<string[]> {
+): ColumnFiller {
   const known = categories && new Set(categories);
   // The empty text is how a missing value looks to the model, so it is nothing new to it.
   if (nullable) known?.add('');
-  return (rows, data, offset, width, unseen) => {
+  return (rows, tensors, unseen) => {
+    const data = tensors[tensor] as string[];
     for (let row = 0, at = offset; row < rows.length; row++, at += width) {
       const value = read(rows[row]!) ?? (nullable && read(rows[row]!) === null ? '' : undefined);
       if (typeof value !== 'string' || isTooLong(value)) return false;

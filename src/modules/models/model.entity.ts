@@ -12,6 +12,15 @@ export type Framework = (typeof FRAMEWORKS)[number];
 /** Who made an artifact: a job of ours, or somebody elsewhere. */
 export const ORIGINS = ['trained', 'uploaded'] as const;
 export type Origin = (typeof ORIGINS)[number];
+/** How much worse a model does when a column is shuffled; contracts/job-event.v1.schema.json. */
+export interface Importance {
+  metric: string;
+  loss: number;
+  rows: number;
+  repeats: number;
+  seed: number;
+  features: { name: string; mean: number; std: number }[];
+}
 
 @Entity('models')
 @Unique('models_tenant_id_id_key', ['tenantId', 'id'])
@@ -70,6 +79,8 @@ export class Model {
 })
 @Index('model_versions_artifact_idx', ['tenantId', 'artifactSha256'])
 @Index('model_versions_baseline_idx', ['tenantId', 'baselineSha256'])
+@Index('model_versions_card_idx', ['tenantId', 'cardSha256'])
+@Index('model_versions_card_markdown_idx', ['tenantId', 'cardMarkdownSha256'])
 @ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
   name: 'model_versions_model_fkey',
   onDelete: 'CASCADE',
@@ -120,6 +131,17 @@ export class ModelVersion {
   /** Per-column baseline for monitoring, content-addressed like the artifact. */
   @Column('text', { nullable: true })
   baselineSha256: string | null;
+
+  /** Model card as JSON, content-addressed like the artifact. */
+  @Column('text', { nullable: true })
+  cardSha256: string | null;
+
+  /** The same card as Markdown. */
+  @Column('text', { nullable: true })
+  cardMarkdownSha256: string | null;
+
+  @Column('jsonb', { nullable: true })
+  importance: Importance | null;
 
   @Column('jsonb', { nullable: true })
   signature: SignatureDefinition | null;

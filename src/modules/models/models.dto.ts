@@ -277,6 +277,61 @@ export class VersionSummaryBody {
   created_at: string;
 }
 
+export class FeatureImportanceBody {
+  /**
+   * Feature.
+   * @example days_since_last_order
+   */
+  name: string;
+
+  /**
+   * Mean increase of the loss when the feature's values are shuffled among the rows; about 0 or below: not used.
+   * @example 0.182
+   */
+  mean: number;
+
+  /**
+   * Standard deviation over the repeats.
+   * @example 0.011
+   */
+  std: number;
+}
+
+export class ImportanceBody {
+  /**
+   * Loss that increases: log_loss or squared_error.
+   * @example log_loss
+   */
+  metric: string;
+
+  /**
+   * Loss of the unshuffled rows.
+   * @example 0.401
+   */
+  loss: number;
+
+  /**
+   * Validation rows that were shuffled.
+   * @example 1409
+   */
+  rows: number;
+
+  /**
+   * Times that each feature was shuffled.
+   * @example 5
+   */
+  repeats: number;
+
+  /**
+   * Seed of the shuffling.
+   * @example 0
+   */
+  seed: number;
+
+  /** Features, the most important first. */
+  features: FeatureImportanceBody[];
+}
+
 export class VersionBody extends VersionSummaryBody {
   /**
    * Model it belongs to.
@@ -301,6 +356,9 @@ export class VersionBody extends VersionSummaryBody {
    * @example { "estimator": "random_forest", "n_estimators": 100, "max_depth": 10 }
    */
   parameters: Record<string, unknown>;
+
+  /** How much it depends on each feature; null where it was not measured. */
+  importance: ImportanceBody | null;
 
   /** Where it comes from. */
   lineage: LineageBody;

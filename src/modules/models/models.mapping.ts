@@ -42,6 +42,7 @@ export function toVersionBody(version: ModelVersion): VersionBody {
     origin: version.filledAt === null ? null : version.origin,
     signature: version.signature as unknown as Record<string, unknown> | null,
     parameters: version.parameters,
+    importance: version.importance,
     lineage: { job_id: version.jobId, data: version.data },
     created_by: version.createdBy,
   };

@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ArtifactSweeper } from './artifact-sweeper.js';
 import { CatalogRevision, Model, ModelVersion, StageChange } from './model.entity.js';
+import { ModelCardController } from './model-card.controller.js';
+import { ModelCardsService } from './model-cards.service.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsRepository } from './models.repository.js';
 import { ModelsService } from './models.service.js';
@@ -11,8 +13,15 @@ import { VersionsService } from './versions.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange, CatalogRevision])],
-  controllers: [ModelsController, UploadsController],
-  providers: [ArtifactSweeper, ModelsRepository, ModelsService, UploadsService, VersionsService],
+  controllers: [ModelsController, ModelCardController, UploadsController],
+  providers: [
+    ArtifactSweeper,
+    ModelCardsService,
+    ModelsRepository,
+    ModelsService,
+    UploadsService,
+    VersionsService,
+  ],
   exports: [VersionsService],
 })
 export class ModelsModule {}

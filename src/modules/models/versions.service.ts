@@ -4,7 +4,7 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { defaultVersion } from './default-version.js';
-import type { Framework, Model, ModelType, ModelVersion, Origin } from './model.entity.js';
+import type { Framework, Importance, Model, ModelType, ModelVersion, Origin } from './model.entity.js';
 import { modelNotFound, versionNotFound } from './models.service.js';
 import { ModelsRepository } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
@@ -32,8 +32,11 @@ export interface TrainedVersion {
   artifactSha256: string;
   artifactSizeBytes: number;
   baselineSha256: string;
+  cardSha256: string;
+  cardMarkdownSha256: string;
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
+  importance: Importance;
   parameters: Record<string, unknown>;
   data: Record<string, unknown>;
 }

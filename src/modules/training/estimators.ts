@@ -122,6 +122,13 @@ function allowed(schema: Record<string, unknown>): string {
   if (alternatives) return alternatives.map(allowed).join(', or ');
   if (schema.enum)
     return `it must be one of ${(schema.enum as unknown[]).map((item) => JSON.stringify(item)).join(', ')}`;
+  if (schema.type === 'array')
+    return `it must be a list, where of each item ${allowed(schema.items as Record<string, unknown>)}`;
+  if (schema.type === 'object')
+    return (
+      'it must be an object of names and values, where of each value ' +
+      allowed(schema.additionalProperties as Record<string, unknown>)
+    );
   const bounds = [
     schema.minimum !== undefined && `at least ${schema.minimum}`,
     schema.exclusiveMinimum !== undefined && `more than ${schema.exclusiveMinimum}`,

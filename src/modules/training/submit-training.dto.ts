@@ -104,6 +104,9 @@ export class DataConfigDto {
   batch_size?: number;
 }
 
+export const CALIBRATIONS = ['isotonic', 'sigmoid'] as const;
+export type Calibration = (typeof CALIBRATIONS)[number];
+
 export class TrainingConfigDto {
   /**
    * Where to run: local, or ray where a cluster is configured.
@@ -187,6 +190,15 @@ export class TrainingConfigDto {
   @Min(0)
   @Max(2 ** 31 - 1)
   seed?: number;
+
+  /**
+   * Bring a classifier's probabilities to the shares that were seen, by a rising line (isotonic) or a logistic
+   * curve (sigmoid) over cross-validated predictions of the training rows. Part of the exported model.
+   * @example isotonic
+   */
+  @IsOptional()
+  @IsIn(CALIBRATIONS)
+  calibration?: Calibration;
 }
 
 export class SubmitTrainingDto {

@@ -5,12 +5,13 @@ import {
   type ListedObject,
   type ObjectAddress,
   type ObjectStore,
+  ObjectStoreError,
 } from '#libs/object-store';
 import { TrainingConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import type { DataFormat } from './submit-training.dto.js';
+import type { DataConfigDto, DataFormat } from './submit-training.dto.js';
 
 /** What a path of a request stands for when its job runs. */
 export interface DataFiles {
@@ -39,6 +40,25 @@ export class TrainingData {
     private readonly grants: Grants,
     private readonly config: TrainingConfig,
   ) {}
+
+  /** The files of both parts, or how a job that needs them fails. */
+  async findAll(
+    tenant: string,
+    { train_path, validation_path, format }: DataConfigDto,
+  ): Promise<
+    { train: DataFiles; validation: DataFiles | null } | { type: 'failed'; code: string; message: string }
+  > {
+    try {
+      const train = await this.find(tenant, train_path, format);
+      const validation = validation_path ? await this.find(tenant, validation_path, format) : null;
+      return { train, validation };
+    } catch (error) {
+      if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
+      if (error instanceof ObjectStoreError)
+        return { type: 'failed', code: error.code, message: error.message };
+      throw error;
+    }
+  }
 
   /**
    * @throws Problem 403 where the grant is gone since the job was submitted, 404 where there is no file, 422 where

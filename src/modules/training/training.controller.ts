@@ -12,11 +12,16 @@ import { LogPage } from '../../platform/jobs/jobs.dto.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import { ListTrainingQuery, SubmittedTrainingBody, TrainingBody, TrainingPage } from './training.dto.js';
 import { TrainingService } from './training.service.js';
+import { TrainingValidationBody } from './validation.dto.js';
+import { ValidationService } from './validation.service.js';
 
 @ApiTags('Training')
 @Controller('api/v1/training')
 export class TrainingController {
-  constructor(private readonly training: TrainingService) {}
+  constructor(
+    private readonly training: TrainingService,
+    private readonly validation: ValidationService,
+  ) {}
 
   @Post()
   @Access('scientist')
@@ -27,6 +32,16 @@ export class TrainingController {
   @ApiProblems(400, 403, 409, 422, 503)
   submit(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     return this.training.submit(caller, dto);
+  }
+
+  @Post('validate')
+  @Access('scientist')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'See what a training job would meet in its data, without training' })
+  @ApiOkResponse({ type: TrainingValidationBody })
+  @ApiProblems(400, 403, 422, 429, 503)
+  validate(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
+    return this.validation.validate(caller, dto);
   }
 
   @Get()

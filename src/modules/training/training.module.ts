@@ -1,15 +1,25 @@
 import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { ModelsModule } from '../models/models.module.js';
+import { ComputeSpecs } from './compute-spec.js';
 import { TrainingController } from './training.controller.js';
 import { TrainingData } from './training-data.js';
-import { TRAINING } from './training-job.js';
+import { TRAINING, VALIDATION } from './training-job.js';
 import { TrainingProcessor } from './training.processor.js';
 import { TrainingService } from './training.service.js';
+import { ValidationProcessor } from './validation.processor.js';
+import { ValidationService } from './validation.service.js';
 
 @Module({
-  imports: [JobKindModule.of(TRAINING), ModelsModule],
+  imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule],
   controllers: [TrainingController],
-  providers: [TrainingService, TrainingData, TrainingProcessor],
+  providers: [
+    ComputeSpecs,
+    TrainingData,
+    TrainingProcessor,
+    TrainingService,
+    ValidationProcessor,
+    ValidationService,
+  ],
 })
 export class TrainingModule {}

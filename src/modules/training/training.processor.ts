@@ -1,22 +1,21 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ComputeOutcome, EngineUnavailable, type JobEvent } from '#libs/compute';
 import type { SignatureDefinition } from '#libs/inference';
-import { type ObjectAddress, ObjectStoreError, type ObjectStore } from '#libs/object-store';
+import type { ObjectAddress, ObjectStore } from '#libs/object-store';
 import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
 import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
 import type { TenantScope } from '../../platform/database/database.js';
-import { Problem } from '../../platform/errors/problem.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import type { Claim } from '../../platform/jobs/job-claims.repository.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import { StorageLocation } from '../../platform/storage/storage-location.js';
-import type { ModelType } from '../models/model.entity.js';
+import type { Importance, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
+import { ComputeSpecs } from './compute-spec.js';
 import { type DataFiles, TrainingData } from './training-data.js';
-import { specOf, TRAINING, type TrainingSpec } from './training-job.js';
+import { specOf, TRAINING } from './training-job.js';
 
 interface TrainedFile {
   name: string;
@@ -27,9 +26,10 @@ interface TrainedFile {
 /** `result` of the trainer's last event: contracts/job-event.v1.schema.json. */
 interface TrainingResult {
   model_type: ModelType;
-  files: { model: TrainedFile; baseline: TrainedFile };
+  files: { model: TrainedFile; baseline: TrainedFile; card: TrainedFile; card_markdown: TrainedFile };
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
+  importance: Importance;
   parameters: Record<string, unknown>;
   data: Record<string, unknown>;
 }
@@ -42,14 +42,14 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
   readonly maxRunSeconds: number;
 
   constructor(
-    private readonly config: TrainingConfig,
+    config: TrainingConfig,
     private readonly runtime: RuntimeConfig,
     private readonly runner: JobRunner,
     private readonly engine: EmbeddedEngine,
     private readonly data: TrainingData,
+    private readonly specs: ComputeSpecs,
     private readonly artifacts: Artifacts,
     private readonly versions: VersionsService,
-    private readonly storage: StorageLocation,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {
     this.concurrency = config.concurrency;
@@ -63,20 +63,10 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
   }
 
   async run(attempt: JobAttempt): Promise<Outcome> {
-    const spec = specOf(attempt.job);
-    const { train_path, validation_path, format } = spec.data_config;
     const { tenant } = attempt.claim;
-    let train: DataFiles;
-    let validation: DataFiles | null;
-    try {
-      train = await this.data.find(tenant, train_path, format);
-      validation = validation_path ? await this.data.find(tenant, validation_path, format) : null;
-    } catch (error) {
-      if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
-      if (error instanceof ObjectStoreError)
-        return { type: 'failed', code: error.code, message: error.message };
-      throw error;
-    }
+    const found = await this.data.findAll(tenant, specOf(attempt.job).data_config);
+    if ('type' in found) return found;
+    const { train, validation } = found;
     const outcome = await this.train(attempt, train, validation);
     if (outcome.type !== 'succeeded') return outcome;
     const result = outcome.result as unknown as TrainingResult;
@@ -92,7 +82,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     validation: DataFiles | null,
   ): Promise<ComputeOutcome> {
     try {
-      return await this.engine.run(this.computeSpec(attempt, train, validation), {
+      return await this.engine.run(this.specs.make(attempt, 'training', train, validation, outputOf(attempt.claim)), {
         signal: attempt.signal,
         onEvent: (event) => reportEvent(attempt, event),
       });
@@ -117,46 +107,6 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     }
   }
 
-  /** contracts/training-spec.v1.schema.json */
-  private computeSpec({ job, claim }: JobAttempt, train: DataFiles, validation: DataFiles | null): object {
-    const { framework, estimator, model_type, hyperparameters, data_config, training_config }: TrainingSpec =
-      specOf(job);
-    const filesOf = ({ format, uris }: DataFiles) => ({ format, uris });
-    return {
-      spec_version: 1,
-      kind: 'training',
-      job_id: claim.id,
-      attempt: claim.attempt,
-      trace_parent: job.traceParent,
-      storage: this.storage.spec,
-      output_uri: `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`,
-      framework,
-      estimator,
-      model_type,
-      hyperparameters,
-      data: {
-        train: filesOf(train),
-        validation: validation && filesOf(validation),
-        target_column: data_config.target_column,
-        feature_columns: data_config.feature_columns ?? null,
-        exclude_columns: data_config.exclude_columns ?? [],
-        validation_share: data_config.validation_share ?? 0.2,
-        batch_size: data_config.batch_size ?? null,
-      },
-      training: {
-        strategy: training_config.strategy ?? null,
-        num_workers: training_config.num_workers ?? null,
-        use_gpu: training_config.use_gpu ?? null,
-        epochs: training_config.epochs ?? null,
-        learning_rate: training_config.learning_rate ?? null,
-        early_stopping: training_config.early_stopping ?? null,
-        patience: training_config.patience ?? null,
-        seed: training_config.seed ?? this.config.seed,
-      },
-      limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
-    };
-  }
-
   private async publish(
     scope: TenantScope,
     { job, claim }: JobAttempt,
@@ -178,6 +128,8 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       artifactSha256: files.model.sha256,
       artifactSizeBytes: files.model.size_bytes,
       baselineSha256: files.baseline.sha256,
+      cardSha256: files.card.sha256,
+      cardMarkdownSha256: files.card_markdown.sha256,
       data: {
         ...data_config,
         train_files: train.files,
@@ -186,6 +138,10 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       },
     });
   }
+}
+
+function outputOf(claim: Claim): string {
+  return `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`;
 }
 
 /** Where one attempt writes; no other attempt, and so no other worker, does. */
@@ -198,7 +154,7 @@ function fileOf(claim: Claim, { name }: TrainedFile): ObjectAddress {
 }
 
 function publishedFiles({ files }: TrainingResult): TrainedFile[] {
-  return [files.model, files.baseline];
+  return Object.values(files);
 }
 
 function reportEvent(attempt: JobAttempt, event: JobEvent): void {

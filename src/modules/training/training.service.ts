@@ -26,6 +26,20 @@ export class TrainingService {
 
   /** @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for */
   async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
+    const spec = await this.specify(caller.tenant, dto);
+    const job = await this.jobs.submit(caller.tenant, TRAINING, {
+      spec: { ...spec },
+      submittedBy: caller.subject,
+      engine: 'local',
+    });
+    return { job_id: job.id, status: job.status, model_name: spec.model_name };
+  }
+
+  /**
+   * Everything of a request that can be checked without its data, with the choices made.
+   * @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for
+   */
+  async specify(tenant: string, dto: SubmitTrainingDto): Promise<TrainingSpec> {
     const { data_config, framework, model_name } = dto;
     const training_config = dto.training_config ?? {};
     const hyperparameters = dto.hyperparameters ?? {};
@@ -37,12 +51,15 @@ export class TrainingService {
     }
     for (const name of ['train_path', 'validation_path'] as const) {
       const path = data_config[name];
-      if (path) this.grants.refuseForeign(caller.tenant, path, `/data_config/${name}`);
+      if (path) this.grants.refuseForeign(tenant, path, `/data_config/${name}`);
     }
 
-    const modelType = await this.modelTypeFor(caller.tenant, dto);
+    const modelType = await this.modelTypeFor(tenant, dto);
     const choice = chooseEstimator(framework, modelType, hyperparameters);
-    const spec: TrainingSpec = {
+    if (training_config.calibration && modelType === 'regression') {
+      throw unfit('/training_config/calibration', 'calibration has a meaning for classification only');
+    }
+    return {
       model_name,
       framework,
       model_type: modelType ?? null,
@@ -50,12 +67,6 @@ export class TrainingService {
       data_config,
       training_config,
     };
-    const job = await this.jobs.submit(caller.tenant, TRAINING, {
-      spec: { ...spec },
-      submittedBy: caller.subject,
-      engine: 'local',
-    });
-    return { job_id: job.id, status: job.status, model_name };
   }
 
   async get(tenant: string, id: string): Promise<TrainingBody> {

@@ -27,6 +27,7 @@ export const ERROR_STATUS = {
   DATABASE_UNAVAILABLE: 503,
   AUTH_UNAVAILABLE: 503,
   MODEL_UNAVAILABLE: 503,
+  WORKER_BUSY: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

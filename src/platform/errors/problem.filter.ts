@@ -72,6 +72,7 @@ const TITLES: Record<ErrorCode, string> = {
   DATABASE_UNAVAILABLE: 'Database unreachable',
   AUTH_UNAVAILABLE: 'Identity provider unreachable',
   MODEL_UNAVAILABLE: 'Model unavailable',
+  WORKER_BUSY: 'No worker is free',
 };
 
 const RETRY_AFTER_SECONDS = '5';

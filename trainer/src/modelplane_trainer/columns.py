@@ -1,4 +1,4 @@
-"""What a column of a table holds: numbers, integers, booleans or text, as the model will see it."""
+"""What a column of a table holds: numbers, integers, booleans, text or times, as the model will see it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .failures import unfit
+from .timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS, milliseconds_of, parts_of
 
-Kind = Literal["number", "integer", "boolean", "string"]
+Kind = Literal["number", "integer", "boolean", "string", "timestamp"]
 
 # What counts as missing in CSV, and in any text column whose other values are all numbers.
 MISSING_TOKENS = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL")
 _LARGEST_WHOLE = 2**53 - 1
+# What is worth parsing as a date; see `timestamps`.
 _DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
@@ -27,7 +29,8 @@ class Column:
     Attributes:
         name: as the caller writes it.
         kind: what it holds.
-        numbers: float64 [rows], NaN where missing; for every kind but text.
+        numbers: float64 [rows], NaN where missing; for every kind but text. Times are
+            milliseconds since 1970-01-01 UTC.
         codes: int32 [rows], index into `texts`, -1 where missing; for text.
         texts: the different values of a text column, in order of appearance.
     """
@@ -44,12 +47,16 @@ class Column:
         return self.codes < 0 if self.kind == "string" else np.isnan(self.numbers)
 
     def as_feature(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """The values a model sees: float32 with NaN, or text with '' where missing; [rows]."""
+        """The values a model sees: float32 with NaN, or text with '' where missing; [rows]. Not for times."""
         if self.kind == "string":
             table = np.array([*self.texts, ""], dtype=object)
             return table[self.codes if rows is None else self.codes[rows]]
         numbers = self.numbers if rows is None else self.numbers[rows]
         return numbers.astype(np.float32)
+
+    def as_parts(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What a model sees of times: float32 [rows] by part."""
+        return parts_of(self.numbers if rows is None else self.numbers[rows])
 
 
 def interpret(
@@ -86,8 +93,10 @@ def interpret(
         return Column(name, "integer" if whole else "number", numbers=numbers)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return Column(name, "number", numbers=_finite(name, _floats(values), warn, is_target))
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _times(name, values, warn)
     if pa.types.is_temporal(kind):
-        return "holds dates or times, which this version does not use"
+        return "holds times of day or durations"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return _interpret_text(name, values.cast(pa.large_string()), is_csv, warn, is_target)
     if pa.types.is_nested(kind):
@@ -123,7 +132,9 @@ def _interpret_text(
     else:
         kept = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.large_string()), values)
     if pc.all(pc.match_substring_regex(present, _DATE), min_count=0).as_py():
-        return "holds dates or times, which this version does not use"
+        times = _parsed_times(name, present)
+        if times is not None:
+            return times
     encoded = kept.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
@@ -132,6 +143,29 @@ def _interpret_text(
         raise unfit(f"column '{name}' holds texts with a NUL character; take it out of them.")
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return Column(name, "string", codes=codes, texts=texts)
+
+
+def _times(name: str, values: pa.ChunkedArray, warn: Callable[[str], None]) -> Column:
+    # Naive times count as UTC; a time zone only says how to write what is UTC already.
+    whole = values.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+    numbers = _floats(whole)
+    outside = (numbers < EARLIEST_MILLISECONDS) | (numbers > LATEST_MILLISECONDS)
+    if outside.any():
+        warn(f"column '{name}' holds {int(outside.sum())} times outside the years 1 to 9999; they count as missing.")
+        numbers = np.where(outside, np.nan, numbers)
+    return Column(name, "timestamp", numbers=numbers)
+
+
+def _parsed_times(name: str, present: pa.ChunkedArray) -> Column | None:
+    """The column as times, or None where a text only looks like one, such as 2026-02-30."""
+    encoded = present.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    parsed = [milliseconds_of(text) for text in encoded.dictionary.to_pylist()]
+    if None in parsed:
+        return None
+    codes = encoded.indices.fill_null(len(parsed)).to_numpy(zero_copy_only=False)
+    return Column(name, "timestamp", numbers=np.array([*parsed, np.nan], dtype=np.float64)[codes])
 
 
 def _parsed_numbers(present: pa.ChunkedArray) -> tuple[np.ndarray | None, bool]:

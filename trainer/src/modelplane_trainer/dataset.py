@@ -52,24 +52,22 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
         JobFailure: with the column, the fault and what is allowed.
     """
     data, seed = spec["data"], spec["training"]["seed"]
-    choose = _chooser(data, spec["limits"]["max_features"])
+    choose = chooser(data, spec["limits"]["max_features"])
     table, names = read_files(store, data["train"], choose, events.warning)
     train_rows = len(table)
     if data["validation"] is not None:
-        table = _with_validation(table, store, data, events)
+        table = with_validation(table, store, data, events.warning)
     is_csv = data["train"]["format"] == "csv"
     events.log(f"Read {len(table)} rows and {len(table.column_names)} columns.")
 
     target_name = data["target_column"]
-    raw_target = interpret(target_name, table[target_name], is_csv, events.warning, is_target=True)
-    if isinstance(raw_target, str):
-        raise unfit(f"target column '{target_name}' {raw_target}; it must hold numbers, booleans or text.")
+    raw_target = interpret_target(target_name, table[target_name], is_csv, events.warning)
     usable = np.flatnonzero(~raw_target.missing)
     dropped = len(table) - len(usable)
     if dropped:
         events.warning(f"{dropped} rows have no value in target column '{target_name}' and were dropped.")
         table = table.take(pa.array(usable))
-        raw_target = _taken(raw_target, usable)
+        raw_target = taken(raw_target, usable)
     in_training = usable < train_rows
     if int(in_training.sum()) < FEWEST_ROWS:
         raise unfit(
@@ -104,7 +102,7 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
     return Dataset(features, target, train, validation, ignored, categories, description)
 
 
-def _chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], list[str]]:
+def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], list[str]]:
     """Which of a file's columns to read: the features in the file's order, then the target."""
 
     def choose(names: list[str]) -> list[str]:
@@ -135,14 +133,22 @@ def _chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], 
     return choose
 
 
-def _with_validation(table: pa.Table, store: Store, data: dict[str, Any], events: EventWriter) -> pa.Table:
+def with_validation(
+    table: pa.Table, store: Store, data: dict[str, Any], warn: Callable[[str], None]
+) -> pa.Table:
+    """The rows of the validation data below those of the training data.
+
+    Raises:
+        JobFailure: it lacks a column, or its types or format do not fit.
+    """
+
     def choose(names: list[str]) -> list[str]:
         absent = [name for name in table.column_names if name not in names]
         if absent:
             raise column_not_found("validation data", absent, names)
         return table.column_names
 
-    validation, _ = read_files(store, data["validation"], choose, events.warning)
+    validation, _ = read_files(store, data["validation"], choose, warn)
     if data["validation"]["format"] != data["train"]["format"]:
         raise unfit("training and validation data must have the same format.")
     return stack([table, validation], ["the training data", "the validation data"])
@@ -199,7 +205,7 @@ def _features(
         if name == target:
             continue
         column = interpret(name, table[name], is_csv, events.warning)
-        reason = column if isinstance(column, str) else _useless(column, train)
+        reason = column if isinstance(column, str) else useless(column, train)
         if reason is None:
             features.append(column)
         else:
@@ -211,7 +217,8 @@ def _features(
     return features, refused
 
 
-def _useless(column: Column, train: np.ndarray) -> str | None:
+def useless(column: Column, train: np.ndarray) -> str | None:
+    """Why a column cannot teach a model anything, judged by its training rows; None where it can."""
     missing = column.missing[train]
     present = int((~missing).sum())
     if present == 0:
@@ -239,7 +246,25 @@ def _told_apart(column: Column, train: np.ndarray, events: EventWriter) -> list[
     return sorted(column.texts[code] for code in seen)
 
 
-def _taken(column: Column, rows: np.ndarray) -> Column:
+def interpret_target(
+    name: str, values: pa.ChunkedArray, is_csv: bool, warn: Callable[[str], None]
+) -> Column:
+    """The target column as numbers, booleans or text.
+
+    Raises:
+        JobFailure: it holds something else.
+    """
+    column = interpret(name, values, is_csv, warn, is_target=True)
+    reason = column if isinstance(column, str) else None
+    if reason is None and column.kind == "timestamp":
+        reason = "holds dates or times"
+    if reason is not None:
+        raise unfit(f"target column '{name}' {reason}; it must hold numbers, booleans or text.")
+    return column
+
+
+def taken(column: Column, rows: np.ndarray) -> Column:
+    """The column's values in these rows."""
     numbers = None if column.numbers is None else column.numbers[rows]
     codes = None if column.codes is None else column.codes[rows]
     return Column(column.name, column.kind, numbers, codes, column.texts)

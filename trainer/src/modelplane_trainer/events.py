@@ -29,6 +29,7 @@ class EventWriter:
         self._seq = 0
         self._last_progress = -math.inf
         self._held: dict[str, Any] | None = None
+        self.warnings: list[str] = []
 
     def started(self, workers: int, gpus: int) -> None:
         self._write("started", workers=workers, gpus=gpus)
@@ -38,6 +39,7 @@ class EventWriter:
 
     def warning(self, message: str) -> None:
         """Something asked for that has no meaning here, or a fact about the data worth knowing."""
+        self.warnings.append(message)
         self._write("warning", message=message)
 
     def progress(self, **fields: Any) -> None:

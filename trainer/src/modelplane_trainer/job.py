@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from . import contracts, training
+from . import contracts, inspection, training
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
@@ -23,7 +23,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Train as a specification says and tell it in events.
+    """Train, or look at the data, as a specification says and tell it in events.
 
     Args:
         spec: the parsed specification; checked here.
@@ -77,6 +77,8 @@ def seed_and_threads(spec: dict[str, Any]) -> None:
 
 def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
     seed_and_threads(spec)
+    if spec["kind"] == "validation":
+        return inspection.inspect(spec, events, store)
     trained = training.train(spec, events, store)
     return training.publish(trained, spec, events, store)
 

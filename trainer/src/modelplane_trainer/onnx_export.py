@@ -23,14 +23,19 @@ from skl2onnx.common.shape_calculator import (
     calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import is_classifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
+
+from . import calibration as calibrating
+from .calibration import CalibratedClassifier
 
 TARGET_OPSET = {"": 21, "ai.onnx.ml": 3}
 # Wider than what summing a thousand float32 votes loses.
 TIE_WIDTH = 2e-6
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
+# Their probabilities are shares of votes, which often tie.
+VOTING = (RandomForestClassifier, ExtraTreesClassifier)
 
 
 def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str, str]) -> bytes:
@@ -47,9 +52,14 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
     """
     register_converters()
     types = [
-        (each["tensor"], (StringTensorType if each["dtype"] == "string" else FloatTensorType)([None, 1]))
+        (tensor, (StringTensorType if each["dtype"] == "string" else FloatTensorType)([None, 1]))
         for each in inputs
+        for tensor in tensors_of(each)
     ]
+    calibration = None
+    if isinstance(pipeline[-1], CalibratedClassifier):
+        calibration = pipeline[-1]
+        pipeline = Pipeline([*pipeline.steps[:-1], ("model", calibration.model)])
     classifies = is_classifier(pipeline[-1])
     options = {id(pipeline): {"zipmap": False}} if classifies else None
     with _exact_attributes():
@@ -57,7 +67,9 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
             pipeline, "modelplane", initial_types=types, target_opset=TARGET_OPSET, options=options
         )
     _rename_outputs(model.graph, [LABEL, PROBABILITIES] if classifies else [VALUE])
-    if isinstance(pipeline[-1], RandomForestClassifier):
+    if calibration is not None:
+        _calibrate(model.graph, calibration)
+    if calibration is not None or isinstance(pipeline[-1], VOTING):
         _label_ties_as_python(model)
     # The converter takes them from a set; the same model shall be the same bytes.
     opsets = sorted(model.opset_import, key=lambda entry: entry.domain)
@@ -65,6 +77,11 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
     model.opset_import.extend(opsets)
     onnx.helper.set_model_props(model, metadata)
     return model.SerializeToString()
+
+
+def tensors_of(each: dict[str, Any]) -> list[str]:
+    """The graph's inputs that one input of the signature feeds."""
+    return [part["tensor"] for part in each["parts"]] if "parts" in each else [each["tensor"]]
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
@@ -180,6 +197,15 @@ def _without_booleans(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype == bool:
         return value.astype(np.int64)
     return value
+
+
+def _calibrate(graph: onnx.GraphProto, classifier: CalibratedClassifier) -> None:
+    """Let the probabilities pass through the maps; the label follows them afterwards."""
+    uncalibrated = "probabilities_uncalibrated"
+    for node in graph.node:
+        _replace(node.input, {PROBABILITIES: uncalibrated})
+        _replace(node.output, {PROBABILITIES: uncalibrated})
+    calibrating.add_to_graph(graph, uncalibrated, PROBABILITIES, classifier.maps)
 
 
 def _label_ties_as_python(model: onnx.ModelProto) -> None:

@@ -17,9 +17,23 @@ ROUNDS = {
     "xgboost": "n_estimators",
     "lightgbm": "n_estimators",
     "random_forest": "n_estimators",
+    "extra_trees": "n_estimators",
+    "lasso": "max_iter",
+    "sgd": "max_iter",
+    "mlp": "max_iter",
 }
+# The hyperparameter that says the same as `learning_rate`, where it has another name.
+STEP_SIZES = {"sgd": "eta0", "mlp": "learning_rate_init"}
 # These fit in one thread whatever they are given.
-SINGLE_THREADED = {"gradient_boosting", "logistic_regression", "linear_regression"}
+SINGLE_THREADED = {
+    "gradient_boosting",
+    "logistic_regression",
+    "linear_regression",
+    "ridge",
+    "lasso",
+    "sgd",
+    "mlp",
+}
 
 
 @dataclass
@@ -36,6 +50,7 @@ class Plan:
         seed: of every random choice.
         warnings: sentences about what was asked for and has no meaning.
         only: hyperparameters that exist for one model type.
+        calibration: isotonic, sigmoid, or None.
     """
 
     framework: str
@@ -48,6 +63,7 @@ class Plan:
     seed: int
     warnings: list[str] = field(default_factory=list)
     only: dict[str, str] = field(default_factory=dict)
+    calibration: str | None = None
 
 
 def make_plan(spec: dict[str, Any]) -> Plan:
@@ -63,17 +79,17 @@ def make_plan(spec: dict[str, Any]) -> Plan:
     def meaningless(name: str, why: str = "") -> None:
         warnings.append(f"{name} has no meaning for {estimator}{why} and was ignored.")
 
-    for name in ("epochs", "learning_rate"):
-        value = training[name]
-        hyperparameter = ROUNDS.get(estimator) if name == "epochs" else name
+    for field, value, hyperparameter in (
+        ("training_config.epochs", training["epochs"], ROUNDS.get(estimator)),
+        ("training_config.learning_rate", training["learning_rate"], step_size(estimator)),
+        ("data_config.batch_size", spec["data"]["batch_size"], "batch_size"),
+    ):
         if value is None:
             continue
-        if not meaning[name]:
-            meaningless(f"training_config.{name}")
+        if not meaning[field.rsplit(".")[-1]]:
+            meaningless(field)
         elif hyperparameter in given:
-            warnings.append(
-                f"training_config.{name} was ignored because hyperparameters.{hyperparameter} is given."
-            )
+            warnings.append(f"{field} was ignored because hyperparameters.{hyperparameter} is given.")
         else:
             parameters[hyperparameter] = value
     rounds_asked = ROUNDS.get(estimator) in given or training["epochs"] is not None
@@ -83,8 +99,6 @@ def make_plan(spec: dict[str, Any]) -> Plan:
         warnings.append("training_config.use_gpu was ignored: the local engine trains on the CPU.")
     if training["strategy"] not in (None, "data_parallel"):
         meaningless(f"training_config.strategy '{training['strategy']}'", " on one machine")
-    if spec["data"]["batch_size"] is not None and not meaning["batch_size"]:
-        meaningless("data_config.batch_size")
     return Plan(
         framework=spec["framework"],
         estimator=estimator,
@@ -96,7 +110,13 @@ def make_plan(spec: dict[str, Any]) -> Plan:
         seed=training["seed"],
         warnings=warnings,
         only=entry["only"],
+        calibration=training.get("calibration"),
     )
+
+
+def step_size(estimator: str) -> str:
+    """The hyperparameter that is the step size."""
+    return STEP_SIZES.get(estimator, "learning_rate")
 
 
 def _patience(

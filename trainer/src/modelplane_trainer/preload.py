@@ -13,19 +13,13 @@ from sklearn.pipeline import Pipeline
 from . import contracts, estimators, onnx_export, parity
 from .columns import Column
 from .dataset import Dataset
+from .fitting import Silent
 from .plan import make_plan
 from .preprocessing import frame, inputs, transformer
 from .progress import Progress
 from .target import Target
 
 _ROWS = 40
-
-
-class _Silent:
-    """Stands for an EventWriter; what is fitted here is of no interest."""
-
-    def progress(self, **_fields: object) -> None:
-        pass
 
 
 def warm() -> None:
@@ -80,7 +74,7 @@ def _warm(framework: str, estimator: str) -> None:
             target.values[dataset.validation],
         )
         progress = Progress(
-            _Silent(), plan.rounds, None, None, task.y_train, task.y_validation, task.is_classification
+            Silent(), plan.rounds, None, None, task.y_train, task.y_validation, task.is_classification
         )
         pipeline = Pipeline([("prepare", prepared), ("model", estimators.fit(task, progress))])
     graph = onnx_export.session(onnx_export.export(pipeline, inputs(dataset), {}))

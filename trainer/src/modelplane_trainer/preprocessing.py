@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from .columns import Column
 from .dataset import Dataset
+from .timestamps import PARTS
 
 _LONGEST_TENSOR_NAME = 48
 
@@ -30,10 +31,14 @@ def tensor_names(names: list[str]) -> list[str]:
 
 
 def frame(features: list[Column], rows: np.ndarray | None = None) -> pd.DataFrame:
-    """The model's inputs: a float32 or text column per feature, named by tensor; [rows, features]."""
+    """The model's inputs: a float32 or text column a feature, a column a part of times; named by tensor."""
     names = tensor_names([column.name for column in features])
     series = {}
     for tensor, column in zip(names, features, strict=True):
+        if column.kind == "timestamp":
+            parts = column.as_parts(rows)
+            series |= {f"{tensor}_{part}": pd.Series(parts[part], copy=False) for part in PARTS}
+            continue
         values = column.as_feature(rows)
         series[tensor] = pd.Series(
             values, dtype=object if column.kind == "string" else np.float32, copy=False
@@ -53,8 +58,14 @@ def inputs(dataset: Dataset) -> list[dict[str, Any]]:
             "nullable": True,
             "categories": dataset.categories.get(column.name),
         }
+        | ({"parts": parts_of_tensor(tensor)} if column.kind == "timestamp" else {})
         for tensor, column in zip(names, dataset.features, strict=True)
     ]
+
+
+def parts_of_tensor(tensor: str) -> list[dict[str, str]]:
+    """The tensors that a time becomes."""
+    return [{"part": part, "tensor": f"{tensor}_{part}"} for part in PARTS]
 
 
 def transformer(
@@ -70,7 +81,12 @@ def transformer(
     """
     names = tensor_names([column.name for column in dataset.features])
     pairs = list(zip(names, dataset.features, strict=True))
-    numeric = [tensor for tensor, column in pairs if column.kind != "string"]
+    numeric = []
+    for tensor, column in pairs:
+        if column.kind == "timestamp":
+            numeric += [f"{tensor}_{part}" for part in PARTS]
+        elif column.kind != "string":
+            numeric.append(tensor)
     text = [tensor for tensor, column in pairs if column.kind == "string"]
     known = []
     for column in dataset.features:

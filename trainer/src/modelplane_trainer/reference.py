@@ -13,6 +13,7 @@ from . import contracts, training
 from .events import EventWriter, plain, write_line
 from .job import seed_and_threads
 from .preprocessing import inputs
+from .timestamps import milliseconds_of, parts_of
 
 
 def predict_rows(spec: dict[str, Any], rows: Path, descriptor: int) -> int:
@@ -48,6 +49,12 @@ def rows_frame(rows: list[dict[str, Any]], signature_inputs: list[dict[str, Any]
     series = {}
     for each in signature_inputs:
         values = [row.get(each["name"]) for row in rows]
+        if each["type"] == "timestamp":
+            times = [milliseconds_of(value) if isinstance(value, str) else value for value in values]
+            parts = parts_of(np.array([np.nan if time is None else time for time in times], dtype=np.float64))
+            for part in each["parts"]:
+                series[part["tensor"]] = pd.Series(parts[part["part"]])
+            continue
         if each["dtype"] == "string":
             array = np.array(["" if value is None else value for value in values], dtype=object)
         else:

@@ -63,9 +63,22 @@ class S3Store:
         except FileNotFoundError as error:
             raise unreadable(f"{uri} does not exist.") from error
         except OSError as error:
-            raise _unavailable(f"{uri} could not be read from the object store; try again.") from error
+            raise _unread(uri) from error
         copy.seek(0)
         return copy
+
+    def open_in_place(self, uri: str) -> BinaryIO:
+        """The object on its server: each read is a request.
+
+        Raises:
+            JobFailure: the object does not exist or the server does not give it.
+        """
+        try:
+            return self._files.open_input_file(self._path(uri))
+        except FileNotFoundError as error:
+            raise unreadable(f"{uri} does not exist.") from error
+        except OSError as error:
+            raise _unread(uri) from error
 
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put an object whole.
@@ -85,6 +98,10 @@ class S3Store:
         if scheme != "s3" or not rest:
             raise unreadable(f"'{uri}' is not an s3:// address.")
         return self._prefix + rest
+
+
+def _unread(uri: str) -> JobFailure:
+    return _unavailable(f"{uri} could not be read from the object store; try again.")
 
 
 def _unavailable(message: str) -> JobFailure:

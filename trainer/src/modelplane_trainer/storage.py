@@ -18,6 +18,9 @@ class Store(Protocol):
     def open(self, uri: str) -> BinaryIO:
         """The content, to be read and sought in."""
 
+    def open_in_place(self, uri: str) -> BinaryIO:
+        """The same without a copy, which may be a request for each read; for who needs little of it."""
+
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put an object whole; answers its name, size_bytes and sha256."""
 
@@ -63,6 +66,10 @@ class FolderStore:
         if not path.is_file():
             raise unreadable(f"{uri} does not exist.")
         return path.open("rb")
+
+    def open_in_place(self, uri: str) -> BinaryIO:
+        """The file of a URI: nothing is nearer."""
+        return self.open(uri)
 
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put a file whole: under a temporary name first, then renamed.

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from lightgbm.basic import LightGBMError
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from . import contracts, estimators, onnx_export, parity
+from . import contracts, onnx_export, parity
 from .baseline import baseline
+from .calibration import CalibratedClassifier
 from .dataset import Dataset, load
 from .evaluation import classification_metrics, regression_metrics
 from .events import EventWriter, plain
 from .failures import unfit
-from .memory import ran_out_of_memory
+from .fitting import calibrate, class_weight, fit_pipeline
+from .importance import importance
+from .model_card import as_markdown, model_card
 from .plan import Plan, make_plan
-from .preprocessing import frame, inputs, transformer
-from .progress import Progress
+from .preprocessing import frame, inputs
 from .storage import Store, open_store
+from .target import Target
 
 LIBRARIES = (
     "scikit-learn",
@@ -38,6 +37,8 @@ LIBRARIES = (
     "pandas",
     "pyarrow",
 )
+# What calibration changes; told before and after.
+UNCALIBRATED = ("loss", "brier", "calibration_error")
 
 
 @dataclass
@@ -64,50 +65,23 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
         events.warning(warning)
     dataset = load(spec, events, store or open_store(spec["storage"], None))
     target = dataset.target
-    _fit_to_target(plan, dataset, events)
-    train_frame = frame(dataset.features, dataset.train)
-    validation_frame = frame(dataset.features, dataset.validation)
-    preparation = estimators.PREPARATIONS[plan.estimator]
-    prepared = transformer(dataset, preparation.scaled, preparation.keeps_missing, preparation.dense)
-    task = estimators.Task(
-        plan=plan,
-        model_type=target.model_type,
-        classes=len(target.labels or ()),
-        X_train=prepared.fit_transform(train_frame),
-        y_train=target.values[dataset.train],
-        X_validation=prepared.transform(validation_frame),
-        y_validation=target.values[dataset.validation],
-    )
-    progress = Progress(
-        events,
-        total=plan.rounds,
-        patience=plan.patience,
-        learning_rate=plan.parameters.get("learning_rate"),
-        y_train=task.y_train,
-        y_validation=task.y_validation,
-        is_classification=task.is_classification,
-    )
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", ConvergenceWarning)
-            model = estimators.fit(task, progress)
-    except (ValueError, LightGBMError) as error:
-        if ran_out_of_memory(error):
-            raise
-        # XGBoost's messages begin with a time and a place in its source.
-        reason = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).strip().splitlines()[0]).rstrip(".")
-        raise unfit(f"{plan.estimator} cannot be trained with these settings: {reason}.") from error
+    fit_to_target(plan, dataset.target, events)
+    pipeline, progress, converged = fit_pipeline(plan, dataset, dataset.train, dataset.validation, events)
     events.flush_progress()
-    if any(issubclass(each.category, ConvergenceWarning) for each in caught):
-        events.warning(
-            f"{plan.estimator} had not converged after {progress.epoch} passes; "
-            "raise max_iter, or make the penalty stronger with a smaller C."
+    if not converged:
+        remedy = (
+            "raise max_iter, or make the penalty stronger with a "
+            f"{'smaller C' if plan.estimator == 'logistic_regression' else 'larger alpha'}"
         )
+        events.warning(f"{plan.estimator} had not converged after {progress.epoch} passes; {remedy}.")
     if progress.best_epoch < progress.epoch:
         events.log(
             f"Kept the first {progress.best_epoch} of {progress.epoch} rounds: the least validation loss."
         )
-    pipeline = Pipeline([("prepare", prepared), ("model", model)])
+    if plan.calibration is not None:
+        pipeline = calibrate(plan, dataset, pipeline, progress.best_epoch, events)
+    train_frame = frame(dataset.features, dataset.train)
+    validation_frame = frame(dataset.features, dataset.validation)
     return Trained(plan, dataset, pipeline, train_frame, validation_frame, progress.best_epoch)
 
 
@@ -131,48 +105,73 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     )
     events.log(f"The exported model answers as the trained one (largest difference {difference:.1e}).")
 
+    metrics, predictions = _measure(trained)
+    found = importance(trained.pipeline, dataset, trained.validation_frame, plan.seed)
+    parameters = {
+        "estimator": plan.estimator,
+        **plan.parameters,
+        "calibration": plan.calibration,
+        "best_round": trained.best_epoch,
+        "patience": plan.patience,
+        "threads": plan.threads,
+        "seed": plan.seed,
+        "library_versions": versions,
+    }
+    card = plain(model_card(plan, dataset, metrics, found, parameters, events.warnings, spec["job_id"]))
+
+    folder = spec["output_uri"]
+    return {
+        "model_type": target.model_type,
+        "files": {
+            "model": store.write(folder, "model.onnx", model),
+            "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predictions))),
+            "card": store.write(folder, "card.json", _json(card)),
+            "card_markdown": store.write(folder, "card.md", as_markdown(card).encode()),
+        },
+        "signature": signature,
+        "metrics": metrics,
+        "importance": found,
+        "parameters": parameters,
+        "data": dataset.description,
+    }
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(plain(document), ensure_ascii=False).encode()
+
+
+def _measure(trained: Trained) -> tuple[dict[str, float | None], np.ndarray]:
+    """Metrics of both parts, before calibration too where there is one, and predictions on the validation rows."""
+    dataset, pipeline = trained.dataset, trained.pipeline
+    target = dataset.target
     metrics: dict[str, float | None] = {}
-    predictions = None
+    predictions = np.empty(0)
     for prefix, part, rows in (
         ("train", trained.train_frame, dataset.train),
         ("val", trained.validation_frame, dataset.validation),
     ):
         truth = target.values[rows]
         if target.labels is not None:
-            probabilities = trained.pipeline.predict_proba(part)
+            probabilities = pipeline.predict_proba(part)
             predictions = np.argmax(probabilities, axis=1)
             measured = classification_metrics(truth, probabilities)
+            if isinstance(pipeline[-1], CalibratedClassifier):
+                raw = pipeline[-1].model.predict_proba(pipeline[:-1].transform(part))
+                before = classification_metrics(truth, raw)
+                measured |= {f"uncalibrated_{name}": before[name] for name in UNCALIBRATED}
         else:
-            predictions = np.asarray(trained.pipeline.predict(part), dtype=np.float64)
+            predictions = np.asarray(pipeline.predict(part), dtype=np.float64)
             measured = regression_metrics(truth, predictions)
         metrics |= {f"{prefix}_{name}": value for name, value in measured.items()}
-
-    folder = spec["output_uri"]
-    described = json.dumps(plain(baseline(dataset, predictions)), ensure_ascii=False).encode()
-    return {
-        "model_type": target.model_type,
-        "files": {
-            "model": store.write(folder, "model.onnx", model),
-            "baseline": store.write(folder, "baseline.json", described),
-        },
-        "signature": signature,
-        "metrics": metrics,
-        "parameters": {
-            "estimator": plan.estimator,
-            **plan.parameters,
-            "best_round": trained.best_epoch,
-            "patience": plan.patience,
-            "threads": plan.threads,
-            "seed": plan.seed,
-            "library_versions": versions,
-        },
-        "data": dataset.description,
-    }
+    return metrics, predictions
 
 
-def _fit_to_target(plan: Plan, dataset: Dataset, events: EventWriter) -> None:
-    """Drop or refuse settings that do not fit the target, now that it is known."""
-    target = dataset.target
+def fit_to_target(plan: Plan, target: Target, events: EventWriter) -> None:
+    """Drop or refuse settings that do not fit the target, now that it is known.
+
+    Raises:
+        JobFailure: the estimator or a hyperparameter is for another model type.
+    """
     fits = contracts.entry(plan.framework, plan.estimator)["model_types"]
     if target.model_type not in fits:
         other = "linear_regression" if target.model_type == "regression" else "logistic_regression"
@@ -188,6 +187,10 @@ def _fit_to_target(plan: Plan, dataset: Dataset, events: EventWriter) -> None:
                 f"hyperparameter '{name}' is for {model_type}, but this job trains {target.model_type}."
             )
         plan.parameters.pop(name, None)
+    if target.labels is None and plan.calibration is not None:
+        raise unfit("training_config.calibration is for classification, but this job trains regression.")
+    if target.labels is not None:
+        class_weight(plan, target)
     if "scale_pos_weight" in plan.parameters and len(target.labels or ()) != 2:
         if "scale_pos_weight" in plan.given:
             events.warning(

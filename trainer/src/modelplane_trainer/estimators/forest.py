@@ -1,26 +1,37 @@
-"""Random forests, grown a few trees at a time so that progress can be seen."""
+"""Random forests and extra trees, grown a few trees at a time so that progress can be seen."""
 
 from __future__ import annotations
 
 import time
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 
 from ..progress import Progress
 from .task import Task
 
 TREES_A_STEP = 10
 LONGEST_STEP_SECONDS = 1.0
+KINDS = {
+    "random_forest": (RandomForestClassifier, RandomForestRegressor),
+    "extra_trees": (ExtraTreesClassifier, ExtraTreesRegressor),
+}
 
 
-def fit_random_forest(task: Task, progress: Progress) -> RandomForestClassifier | RandomForestRegressor:
+def fit_forest(
+    task: Task, progress: Progress
+) -> RandomForestClassifier | RandomForestRegressor | ExtraTreesClassifier | ExtraTreesRegressor:
     """Grow `n_estimators` trees; the loss shown is the validation loss of the trees so far."""
     if not task.is_classification and "max_features" not in task.plan.given:
         task.plan.parameters["max_features"] = None
-    parameters = dict(task.plan.parameters)
+    parameters = task.parameters
     total = parameters.pop("n_estimators")
-    kind = RandomForestClassifier if task.is_classification else RandomForestRegressor
+    kind = KINDS[task.plan.estimator][0 if task.is_classification else 1]
     forest = kind(
         **parameters, n_estimators=0, warm_start=True, random_state=task.seed, n_jobs=task.plan.threads
     )

@@ -13,7 +13,7 @@ def fit_gradient_boosting(
 ) -> GradientBoostingClassifier | GradientBoostingRegressor:
     """Boost until the rounds are done or the validation loss no longer improves."""
     kind = GradientBoostingClassifier if task.is_classification else GradientBoostingRegressor
-    model = kind(**task.plan.parameters, random_state=task.seed)
+    model = kind(**task.parameters, random_state=task.seed)
     staged = None
 
     def monitor(round_index: int, fitting, scope: dict) -> bool:
@@ -27,7 +27,7 @@ def fit_gradient_boosting(
             )
         return progress.step(round_index + 1, raw_train=scope["raw_predictions"], validation=next(staged))
 
-    model.fit(task.X_train, task.y_train, monitor=monitor)
+    model.fit(task.X_train, task.y_train, sample_weight=task.row_weights, monitor=monitor)
     model.estimators_ = model.estimators_[: progress.best_epoch]
     model.n_estimators_ = len(model.estimators_)
     return model

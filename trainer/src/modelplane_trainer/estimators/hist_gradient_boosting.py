@@ -49,7 +49,7 @@ def fit_hist_gradient_boosting(
     """Boost until the rounds are done or the validation loss no longer improves."""
     kind = _WatchedClassifier if task.is_classification else _WatchedRegressor
     model = kind(
-        **task.plan.parameters,
+        **task.parameters,
         early_stopping=True,
         scoring="loss",
         categorical_features=None,

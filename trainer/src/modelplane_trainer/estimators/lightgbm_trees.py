@@ -28,7 +28,7 @@ def fit_lightgbm(task: Task, progress: Progress) -> lightgbm.LGBMModel:
             raise EarlyStopException(progress.best_epoch - 1, env.evaluation_result_list)
 
     model = kind(
-        **task.plan.parameters,
+        **task.parameters,
         random_state=task.seed,
         n_jobs=task.plan.threads,
         # Equal sums whatever the threads do, so that a seed means one model.

@@ -1,9 +1,9 @@
-"""Logistic and linear regression."""
+"""Linear models that are solved, not stepped through: logistic, linear, ridge and lasso regression."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
 from ..progress import Progress
 from .task import Task
@@ -11,8 +11,8 @@ from .task import Task
 
 def fit_logistic_regression(task: Task, progress: Progress) -> LogisticRegression:
     """Fit in one call; progress shows the passes that the solver needed."""
-    parameters = task.plan.parameters = penalized(task.plan.parameters, task.plan.given)
-    model = LogisticRegression(**parameters, random_state=task.seed)
+    task.plan.parameters = penalized(task.plan.parameters, task.plan.given)
+    model = LogisticRegression(**task.parameters, random_state=task.seed)
     model.fit(task.X_train, task.y_train)
     passes = int(np.max(model.n_iter_))
     progress.total = max(passes, 1)
@@ -52,4 +52,22 @@ def fit_linear_regression(task: Task, progress: Progress) -> LinearRegression:
     model = LinearRegression(**task.plan.parameters)
     model.fit(np.asarray(task.X_train, dtype=np.float64), task.y_train)
     progress.step(1, train=model.predict(task.X_train), validation=model.predict(task.X_validation))
+    return model
+
+
+def fit_ridge(task: Task, progress: Progress) -> Ridge:
+    """Least squares with an L2 penalty."""
+    model = Ridge(**task.parameters, random_state=task.seed)
+    model.fit(np.asarray(task.X_train, dtype=np.float64), task.y_train)
+    progress.step(1, train=model.predict(task.X_train), validation=model.predict(task.X_validation))
+    return model
+
+
+def fit_lasso(task: Task, progress: Progress) -> Lasso:
+    """Least squares with an L1 penalty; progress shows the passes that the solver needed."""
+    model = Lasso(**task.parameters, random_state=task.seed)
+    model.fit(np.asarray(task.X_train, dtype=np.float64), task.y_train)
+    passes = max(int(model.n_iter_), 1)
+    progress.total = passes
+    progress.step(passes, train=model.predict(task.X_train), validation=model.predict(task.X_validation))
     return model

@@ -40,7 +40,7 @@ def fit_xgboost(task: Task, progress: Progress) -> xgboost.XGBModel:
         metric = ["error", "logloss"] if task.classes == 2 else ["merror", "mlogloss"]
     else:
         kind, metric = xgboost.XGBRegressor, ["rmse"]
-    parameters = dict(task.plan.parameters)
+    parameters = task.parameters
     if parameters["tree_method"] == "exact":
         parameters.pop("max_bin")
     model = kind(
@@ -52,7 +52,7 @@ def fit_xgboost(task: Task, progress: Progress) -> xgboost.XGBModel:
         verbosity=0,
     )
     both = [(task.X_train, task.y_train), (task.X_validation, task.y_validation)]
-    model.fit(task.X_train, task.y_train, eval_set=both, verbose=False)
+    model.fit(task.X_train, task.y_train, sample_weight=task.row_weights, eval_set=both, verbose=False)
     model.callbacks = None
     model._Booster = model.get_booster()[: progress.best_epoch]
     return model

@@ -1,0 +1,96 @@
+import { ImportanceBody } from './models.dto.js';
+
+export class ModelCardBody {
+  /**
+   * Model.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Name of the model.
+   * @example customer_churn_predictor
+   */
+  model_name: string;
+
+  /**
+   * Version that the card is of.
+   * @example 1.2.0
+   */
+  version: string;
+
+  /**
+   * Its stage.
+   * @example production
+   */
+  stage: string;
+
+  /**
+   * Who made it.
+   * @example ana@acme-corp.example
+   */
+  created_by: string;
+
+  /**
+   * When, UTC.
+   * @example 2026-02-12T10:04:00.000Z
+   */
+  created_at: string;
+
+  /**
+   * Version of the card's own form.
+   * @example 1
+   */
+  card_version: number;
+
+  /**
+   * Framework, estimator, model type, calibration and format.
+   * @example { "framework": "sklearn", "estimator": "extra_trees", "model_type": "classification", "calibration": null, "format": "onnx" }
+   */
+  model: Record<string, unknown>;
+
+  /**
+   * Column that is predicted, and its classes.
+   * @example { "name": "churned", "labels": [0, 1] }
+   */
+  target: Record<string, unknown>;
+
+  /**
+   * Rows, split, features with their types and missing shares, and the columns left out with the reason.
+   * @example { "rows_train": 5634, "rows_validation": 1409, "rows_dropped": 0, "features": [{ "name": "total_orders", "type": "integer", "missing_share": 0 }] }
+   */
+  data: Record<string, unknown>;
+
+  /**
+   * Metrics of training and validation rows.
+   * @example { "train_accuracy": 0.92, "val_accuracy": 0.88 }
+   */
+  metrics: Record<string, number | null>;
+
+  /** How much it depends on each feature. */
+  importance: ImportanceBody;
+
+  /**
+   * Every setting that it was trained with.
+   * @example { "estimator": "extra_trees", "n_estimators": 100 }
+   */
+  parameters: Record<string, unknown>;
+
+  /**
+   * What to keep in mind when using this model.
+   * @example ["Only 80 validation rows: metrics on them are uncertain."]
+   */
+  limits: string[];
+
+  /**
+   * What the job was warned of.
+   * @example ["column 'customer_id' looks like an identifier (600 different values in 600 rows) and was ignored."]
+   */
+  warnings: string[];
+
+  /**
+   * Job, files and versions of the libraries.
+   * @example { "job_id": "train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e", "train_uris": ["s3://data/train.parquet"] }
+   */
+  lineage: Record<string, unknown>;
+}

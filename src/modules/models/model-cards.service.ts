@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { Problem } from '../../platform/errors/problem.js';
+import { isUuid } from '../../platform/http/identifiers.js';
+import { Artifacts } from '../../platform/storage/artifacts.js';
+import type { Model, ModelVersion } from './model.entity.js';
+import type { ModelCardBody } from './model-card.dto.js';
+import { ModelsRepository } from './models.repository.js';
+import { modelNotFound, versionNotFound } from './models.service.js';
+import { formatVersion, parseVersion } from './version-number.js';
+
+type RegisteredVersion = Pick<
+  ModelCardBody,
+  'model_id' | 'model_name' | 'version' | 'stage' | 'created_by' | 'created_at'
+>;
+
+const MOST_BYTES = 2 ** 24;
+
+/** Model cards: written by the trainer, kept as they are, shown with what the registry knows of the version. */
+@Injectable()
+export class ModelCardsService {
+  constructor(
+    private readonly database: Database,
+    private readonly models: ModelsRepository,
+    private readonly artifacts: Artifacts,
+  ) {}
+
+  /** @throws Problem 404 where there is no such version, or it has no card */
+  async json(tenant: string, modelId: string, number: string): Promise<ModelCardBody> {
+    const { model, version } = await this.find(tenant, modelId, number);
+    const card = JSON.parse(await this.read(tenant, version, version.cardSha256)) as object;
+    return {
+      model_id: model.id,
+      model_name: model.name,
+      version: formatVersion(version),
+      stage: version.stage,
+      created_by: version.createdBy,
+      created_at: version.createdAt.toISOString(),
+      ...(card as Omit<ModelCardBody, keyof RegisteredVersion>),
+    };
+  }
+
+  /** @throws Problem 404 where there is no such version, or it has no card */
+  async markdown(tenant: string, modelId: string, number: string): Promise<string> {
+    const { model, version } = await this.find(tenant, modelId, number);
+    const card = await this.read(tenant, version, version.cardMarkdownSha256);
+    const made = `Made by ${version.createdBy} on ${version.createdAt.toISOString()}; stage: ${version.stage}.`;
+    return `# ${model.name} ${formatVersion(version)}\n\n${made}\n\n${card}`;
+  }
+
+  private find(
+    tenant: string,
+    modelId: string,
+    text: string,
+  ): Promise<{ model: Model; version: ModelVersion }> {
+    return this.database.asTenant(tenant, async (scope) => {
+      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
+      const number = parseVersion(text);
+      const version = number && (await this.models.findVersion(scope, modelId, number));
+      return { model, version: version || versionNotFound(modelId, text) };
+    });
+  }
+
+  private async read(tenant: string, version: ModelVersion, sha256: string | null): Promise<string> {
+    if (sha256 === null) {
+      const why = version.filledAt === null ? 'has no artifact yet' : 'was not trained here';
+      throw new Problem('NOT_FOUND', `Version ${formatVersion(version)} ${why}, so it has no model card.`);
+    }
+    return (await this.artifacts.read(tenant, sha256, MOST_BYTES)).toString('utf8');
+  }
+}

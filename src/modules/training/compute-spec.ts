@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { TrainingConfig } from '../../config/index.js';
+import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
+import { StorageLocation } from '../../platform/storage/storage-location.js';
+import type { DataFiles } from './training-data.js';
+import { specOf } from './training-job.js';
+
+/** What the trainer is told: contracts/training-spec.v1.schema.json. */
+@Injectable()
+export class ComputeSpecs {
+  constructor(
+    private readonly config: TrainingConfig,
+    private readonly storage: StorageLocation,
+  ) {}
+
+  make(
+    { job, claim }: JobAttempt,
+    kind: 'training' | 'validation',
+    train: DataFiles,
+    validation: DataFiles | null,
+    outputUri: string,
+  ): object {
+    const { framework, estimator, model_type, hyperparameters, data_config, training_config } = specOf(job);
+    const filesOf = ({ format, uris }: DataFiles) => ({ format, uris });
+    return {
+      spec_version: 1,
+      kind,
+      job_id: claim.id,
+      attempt: claim.attempt,
+      trace_parent: job.traceParent,
+      storage: this.storage.spec,
+      output_uri: outputUri,
+      framework,
+      estimator,
+      model_type,
+      hyperparameters,
+      data: {
+        train: filesOf(train),
+        validation: validation && filesOf(validation),
+        target_column: data_config.target_column,
+        feature_columns: data_config.feature_columns ?? null,
+        exclude_columns: data_config.exclude_columns ?? [],
+        validation_share: data_config.validation_share ?? 0.2,
+        batch_size: data_config.batch_size ?? null,
+      },
+      training: {
+        strategy: training_config.strategy ?? null,
+        num_workers: training_config.num_workers ?? null,
+        use_gpu: training_config.use_gpu ?? null,
+        epochs: training_config.epochs ?? null,
+        learning_rate: training_config.learning_rate ?? null,
+        early_stopping: training_config.early_stopping ?? null,
+        patience: training_config.patience ?? null,
+        seed: training_config.seed ?? this.config.seed,
+        calibration: training_config.calibration ?? null,
+      },
+      limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
+    };
+  }
+}

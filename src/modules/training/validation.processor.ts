@@ -1,0 +1,41 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { RuntimeConfig } from '../../config/index.js';
+import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
+import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
+import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
+import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
+import { ComputeSpecs } from './compute-spec.js';
+import { TrainingData } from './training-data.js';
+import { specOf, VALIDATION, VALIDATION_SECONDS } from './training-job.js';
+
+/** Looks at the data of a training request; docs/decisions/0022. */
+@Injectable()
+export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
+  readonly kind = VALIDATION;
+  readonly concurrency = 2;
+  readonly maxRunSeconds = VALIDATION_SECONDS;
+
+  constructor(
+    private readonly runtime: RuntimeConfig,
+    private readonly runner: JobRunner,
+    private readonly engine: EmbeddedEngine,
+    private readonly data: TrainingData,
+    private readonly specs: ComputeSpecs,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.runtime.runsWorker) this.runner.start(this);
+  }
+
+  async run(attempt: JobAttempt): Promise<Outcome> {
+    const { claim, job } = attempt;
+    const found = await this.data.findAll(claim.tenant, specOf(job).data_config);
+    if ('type' in found) return found;
+    // Nothing is written there.
+    const nowhere = `s3://${PLATFORM_BUCKET}/${claim.tenant}/jobs/${claim.id}/`;
+    const spec = this.specs.make(attempt, 'validation', found.train, found.validation, nowhere);
+    const outcome = await this.engine.run(spec, { signal: attempt.signal, onEvent: () => undefined });
+    if (outcome.type !== 'succeeded') return outcome;
+    return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };
+  }
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import type { Identity } from '../../platform/auth/identity.js';
+import { Problem } from '../../platform/errors/problem.js';
+import type { Job } from '../../platform/jobs/job.entity.js';
+import { JobsService } from '../../platform/jobs/jobs.service.js';
+import type { SubmitTrainingDto } from './submit-training.dto.js';
+import { specOf, VALIDATION, VALIDATION_SECONDS } from './training-job.js';
+import { TrainingService } from './training.service.js';
+import type { TrainingValidationBody } from './validation.dto.js';
+
+const POLL_MS = 100;
+
+/** Answers what a training request would meet: a short job, for which the caller waits. */
+@Injectable()
+export class ValidationService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly training: TrainingService,
+  ) {}
+
+  /** @throws Problem as a submission does, and 503 where no worker has answered in time */
+  async validate(caller: Identity, dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
+    const spec = await this.training.specify(caller.tenant, dto);
+    const { id } = await this.jobs.submit(caller.tenant, VALIDATION, {
+      spec: { ...spec },
+      submittedBy: caller.subject,
+      engine: 'local',
+    });
+    const deadline = Date.now() + VALIDATION_SECONDS * 1000;
+    for (;;) {
+      const job = await this.jobs.get(caller.tenant, VALIDATION, id);
+      if (job.endedAt) return toBody(job);
+      if (Date.now() > deadline) break;
+      await sleep(POLL_MS);
+    }
+    await this.jobs.cancel(caller.tenant, VALIDATION, id).catch((error: unknown) => {
+      // It may have ended in this very moment.
+      if (!(error instanceof Problem)) throw error;
+    });
+    throw new Problem(
+      'WORKER_BUSY',
+      `No worker looked at the data within ${VALIDATION_SECONDS} seconds; try again, or submit the job.`,
+      { headers: { 'Retry-After': '10' } },
+    );
+  }
+}
+
+function toBody(job: Job): TrainingValidationBody {
+  const { estimator, model_type } = specOf(job);
+  if (job.result) {
+    const found = job.result as unknown as Omit<TrainingValidationBody, 'is_trainable'>;
+    return { is_trainable: found.problems.length === 0, ...found };
+  }
+  const problem = { code: job.errorCode ?? 'INTERNAL_ERROR', message: job.errorMessage ?? '' };
+  return {
+    is_trainable: false,
+    estimator,
+    model_type,
+    rows_read: 0,
+    is_complete: false,
+    columns: [],
+    target: null,
+    problems: [problem],
+    warnings: [],
+  };
+}

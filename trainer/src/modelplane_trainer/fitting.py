@@ -1,0 +1,155 @@
+"""Fits one pipeline, and again on parts of the rows where probabilities are to be calibrated."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from typing import Any, Protocol
+
+import numpy as np
+from lightgbm.basic import LightGBMError
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
+
+from . import calibration, estimators
+from .dataset import Dataset
+from .events import EventWriter
+from .failures import listed, unfit
+from .memory import ran_out_of_memory
+from .plan import ROUNDS, Plan, step_size
+from .preprocessing import frame, transformer
+from .progress import Progress
+from .target import Target
+
+
+class Listener(Protocol):
+    """What is told of the rounds."""
+
+    def progress(self, **fields: Any) -> None: ...
+
+
+class Silent:
+    """Stands for an EventWriter where the rounds are of no interest."""
+
+    def progress(self, **_fields: object) -> None:
+        pass
+
+
+def fit_pipeline(
+    plan: Plan, dataset: Dataset, train: np.ndarray, validation: np.ndarray, listener: Listener
+) -> tuple[Pipeline, Progress, bool]:
+    """Fit preprocessing and estimator.
+
+    Args:
+        plan: settings.
+        dataset: the job's data.
+        train, validation: row numbers; the second part is measured on, and decides early stopping.
+        listener: told of the rounds.
+
+    Returns:
+        The fitted pipeline, its progress, and whether the solver had converged.
+
+    Raises:
+        JobFailure: the library refuses the settings.
+    """
+    target = dataset.target
+    preparation = estimators.PREPARATIONS[plan.estimator]
+    prepared = transformer(dataset, preparation.scaled, preparation.keeps_missing, preparation.dense)
+    task = estimators.Task(
+        plan=plan,
+        model_type=target.model_type,
+        classes=len(target.labels or ()),
+        X_train=prepared.fit_transform(frame(dataset.features, train)),
+        y_train=target.values[train],
+        X_validation=prepared.transform(frame(dataset.features, validation)),
+        y_validation=target.values[validation],
+        class_weight=class_weight(plan, target),
+    )
+    progress = Progress(
+        listener,
+        total=plan.rounds,
+        patience=plan.patience,
+        learning_rate=_shown_rate(plan),
+        y_train=task.y_train,
+        y_validation=task.y_validation,
+        is_classification=task.is_classification,
+    )
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model = estimators.fit(task, progress)
+    except (ValueError, LightGBMError) as error:
+        if ran_out_of_memory(error):
+            raise
+        # XGBoost's messages begin with a time and a place in its source.
+        reason = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).strip().splitlines()[0]).rstrip(".")
+        raise unfit(f"{plan.estimator} cannot be trained with these settings: {reason}.") from error
+    converged = not any(issubclass(each.category, ConvergenceWarning) for each in caught)
+    return Pipeline([("prepare", prepared), ("model", model)]), progress, converged
+
+
+def class_weight(plan: Plan, target: Target) -> str | dict[int, float] | None:
+    """The hyperparameter of that name by class index.
+
+    Raises:
+        JobFailure: it names a label that the target does not have.
+    """
+    given = plan.parameters.get("class_weight")
+    if not isinstance(given, dict):
+        return given
+    places = {_as_key(label): place for place, label in enumerate(target.labels)}
+    unknown = [label for label in given if label not in places]
+    if unknown:
+        raise unfit(
+            f"hyperparameters.class_weight names {listed(unknown)}, but target column '{target.name}' "
+            f"holds {listed(list(places))}."
+        )
+    return {place: float(given.get(label, 1.0)) for label, place in places.items()}
+
+
+def _as_key(label: Any) -> str:
+    """A label as it stands as a name in JSON: text as it is, true, 1, 1.5."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def calibrate(
+    plan: Plan, dataset: Dataset, pipeline: Pipeline, best_epoch: int, events: EventWriter
+) -> Pipeline:
+    """The pipeline with its probabilities calibrated.
+
+    Each training row is predicted by an estimator of as many rounds that was fitted without it; on these
+    predictions the maps are fitted. The validation rows have no part in it.
+    """
+    target, method = dataset.target, plan.calibration
+    y = target.values[dataset.train]
+    folds = calibration.folds_of(y, target.labels)
+    if method == "isotonic" and len(y) < calibration.FEWEST_ISOTONIC_ROWS:
+        events.warning(
+            f"isotonic calibration has only {len(y)} rows to learn from and may overfit them; "
+            f"sigmoid is safer below {calibration.FEWEST_ISOTONIC_ROWS}."
+        )
+    parameters = dict(plan.parameters)
+    if plan.estimator in ROUNDS:
+        rounds = best_epoch if plan.patience is not None else plan.rounds
+        parameters[ROUNDS[plan.estimator]] = rounds
+    held_out = np.empty((len(y), len(target.labels)))
+    cut = StratifiedKFold(folds, shuffle=True, random_state=plan.seed % 2**32)
+    for number, (kept, held) in enumerate(cut.split(y, y), 1):
+        part = dataclasses.replace(
+            plan,
+            parameters=dict(parameters),
+            patience=None,
+            rounds=int(parameters.get(ROUNDS.get(plan.estimator, ""), 1)),
+        )
+        fitted, _, _ = fit_pipeline(part, dataset, dataset.train[kept], dataset.train[held], Silent())
+        held_out[held] = fitted.predict_proba(frame(dataset.features, dataset.train[held]))
+        events.log(f"Calibration: predicted part {number} of {folds}.")
+    maps = calibration.fit_maps(method, held_out, y)
+    return Pipeline([*pipeline.steps[:-1], ("model", calibration.CalibratedClassifier(pipeline[-1], maps))])
+
+
+def _shown_rate(plan: Plan) -> float | None:
+    value = plan.parameters.get(step_size(plan.estimator))
+    return value if isinstance(value, int | float) else None

@@ -1,0 +1,162 @@
+"""Looks at a sample of a job's data and says what training on it would meet, without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .columns import Column, interpret
+from .dataset import FEWEST_ROWS, chooser, interpret_target, taken, useless, with_validation
+from .events import EventWriter
+from .failures import JobFailure, unfit
+from .plan import make_plan
+from .sampling import Sample
+from .sources import read_files
+from .storage import Store
+from .target import Target, check_classes_for_split, read_target
+from .training import fit_to_target
+
+MOST_ROWS = 20_000
+MOST_BYTES = 8 << 20
+MOST_FILES = 8
+_SHOWN_CLASSES = 20
+
+
+class Findings:
+    """Collects what a job would say, in place of an EventWriter."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.problems: list[dict[str, str]] = []
+
+    def warning(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def problem(self, failure: JobFailure) -> None:
+        self.problems.append({"code": failure.code, "message": _capital(failure.message)})
+
+
+def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+    """Read the first rows and describe them.
+
+    Args:
+        spec: a specification of kind `validation`.
+        events: told that it has started.
+        store: holds the data.
+
+    Returns:
+        rows_read, is_complete, model_type, estimator, columns, target, problems and warnings.
+        A problem is how the job would fail; the rest is described as far as that allows.
+    """
+    events.started(workers=1, gpus=0)
+    found = Findings()
+    described: dict[str, Any] = {
+        "rows_read": 0,
+        "is_complete": True,
+        "estimator": spec["estimator"],
+        "model_type": spec["model_type"],
+        "columns": [],
+        "target": None,
+    }
+    try:
+        plan = make_plan(spec)
+        found.warnings += plan.warnings
+        sample = Sample(store, MOST_ROWS, MOST_BYTES)
+        table, train_rows = _read(spec, sample, found)
+        described["is_complete"] = not sample.was_cut
+        described["rows_read"] = len(table)
+        is_csv = spec["data"]["train"]["format"] == "csv"
+        described["columns"] = _columns(spec, table, is_csv, found)
+        target = _target(spec, table, train_rows, is_csv, found)
+        described["target"] = _distribution(target)
+        described["model_type"] = target.model_type
+        if spec["data"]["validation"] is None:
+            check_classes_for_split(target)
+        fit_to_target(plan, target, found)
+    except JobFailure as failure:
+        found.problem(failure)
+    if not any(column["is_used"] for column in described["columns"]) and described["columns"]:
+        faults = "; ".join(f"'{each['name']}' {each['ignored_because']}" for each in described["columns"][:5])
+        found.problem(unfit(f"no column can be used as a feature: {faults}."))
+    return described | {"problems": found.problems, "warnings": found.warnings}
+
+
+def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[pa.Table, int]:
+    """The first rows of the training data and, below them, of the validation data."""
+    data = dict(spec["data"])
+    for part in ("train", "validation"):
+        if data[part] is not None and len(data[part]["uris"]) > MOST_FILES:
+            data[part] = data[part] | {"uris": data[part]["uris"][:MOST_FILES]}
+            sample.was_cut = True
+    choose = chooser(data, spec["limits"]["max_features"])
+    table, _ = read_files(sample, data["train"], choose, found.warning)
+    rows = len(table)
+    if data["validation"] is not None:
+        table = with_validation(table, sample, data, found.warning)
+    return table, rows
+
+
+def _columns(spec: dict[str, Any], table: pa.Table, is_csv: bool, found: Findings) -> list[dict[str, Any]]:
+    rows = np.arange(len(table))
+    described = []
+    for name in table.column_names:
+        if name == spec["data"]["target_column"]:
+            continue
+        column = interpret(name, table[name], is_csv, found.warning)
+        reason = column if isinstance(column, str) else useless(column, rows)
+        if reason is not None:
+            found.warning(f"column '{name}' {reason} and would be ignored.")
+        known = not isinstance(column, str)
+        described.append(
+            {
+                "name": name,
+                "type": column.kind if known else str(table[name].type),
+                "missing_share": float(column.missing.mean()) if known else table[name].null_count / len(table),
+                "distinct_count": _distinct(column) if known else None,
+                "is_used": reason is None,
+                "ignored_because": reason,
+            }
+        )
+    return described
+
+
+def _distinct(column: Column) -> int:
+    values = column.codes if column.kind == "string" else column.numbers
+    return len(np.unique(values[~column.missing]))
+
+
+def _target(
+    spec: dict[str, Any], table: pa.Table, train_rows: int, is_csv: bool, found: Findings
+) -> Target:
+    name = spec["data"]["target_column"]
+    column = interpret_target(name, table[name], is_csv, found.warning)
+    usable = np.flatnonzero(~column.missing)
+    dropped = len(table) - len(usable)
+    if dropped:
+        found.warning(f"{dropped} rows have no value in target column '{name}' and would be dropped.")
+    in_training = int((usable < train_rows).sum())
+    if in_training < FEWEST_ROWS:
+        raise unfit(f"the training data has {in_training} usable rows; at least {FEWEST_ROWS} are needed.")
+    return read_target(taken(column, usable), spec["model_type"])
+
+
+def _distribution(target: Target) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": target.name, "rows": len(target.values)}
+    if target.labels is None:
+        low, median, high = np.quantile(target.values, [0, 0.5, 1])
+        spread = {"min": low, "median": median, "max": high, "mean": np.mean(target.values)}
+        return described | {"classes": None, "values": spread | {"std": np.std(target.values)}}
+    counts = np.bincount(target.values, minlength=len(target.labels))
+    order = np.argsort(-counts, kind="stable")[:_SHOWN_CLASSES]
+    classes = [
+        {"label": target.labels[place], "count": int(counts[place]), "share": counts[place] / counts.sum()}
+        for place in order
+    ]
+    return described | {"classes": classes, "values": None}
+
+
+def _capital(message: str) -> str:
+    first = message.split(" ", 1)[0].strip("':")
+    return message[:1].upper() + message[1:] if first.isalpha() else message
