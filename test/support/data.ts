@@ -26,6 +26,7 @@ export async function makeData(...names: string[]): Promise<Record<string, Buffe
   const folder = await mkdtemp(join(tmpdir(), 'modelplane-data-'));
   try {
     await python([join(__dirname, 'make_data.py'), folder]);
+    await python([join(__dirname, 'make_dated_data.py'), folder]);
     const files = await Promise.all(
       names.map(async (name) => [name, await readFile(join(folder, name))] as const),
     );

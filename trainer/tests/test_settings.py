@@ -15,7 +15,14 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
+from sklearn.linear_model import (
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    SGDClassifier,
+    SGDRegressor,
+)
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils._param_validation import validate_parameter_constraints
 from xgboost import XGBClassifier, XGBRegressor
@@ -311,10 +318,18 @@ def test_class_weights_and_scaled_positives(store):
         ("sklearn", "extra_trees", {"n_estimators": 20, "bootstrap": True, "max_samples": 0.5}),
         ("sklearn", "ridge", {"alpha": 3.0, "positive": True}),
         ("sklearn", "lasso", {"alpha": 20.0, "fit_intercept": False}),
-        ("sklearn", "sgd", {"penalty": "elasticnet", "learning_rate": "optimal", "average": True, "max_iter": 9}),
+        (
+            "sklearn",
+            "sgd",
+            {"penalty": "elasticnet", "learning_rate": "optimal", "average": True, "max_iter": 9},
+        ),
         ("sklearn", "sgd", {"loss": "huber", "epsilon": 0.5, "penalty": None, "max_iter": 9}),
         ("sklearn", "sgd", {"loss": "epsilon_insensitive", "learning_rate": "constant", "max_iter": 9}),
-        ("sklearn", "mlp", {"hidden_layer_sizes": [8, 4], "activation": "tanh", "solver": "sgd", "max_iter": 9}),
+        (
+            "sklearn",
+            "mlp",
+            {"hidden_layer_sizes": [8, 4], "activation": "tanh", "solver": "sgd", "max_iter": 9},
+        ),
         ("sklearn", "mlp", {"activation": "logistic", "batch_size": 50, "max_iter": 9}),
         ("sklearn", "mlp", {"activation": "identity", "max_iter": 9}),
     ],

@@ -151,7 +151,10 @@ def _times(name: str, values: pa.ChunkedArray, warn: Callable[[str], None]) -> C
     numbers = _floats(whole)
     outside = (numbers < EARLIEST_MILLISECONDS) | (numbers > LATEST_MILLISECONDS)
     if outside.any():
-        warn(f"column '{name}' holds {int(outside.sum())} times outside the years 1 to 9999; they count as missing.")
+        warn(
+            f"column '{name}' holds {int(outside.sum())} times outside the years 1 to 9999; "
+            "they count as missing."
+        )
         numbers = np.where(outside, np.nan, numbers)
     return Column(name, "timestamp", numbers=numbers)
 

@@ -246,9 +246,7 @@ def _told_apart(column: Column, train: np.ndarray, events: EventWriter) -> list[
     return sorted(column.texts[code] for code in seen)
 
 
-def interpret_target(
-    name: str, values: pa.ChunkedArray, is_csv: bool, warn: Callable[[str], None]
-) -> Column:
+def interpret_target(name: str, values: pa.ChunkedArray, is_csv: bool, warn: Callable[[str], None]) -> Column:
     """The target column as numbers, booleans or text.
 
     Raises:

@@ -35,7 +35,7 @@ class Findings:
         self.warnings.append(message)
 
     def problem(self, failure: JobFailure) -> None:
-        self.problems.append({"code": failure.code, "message": _capital(failure.message)})
+        self.problems.append({"code": failure.code, "message": failure.message})
 
 
 def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
@@ -113,7 +113,9 @@ def _columns(spec: dict[str, Any], table: pa.Table, is_csv: bool, found: Finding
             {
                 "name": name,
                 "type": column.kind if known else str(table[name].type),
-                "missing_share": float(column.missing.mean()) if known else table[name].null_count / len(table),
+                "missing_share": float(column.missing.mean())
+                if known
+                else table[name].null_count / len(table),
                 "distinct_count": _distinct(column) if known else None,
                 "is_used": reason is None,
                 "ignored_because": reason,
@@ -127,9 +129,7 @@ def _distinct(column: Column) -> int:
     return len(np.unique(values[~column.missing]))
 
 
-def _target(
-    spec: dict[str, Any], table: pa.Table, train_rows: int, is_csv: bool, found: Findings
-) -> Target:
+def _target(spec: dict[str, Any], table: pa.Table, train_rows: int, is_csv: bool, found: Findings) -> Target:
     name = spec["data"]["target_column"]
     column = interpret_target(name, table[name], is_csv, found.warning)
     usable = np.flatnonzero(~column.missing)
@@ -155,8 +155,3 @@ def _distribution(target: Target) -> dict[str, Any]:
         for place in order
     ]
     return described | {"classes": classes, "values": None}
-
-
-def _capital(message: str) -> str:
-    first = message.split(" ", 1)[0].strip("':")
-    return message[:1].upper() + message[1:] if first.isalpha() else message

@@ -78,7 +78,10 @@ def seed_and_threads(spec: dict[str, Any]) -> None:
 def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
     seed_and_threads(spec)
     if spec["kind"] == "validation":
-        return inspection.inspect(spec, events, store)
+        found = inspection.inspect(spec, events, store)
+        for problem in found["problems"]:
+            problem["message"] = _sentence(problem["message"])
+        return found
     trained = training.train(spec, events, store)
     return training.publish(trained, spec, events, store)
 

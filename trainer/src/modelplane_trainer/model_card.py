@@ -87,8 +87,10 @@ def _limits(plan: Plan, dataset: Dataset, metrics: dict[str, float | None]) -> l
     if described["rows_validation"] < 100:
         limits.append(f"Only {described['rows_validation']} validation rows: metrics on them are uncertain.")
     if dataset.target.labels is not None:
-        counts = [int((dataset.target.values[dataset.train] == place).sum()) for place in
-                  range(len(dataset.target.labels))]
+        counts = [
+            int((dataset.target.values[dataset.train] == place).sum())
+            for place in range(len(dataset.target.labels))
+        ]
         rarest = min(range(len(counts)), key=counts.__getitem__)
         if counts[rarest] < 0.1 * sum(counts):
             limits.append(
@@ -130,15 +132,19 @@ def as_markdown(card: dict[str, Any]) -> str:
         ),
     ]
     if data["ignored"]:
-        lines += ["Not used: " + "; ".join(f"`{_cell(name)}` {why}" for name, why in data["ignored"].items()) + "."]
+        lines += [
+            "Not used: " + "; ".join(f"`{_cell(name)}` {why}" for name, why in data["ignored"].items()) + "."
+        ]
     lines += ["## Metrics", _metrics_table(card["metrics"])]
     found = card["importance"]
     most = found["features"][:_SHOWN_FEATURES]
     lines += [
         "## Importance",
-        f"Increase in {found['metric'].replace('_', ' ')} (now {found['loss']:.4g}) when the column is shuffled "
-        f"over {found['rows']} validation rows, mean and standard deviation of {found['repeats']} repeats.",
-        _table(["feature", "mean", "std"], [[e["name"], f"{e['mean']:.4g}", f"{e['std']:.2g}"] for e in most]),
+        f"Increase in {found['metric'].replace('_', ' ')} (now {found['loss']:.4g}) when the column is "
+        f"shuffled over {found['rows']} validation rows, mean and standard deviation of {found['repeats']} repeats.",
+        _table(
+            ["feature", "mean", "std"], [[e["name"], f"{e['mean']:.4g}", f"{e['std']:.2g}"] for e in most]
+        ),
         "## Parameters",
         _table(
             ["setting", "value"],

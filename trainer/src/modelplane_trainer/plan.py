@@ -79,17 +79,17 @@ def make_plan(spec: dict[str, Any]) -> Plan:
     def meaningless(name: str, why: str = "") -> None:
         warnings.append(f"{name} has no meaning for {estimator}{why} and was ignored.")
 
-    for field, value, hyperparameter in (
+    for setting, value, hyperparameter in (
         ("training_config.epochs", training["epochs"], ROUNDS.get(estimator)),
         ("training_config.learning_rate", training["learning_rate"], step_size(estimator)),
         ("data_config.batch_size", spec["data"]["batch_size"], "batch_size"),
     ):
         if value is None:
             continue
-        if not meaning[field.rsplit(".")[-1]]:
-            meaningless(field)
+        if not meaning[setting.split(".")[-1]]:
+            meaningless(setting)
         elif hyperparameter in given:
-            warnings.append(f"{field} was ignored because hyperparameters.{hyperparameter} is given.")
+            warnings.append(f"{setting} was ignored because hyperparameters.{hyperparameter} is given.")
         else:
             parameters[hyperparameter] = value
     rounds_asked = ROUNDS.get(estimator) in given or training["epochs"] is not None

@@ -1,4 +1,4 @@
-"""Dates and times as numbers: what a model sees of them, the same here and in libs/inference/src/timestamp.ts."""
+"""Dates and times as numbers, the same here and in libs/inference/src/timestamp.ts."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from ..plan import Plan
 
-
 # These take the weights of rows, not of classes, at least in the call that is used here.
 WEIGHED_BY_ROWS = {"gradient_boosting", "xgboost", "sgd", "mlp"}
 
