@@ -82,10 +82,13 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     validation: DataFiles | null,
   ): Promise<ComputeOutcome> {
     try {
-      return await this.engine.run(this.specs.make(attempt, 'training', train, validation, outputOf(attempt.claim)), {
-        signal: attempt.signal,
-        onEvent: (event) => reportEvent(attempt, event),
-      });
+      return await this.engine.run(
+        this.specs.make(attempt, 'training', train, validation, outputOf(attempt.claim)),
+        {
+          signal: attempt.signal,
+          onEvent: (event) => reportEvent(attempt, event),
+        },
+      );
     } catch (error) {
       if (!(error instanceof EngineUnavailable)) throw error;
       return {

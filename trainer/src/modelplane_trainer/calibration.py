@@ -28,7 +28,7 @@ FEWEST_ISOTONIC_ROWS = 1_000
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A rising line through knots, flat beyond both ends; knots are at least NARROWEST_STEP apart.
+    """A rising line through knots that are NARROWEST_STEP apart.
 
     Attributes:
         x, y: float64 [knots].
@@ -127,16 +127,10 @@ def folds_of(y: np.ndarray, labels: list[Any]) -> int:
 
 def _isotonic(probability: np.ndarray, happened: np.ndarray) -> Isotonic:
     fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(probability, happened)
-    # Knots that lie nearer than NARROWEST_STEP become one, at the first's place.
-    knots: list[tuple[float, list[float]]] = []
-    for x, y in zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True):
-        if knots and x - knots[-1][0] < NARROWEST_STEP:
-            knots[-1][1].append(float(y))
-        else:
-            knots.append((float(x), [float(y)]))
-    if len(knots) == 1:
-        knots = [(0.0, knots[0][1]), (1.0, knots[0][1])]
-    return Isotonic(np.array([x for x, _ in knots]), np.array([np.mean(y) for _, y in knots]))
+    # The fit is a staircase. At each knot it is averaged over half a step to either side.
+    knots = np.linspace(0, 1, round(1 / NARROWEST_STEP) + 1)
+    around = knots[:, None] + np.linspace(-0.5, 0.5, 21) * NARROWEST_STEP
+    return Isotonic(knots, fitted.predict(around.reshape(-1)).reshape(around.shape).mean(axis=1))
 
 
 def _sigmoid(probability: np.ndarray, happened: np.ndarray) -> Sigmoid:

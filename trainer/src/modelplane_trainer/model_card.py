@@ -141,7 +141,8 @@ def as_markdown(card: dict[str, Any]) -> str:
     lines += [
         "## Importance",
         f"Increase in {found['metric'].replace('_', ' ')} (now {found['loss']:.4g}) when the column is "
-        f"shuffled over {found['rows']} validation rows, mean and standard deviation of {found['repeats']} repeats.",
+        f"shuffled over {found['rows']} validation rows, mean and standard deviation of "
+        f"{found['repeats']} repeats.",
         _table(
             ["feature", "mean", "std"], [[e["name"], f"{e['mean']:.4g}", f"{e['std']:.2g}"] for e in most]
         ),

@@ -64,7 +64,6 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     for warning in plan.warnings:
         events.warning(warning)
     dataset = load(spec, events, store or open_store(spec["storage"], None))
-    target = dataset.target
     fit_to_target(plan, dataset.target, events)
     pipeline, progress, converged = fit_pipeline(plan, dataset, dataset.train, dataset.validation, events)
     events.flush_progress()
@@ -141,7 +140,7 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def _measure(trained: Trained) -> tuple[dict[str, float | None], np.ndarray]:
-    """Metrics of both parts, before calibration too where there is one, and predictions on the validation rows."""
+    """Metrics of both parts, before calibration too, and predictions on the validation rows."""
     dataset, pipeline = trained.dataset, trained.pipeline
     target = dataset.target
     metrics: dict[str, float | None] = {}
