@@ -163,7 +163,10 @@ describe('HTTP', () => {
         database: true,
         redis: true,
         object_store: true,
-        queues: { training: { waiting: 0, active: 0, delayed: 0 } },
+        queues: {
+          training: { waiting: 0, active: 0, delayed: 0 },
+          'training-validation': { waiting: 0, active: 0, delayed: 0 },
+        },
         down: [],
       });
     });
@@ -205,7 +208,7 @@ describe('a service whose servers go away', () => {
           status: 'unhealthy',
           database: true,
           redis: false,
-          queues: { training: null },
+          queues: { training: null, 'training-validation': null },
           down: ['redis'],
         },
       });

@@ -314,6 +314,7 @@ describe('models', () => {
         origin: null,
         signature: null,
         parameters: {},
+        importance: null,
         lineage: { job_id: null, data: {} },
         created_by: 'admin@acme-corp.example',
       });

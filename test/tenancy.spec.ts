@@ -71,6 +71,16 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
         },
       }),
     ),
+  // Its own files would be looked at, for which no worker runs here.
+  'POST /api/v1/training/validate': ({ modelName, object }) =>
+    OBJECT_FOLDERS.filter((folder) => !folder.startsWith('tenants/globex')).map((folder) => ({
+      path: '/api/v1/training/validate',
+      body: {
+        model_name: modelName,
+        framework: 'lightgbm',
+        data_config: { train_path: `s3://${folder}/${object}`, target_column: 'y' },
+      },
+    })),
   'GET /api/v1/training': ({ modelName }) => [
     { path: `/api/v1/training?model_name=${modelName}&status=running` },
   ],

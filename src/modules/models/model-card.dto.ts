@@ -84,7 +84,7 @@ export class ModelCardBody {
 
   /**
    * What the job was warned of.
-   * @example ["column 'customer_id' looks like an identifier (600 different values in 600 rows) and was ignored."]
+   * @example ["training_config.patience has no meaning for ridge and was ignored."]
    */
   warnings: string[];
 

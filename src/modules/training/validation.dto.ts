@@ -1,3 +1,5 @@
+import { ApiProperty } from '@nestjs/swagger';
+
 export class ValidatedColumnBody {
   /**
    * Column.
@@ -37,10 +39,11 @@ export class ValidatedColumnBody {
 }
 
 export class ClassShareBody {
-  /**
-   * Class as the data names it.
-   * @example "1"
-   */
+  @ApiProperty({
+    description: 'Class as the data names it.',
+    oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }],
+    example: 1,
+  })
   label: string | number | boolean;
 
   /**
@@ -135,7 +138,7 @@ export class TrainingValidationBody {
 
   /**
    * What the job would be warned of.
-   * @example ["column 'customer_id' holds the same value in every training row and would be ignored."]
+   * @example ["40 rows have no value in the target column and would be dropped."]
    */
   warnings: string[];
 }
