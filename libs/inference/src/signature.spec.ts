@@ -28,6 +28,16 @@ const customer = [
   input('plan', { ...text, categories: ['basic', 'premium'] }),
   input('note', { ...text, nullable: false }),
 ];
+/** Years and hours of a time feed `<name>_year` and `<name>_hour`. */
+const time = (name: string, change: Partial<SignatureInput> = {}) =>
+  input(name, {
+    type: 'timestamp',
+    parts: [
+      { part: 'year', tensor: `${name}_year` },
+      { part: 'hour', tensor: `${name}_hour` },
+    ],
+    ...change,
+  });
 const row = { total_orders: 3, 'average/value~': 12.5, is_member: true, plan: 'basic', note: '' };
 
 function document(
@@ -63,6 +73,20 @@ describe('compileSignature', () => {
     ['a text as float32', document([input('a', { type: 'string' })]), /does not fit a tensor of float32/],
     ['a number as text', document([input('a', { dtype: 'string' })]), /does not fit a tensor of string/],
     ['categories of a number', document([input('a', { categories: ['x'] })]), /has categories/],
+    [
+      'a time without parts',
+      document([time('a', { parts: undefined })]),
+      /'a' of type timestamp lacks parts/,
+    ],
+    ['parts of a number', document([time('a', { type: 'number' })]), /'a' of type number has parts/],
+    ['a time as float64', document([time('a', { dtype: 'float64' })]), /does not fit a tensor of float64/],
+    ['a part in a shared tensor', document([time('a', { column: 0 })]), /have tensors \[n, 1\] of their own/],
+    ['a part beside a number', document([time('a'), input('a_year')]), /tensor 'a_year' twice/],
+    [
+      'two parts in one tensor',
+      document([time('a', { parts: ['year', 'hour'].map((part) => ({ part, tensor: 'x' })) as never })]),
+      /tensor 'x' twice/,
+    ],
     ['an ignored feature', document([input('a')], ['a']), /both a feature and ignored/],
   ])('should refuse %s', (_, json, message) => {
     expect(() => compileSignature(json)).toThrow(InvalidSignature);
@@ -85,6 +109,36 @@ describe('encode', () => {
       ['note', 'string', [2, 1], ['', 'x']],
     ]);
     expect(warnings).toEqual([]);
+  });
+
+  it('should make tensors of one feature, of several, and of the parts of a time', () => {
+    const inputs = [
+      input('a', { tensor: 'packed', column: 1 }),
+      time('at'),
+      input('b', { tensor: 'packed', column: 0 }),
+      input('count', { type: 'integer', dtype: 'int64', nullable: false, rank: 1 }),
+    ];
+    const rows = [
+      { a: 1, at: '2026-02-12T10:30:00Z', b: 2, count: 7 },
+      { a: null, at: null, b: 4, count: 8 },
+      { a: 5, at: -1, b: 6, count: 9 },
+    ];
+    const { feeds } = compileSignature(document(inputs)).encode(rows);
+    const hour = Math.fround(24 - 1 / 3_600_000);
+    expect(
+      Object.entries(feeds).map(([name, { type, dims, data }]) => [name, type, dims, [...data]]),
+    ).toEqual([
+      ['packed', 'float32', [3, 2], [2, 1, 4, NaN, 6, 5]],
+      ['at_year', 'float32', [3, 1], [2026, NaN, 1969]],
+      ['at_hour', 'float32', [3, 1], [10.5, NaN, hour]],
+      ['count', 'int64', [3], [7n, 8n, 9n]],
+    ]);
+    expect(messagesOf([{ ...rows[0], at: '2026-02-30' }, rows[1], { ...rows[2], at: true }], inputs)).toEqual(
+      [
+        expect.stringMatching(/^'at' must be a date or time such as .* got the text "2026-02-30"$/),
+        expect.stringMatching(/^'at' must be a date or time such as .* got true$/),
+      ],
+    );
   });
 
   it.each<[string, object, string]>([
