@@ -99,8 +99,11 @@ describe('what training makes', () => {
         lineage: { job_id: job.job_id, train_uris: ['s3://data/train.parquet'] },
       },
     });
+    const tag = card.headers.get('etag') as string;
+    expect((await acme.get(`${path}/card`, { 'if-none-match': tag })).status).toBe(304);
     const page = await acme.get(`${path}/card`, { accept: 'text/markdown' });
     expect(page.headers.get('content-type')).toBe('text/markdown; charset=utf-8');
+    expect(page.headers.get('etag')).not.toBe(tag);
     expect(page.body).toMatch(/^# carded 1\.0\.0\n[\s\S]*## Importance[\s\S]*## Limits/);
     const globex = await service.as('globex', 'admin');
     expect((await globex.get(`${path}/card`)).body.code).toBe('MODEL_NOT_FOUND');

@@ -12,6 +12,7 @@ import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { TaggedRead } from '../../platform/http/etag.interceptor.js';
 import { ModelCardBody } from './model-card.dto.js';
 import { ModelCardsService } from './model-cards.service.js';
 
@@ -22,6 +23,7 @@ export class ModelCardController {
 
   @Get(':model_id/versions/:version/card')
   @Access('viewer')
+  @TaggedRead()
   @ApiOperation({ summary: 'Get the model card of a trained version, as JSON or as Markdown' })
   @ApiModelId()
   @ApiVersion()

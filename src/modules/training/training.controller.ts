@@ -39,7 +39,7 @@ export class TrainingController {
   @HttpCode(200)
   @ApiOperation({ summary: 'See what a training job would meet in its data, without training' })
   @ApiOkResponse({ type: TrainingValidationBody })
-  @ApiProblems(400, 403, 422, 429, 503)
+  @ApiProblems(400, 422)
   validate(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
     return this.validation.validate(caller, dto);
   }

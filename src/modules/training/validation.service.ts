@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem } from '../../platform/errors/problem.js';
+import { JobEventHints } from '../../platform/jobs/job-event-hints.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { SubmitTrainingDto } from './submit-training.dto.js';
@@ -9,30 +9,33 @@ import { specOf, VALIDATION, VALIDATION_SECONDS } from './training-job.js';
 import { TrainingService } from './training.service.js';
 import type { TrainingValidationBody } from './validation.dto.js';
 
-const POLL_MS = 100;
+/** Without a hint the job is looked at this often. */
+const LOOK_MS = 1000;
 
 /** Answers what a training request would meet: a short job, for which the caller waits. */
 @Injectable()
 export class ValidationService {
   constructor(
     private readonly jobs: JobsService,
+    private readonly hints: JobEventHints,
     private readonly training: TrainingService,
   ) {}
 
   /** @throws Problem as a submission does, and 503 where no worker has answered in time */
   async validate(caller: Identity, dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
+    this.hints.listen();
     const spec = await this.training.specify(caller.tenant, dto);
     const { id } = await this.jobs.submit(caller.tenant, VALIDATION, {
       spec: { ...spec },
       submittedBy: caller.subject,
       engine: 'local',
     });
-    const deadline = Date.now() + VALIDATION_SECONDS * 1000;
-    for (;;) {
+    const inTime = AbortSignal.timeout(VALIDATION_SECONDS * 1000);
+    while (!inTime.aborted) {
+      const hint = this.hints.next(id, LOOK_MS, inTime);
       const job = await this.jobs.get(caller.tenant, VALIDATION, id);
       if (job.endedAt) return toBody(job);
-      if (Date.now() > deadline) break;
-      await sleep(POLL_MS);
+      await hint;
     }
     await this.jobs.cancel(caller.tenant, VALIDATION, id).catch((error: unknown) => {
       // It may have ended in this very moment.

@@ -32,7 +32,7 @@ export class EtagInterceptor implements NestInterceptor {
       );
     }
     return next.handle().pipe(
-      map((body: object | undefined) => {
+      map((body: object | string | undefined) => {
         if (!body) return body;
         const etag = etagOf(body);
         reply.header('ETag', etag);

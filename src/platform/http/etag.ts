@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Problem } from '../errors/problem.js';
 
 /** A strong entity tag (RFC 9110, section 8.8.3): two bodies have the same one exactly if they are the same. */
-export function etagOf(body: object): string {
+export function etagOf(body: object | string): string {
   return `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`;
 }
 
