@@ -34,7 +34,7 @@ describe('a service whose objects lie on an S3 server', () => {
       },
     });
     acme = await service.as('acme-corp');
-    files = await makeData('train.parquet', 'subscribers.csv', 'spend.jsonl');
+    files = await makeData('train.parquet', 'subscribers.csv', 'spend.jsonl', 'dated.parquet');
   }, 180_000);
   afterAll(async () => {
     await service?.stop();
@@ -70,6 +70,56 @@ describe('a service whose objects lie on an S3 server', () => {
     },
     120_000,
   );
+
+  it('should train on dates, with validation data and calibration, and read the card back', async () => {
+    for (const name of ['seen', 'held']) {
+      expect((await acme.put(`/api/v1/objects/dates/${name}.parquet`, files['dated.parquet'])).status).toBe(
+        200,
+      );
+    }
+    const paths = { train_path: 's3://dates/seen.parquet', validation_path: 's3://dates/held.parquet' };
+    const { body: submitted } = await acme.post('/api/v1/training', {
+      model_name: 'dated',
+      framework: 'sklearn',
+      data_config: { ...paths, target_column: 'churned' },
+      training_config: { calibration: 'sigmoid' },
+    });
+    const { body: job } = await acme.waitForJob(`/api/v1/training/${submitted.job_id}`, 100_000);
+    expect(job).toMatchObject({ status: 'succeeded', error: null });
+    const { model_id, version } = job.result;
+    const { body: card } = await acme.get(`/api/v1/models/${model_id}/versions/${version}/card`);
+    expect(card).toMatchObject({
+      model: { calibration: 'sigmoid' },
+      data: { rows_train: 500, rows_validation: 500 },
+    });
+    const features = { orders: 12, joined: '2023-09-14T10:30:00+02:00' };
+    const answer = await acme.post('/api/v1/predictions', { model_id, version, features });
+    expect(answer).toMatchObject({ status: 200, body: { prediction: ['yes'] } });
+  }, 120_000);
+
+  it('should look at the beginning of large data and at the whole of small', async () => {
+    const [header, ...rows] = String(files['subscribers.csv']).trimEnd().split('\n');
+    const large = [header, ...Array.from({ length: 500 }, () => rows.join('\n'))].join('\n');
+    expect(large.length).toBeGreaterThan(9 * 2 ** 20);
+    for (const [name, text] of Object.entries({ small: files['subscribers.csv'], large })) {
+      expect((await acme.put(`/api/v1/objects/looks/${name}.csv`, text)).status).toBe(200);
+    }
+    const look = async (name: string) => {
+      const data_config = { train_path: `s3://looks/${name}.csv`, target_column: 'churn' };
+      return acme.post('/api/v1/training/validate', { model_name: 'x', framework: 'sklearn', data_config });
+    };
+    const whole = await look('small');
+    expect(whole).toMatchObject({
+      status: 200,
+      body: { is_trainable: true, is_complete: true, rows_read: rows.length },
+    });
+    const part = await look('large');
+    expect(part).toMatchObject({ status: 200, body: { is_trainable: true, is_complete: false } });
+    expect(part.body.columns.map(({ type }: { type: string }) => type)).toEqual(
+      whole.body.columns.map(({ type }: { type: string }) => type),
+    );
+    expect((await look('absent')).body.problems).toMatchObject([{ code: 'NOT_FOUND' }]);
+  });
 
   it('should keep no object in its folder, and no secret in a spec, an event or a log', async () => {
     expect(await readdir(service.stateDir)).not.toContain('objects');

@@ -211,6 +211,17 @@ describe('what training makes', () => {
       expect(looked.body).toMatchObject({ is_trainable: false, problems: [job.error] });
     });
 
+    it('counts in the rate limit and carries the trace of its request', async () => {
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      const body = request('traced', 'train.parquet', 'churned');
+      const { headers } = await acme.post('/api/v1/training/validate', body, { traceparent });
+      expect(headers.get('ratelimit')).toMatch(/^"tenant";r=\d+;t=\d+$/);
+      const traces = await service.database.query(
+        `select trace_parent from jobs where kind = 'training-validation' and spec->>'model_name' = 'traced'`,
+      );
+      expect(traces).toEqual([{ trace_parent: traceparent }]);
+    });
+
     it('refuses what a submission refuses', async () => {
       expect((await validate({ ...request('x', 'train.parquet', 'churned'), colour: 1 })).status).toBe(400);
       const foreign = { ...request('x', 'train.parquet', 'churned') };
