@@ -73,11 +73,14 @@ describe('a service whose objects lie on an S3 server', () => {
 
   it('should train on dates, with validation data and calibration, and read the card back', async () => {
     for (const name of ['seen', 'held']) {
-      expect((await acme.put(`/api/v1/objects/dates/${name}.parquet`, files['dated.parquet'])).status).toBe(
-        200,
-      );
+      expect(
+        (await acme.put(`/api/v1/objects/data/dates-${name}.parquet`, files['dated.parquet'])).status,
+      ).toBe(200);
     }
-    const paths = { train_path: 's3://dates/seen.parquet', validation_path: 's3://dates/held.parquet' };
+    const paths = {
+      train_path: 's3://data/dates-seen.parquet',
+      validation_path: 's3://data/dates-held.parquet',
+    };
     const { body: submitted } = await acme.post('/api/v1/training', {
       model_name: 'dated',
       framework: 'sklearn',
@@ -102,10 +105,10 @@ describe('a service whose objects lie on an S3 server', () => {
     const large = [header, ...Array.from({ length: 500 }, () => rows.join('\n'))].join('\n');
     expect(large.length).toBeGreaterThan(9 * 2 ** 20);
     for (const [name, text] of Object.entries({ small: files['subscribers.csv'], large })) {
-      expect((await acme.put(`/api/v1/objects/looks/${name}.csv`, text)).status).toBe(200);
+      expect((await acme.put(`/api/v1/objects/data/look-${name}.csv`, text)).status).toBe(200);
     }
     const look = async (name: string) => {
-      const data_config = { train_path: `s3://looks/${name}.csv`, target_column: 'churn' };
+      const data_config = { train_path: `s3://data/look-${name}.csv`, target_column: 'churn' };
       return acme.post('/api/v1/training/validate', { model_name: 'x', framework: 'sklearn', data_config });
     };
     const whole = await look('small');
