@@ -23,6 +23,7 @@ from sklearn.linear_model import (
     SGDClassifier,
     SGDRegressor,
 )
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils._param_validation import validate_parameter_constraints
 from xgboost import XGBClassifier, XGBRegressor
@@ -42,6 +43,7 @@ KINDS = {
     "lasso": (None, Lasso),
     "sgd": (SGDClassifier, SGDRegressor),
     "mlp": (MLPClassifier, MLPRegressor),
+    "k_nearest_neighbors": (KNeighborsClassifier, KNeighborsRegressor),
     "xgboost": (XGBClassifier, XGBRegressor),
     "lightgbm": (LGBMClassifier, LGBMRegressor),
 }

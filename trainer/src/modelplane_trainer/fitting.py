@@ -56,7 +56,7 @@ def fit_pipeline(
     """
     target = dataset.target
     preparation = estimators.PREPARATIONS[plan.estimator]
-    prepared = transformer(dataset, preparation.scaled, preparation.keeps_missing, preparation.dense)
+    prepared = transformer(dataset, **dataclasses.asdict(preparation))
     task = estimators.Task(
         plan=plan,
         model_type=target.model_type,

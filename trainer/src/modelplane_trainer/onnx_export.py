@@ -29,13 +29,14 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from . import calibration as calibrating
 from .calibration import CalibratedClassifier
+from .estimators import neighbors
 
 TARGET_OPSET = {"": 21, "ai.onnx.ml": 3}
 # Wider than what summing a thousand float32 votes loses.
 TIE_WIDTH = 2e-6
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
 # Their probabilities are shares of votes, which often tie.
-VOTING = (RandomForestClassifier, ExtraTreesClassifier)
+VOTING = (RandomForestClassifier, ExtraTreesClassifier, neighbors.NeighborsClassifier)
 
 
 def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str, str]) -> bytes:
@@ -127,7 +128,8 @@ def metadata(
 
 @cache
 def register_converters() -> None:
-    """Teach skl2onnx the estimators of XGBoost and LightGBM; once a process."""
+    """Teach skl2onnx the estimators of XGBoost and LightGBM, and our own; once a process."""
+    neighbors.register_converters()
     classifier = {"options": {"nocl": [True, False], "zipmap": [True, False, "columns"]}}
     for kind, name, shape, converter, options in (
         (

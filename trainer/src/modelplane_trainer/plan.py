@@ -33,6 +33,7 @@ SINGLE_THREADED = {
     "lasso",
     "sgd",
     "mlp",
+    "k_nearest_neighbors",
 }
 
 

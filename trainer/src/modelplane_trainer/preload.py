@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import warnings
 
@@ -60,7 +61,7 @@ def _warm(framework: str, estimator: str) -> None:
         if plan.only.get(name, target.model_type) == target.model_type
     }
     preparation = estimators.PREPARATIONS[estimator]
-    prepared = transformer(dataset, preparation.scaled, preparation.keeps_missing, preparation.dense)
+    prepared = transformer(dataset, **dataclasses.asdict(preparation))
     parts = [frame(features, part) for part in (dataset.train, dataset.validation)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

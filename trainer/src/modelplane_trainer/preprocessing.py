@@ -69,7 +69,7 @@ def parts_of_tensor(tensor: str) -> list[dict[str, str]]:
 
 
 def transformer(
-    dataset: Dataset, scaled: bool, keeps_missing: bool, dense: bool = False
+    dataset: Dataset, scaled: bool, keeps_missing: bool, dense: bool = False, one_hot: bool = False
 ) -> ColumnTransformer:
     """The unfitted preprocessing.
 
@@ -78,6 +78,7 @@ def transformer(
         scaled: for linear models: impute, scale, one-hot; else ordinal categories for trees.
         keeps_missing: the trees learn a direction for NaN; else the median fills it.
         dense: never hand the estimator a sparse matrix.
+        one_hot: categories one by one although numbers are left as they are.
     """
     names = tensor_names([column.name for column in dataset.features])
     pairs = list(zip(names, dataset.features, strict=True))
@@ -107,7 +108,7 @@ def transformer(
         steps.append(
             ("numbers", "passthrough" if keeps_missing else SimpleImputer(strategy="median"), numeric)
         )
-    if text and scaled:
+    if text and (scaled or one_hot):
         steps.append(
             ("texts", OneHotEncoder(categories=known, handle_unknown="ignore", dtype=np.float32), text)
         )

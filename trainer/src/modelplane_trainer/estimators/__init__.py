@@ -10,6 +10,7 @@ from .gradient_boosting import fit_gradient_boosting
 from .hist_gradient_boosting import fit_hist_gradient_boosting
 from .lightgbm_trees import fit_lightgbm
 from .linear import fit_lasso, fit_linear_regression, fit_logistic_regression, fit_ridge
+from .neighbors import fit_k_nearest_neighbors
 from .passes import fit_mlp, fit_sgd
 from .task import Preparation, Task
 from .xgboost_trees import fit_xgboost
@@ -25,6 +26,7 @@ FITTERS: dict[str, Callable] = {
     "lasso": fit_lasso,
     "sgd": fit_sgd,
     "mlp": fit_mlp,
+    "k_nearest_neighbors": fit_k_nearest_neighbors,
     "xgboost": fit_xgboost,
     "lightgbm": fit_lightgbm,
 }
@@ -41,6 +43,7 @@ PREPARATIONS = {
     "lasso": Preparation(scaled=True, keeps_missing=False, dense=True),
     "sgd": Preparation(scaled=True, keeps_missing=False),
     "mlp": Preparation(scaled=True, keeps_missing=False),
+    "k_nearest_neighbors": Preparation(scaled=False, keeps_missing=False, dense=True, one_hot=True),
     "xgboost": Preparation(scaled=False, keeps_missing=True),
     "lightgbm": Preparation(scaled=False, keeps_missing=True),
 }

@@ -21,6 +21,7 @@ class Preparation:
     scaled: bool
     keeps_missing: bool
     dense: bool = False
+    one_hot: bool = False
 
 
 @dataclass
