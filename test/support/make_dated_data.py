@@ -15,6 +15,7 @@ def main(folder: Path) -> None:
     frame["churned"] = np.where(random.random(500) < 1 / (1 + np.exp(-score)), "yes", "no")
     frame.loc[random.random(500) < 0.05, "joined"] = None
     frame.to_parquet(folder / "dated.parquet")
+    pd.concat([frame] * 41).to_parquet(folder / "long.parquet", index=False)
     frame.assign(joined=frame.joined.dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_csv(folder / "dated.csv", index=False)
 
 

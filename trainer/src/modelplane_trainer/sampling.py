@@ -37,11 +37,14 @@ class Sample:
         Raises:
             JobFailure: the URI is not s3://, leads out of the store, or names nothing.
         """
-        with self.open_in_place(uri) as whole:
-            if whole.read(len(_PARQUET)) == _PARQUET:
-                return self._first_rows(whole) or self._store.open(uri)
-            whole.seek(0)
-            return self._first_lines(whole.read(self._most_bytes + 1))
+        try:
+            with self.open_in_place(uri) as whole:
+                if whole.read(len(_PARQUET)) == _PARQUET:
+                    return self._first_rows(whole) or self._store.open(uri)
+                whole.seek(0)
+                return self._first_lines(whole.read(self._most_bytes + 1))
+        except OSError:
+            return self._store.open(uri)  # a server that went away while it was read, which the store can name
 
     def open_in_place(self, uri: str) -> BinaryIO:
         """The whole file of a URI, where it lies."""
