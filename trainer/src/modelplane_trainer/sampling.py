@@ -44,7 +44,8 @@ class Sample:
                 whole.seek(0)
                 return self._first_lines(whole.read(self._most_bytes + 1))
         except OSError:
-            return self._store.open(uri)  # a server that went away while it was read, which the store can name
+            # A server that went away while it was read: the store can say so.
+            return self._store.open(uri)
 
     def open_in_place(self, uri: str) -> BinaryIO:
         """The whole file of a URI, where it lies."""
