@@ -50,6 +50,7 @@ describe('what training makes', () => {
     ['extra_trees', 'train.parquet', 'churned'],
     ['sgd', 'train.parquet', 'churned'],
     ['mlp', 'train.parquet', 'churned'],
+    ['k_nearest_neighbors', 'train.parquet', 'churned'],
     ['ridge', 'spend.jsonl', 'yearly_spend'],
     ['lasso', 'spend.jsonl', 'yearly_spend'],
   ])('trains %s, which predicts', async (estimator, file, target) => {
