@@ -1,5 +1,6 @@
-import { makeData } from './support/data.js';
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { makeData } from './support/data.js';
 import { loadConfig, RuntimeConfig, S3Config, StorageConfig } from '../src/config/index.js';
 import { openObjectStore } from '../src/platform/storage/open-object-store.js';
 import type { Client } from './support/client.js';
@@ -139,6 +140,13 @@ describe('a service whose objects lie on an S3 server', () => {
     expect([past.status, past.headers.get('content-range')]).toEqual([416, 'bytes */10']);
   });
 
+  it('should take what is written in several parts, and give it back', async () => {
+    const large = randomBytes(10_000_000).toString('hex');
+    const put = await acme.put('/api/v1/objects/data/large.txt', large);
+    expect([put.status, put.body]).toMatchObject([200, { size_bytes: large.length }]);
+    expect((await acme.get('/api/v1/objects/data/large.txt')).body === large).toBe(true);
+  });
+
   it('should fail a job whose data is not there', async () => {
     const { body } = await train('s3://data/nothing.csv', 'y', 'nothing');
     const { body: job } = await acme.waitForJob(`/api/v1/training/${body.job_id}`);
@@ -162,6 +170,18 @@ describe('a service whose objects lie on an S3 server', () => {
     await proxy.restore();
     expect((await acme.get('/api/v1/objects/data/digits.txt')).body).toBe('0123456789');
     expect((await acme.get('/api/v1/objects/data/new.txt')).status).toBe(404);
+  });
+
+  it('should say at once that the server is away to whoever waits for a look at data', async () => {
+    await proxy.cut();
+    const { status, body } = await acme
+      .post('/api/v1/training/validate', {
+        model_name: 'away',
+        framework: 'sklearn',
+        data_config: { train_path: 's3://data/train.parquet', target_column: 'churned' },
+      })
+      .finally(() => proxy.restore());
+    expect([status, body.problems]).toMatchObject([200, [{ code: 'OBJECT_STORE_UNAVAILABLE' }]]);
   });
 
   it('should try a job again that finds the server away, and end it when the server is back', async () => {

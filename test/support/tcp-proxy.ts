@@ -21,7 +21,8 @@ export class TcpProxy {
         [upstream, client],
       ] as const) {
         from.on('data', (chunk) => setTimeout(() => to.write(chunk), this.delayMs));
-        from.on('close', () => to.destroy());
+        // What was passed on just before is not lost.
+        from.on('close', () => setTimeout(() => to.destroySoon(), this.delayMs));
         if (this.hangs) from.pause();
       }
     });

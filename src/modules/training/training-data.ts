@@ -5,7 +5,6 @@ import {
   type ListedObject,
   type ObjectAddress,
   type ObjectStore,
-  ObjectStoreError,
 } from '#libs/object-store';
 import { TrainingConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
@@ -41,28 +40,19 @@ export class TrainingData {
     private readonly config: TrainingConfig,
   ) {}
 
-  /** The files of both parts, or how a job that needs them fails. */
+  /** @throws what `find` throws */
   async findAll(
     tenant: string,
     { train_path, validation_path, format }: DataConfigDto,
-  ): Promise<
-    { train: DataFiles; validation: DataFiles | null } | { type: 'failed'; code: string; message: string }
-  > {
-    try {
-      const train = await this.find(tenant, train_path, format);
-      const validation = validation_path ? await this.find(tenant, validation_path, format) : null;
-      return { train, validation };
-    } catch (error) {
-      if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
-      if (error instanceof ObjectStoreError)
-        return { type: 'failed', code: error.code, message: error.message };
-      throw error;
-    }
+  ): Promise<{ train: DataFiles; validation: DataFiles | null }> {
+    const train = await this.find(tenant, train_path, format);
+    const validation = validation_path ? await this.find(tenant, validation_path, format) : null;
+    return { train, validation };
   }
 
   /**
    * @throws Problem 403 where the grant is gone since the job was submitted, 404 where there is no file, 422 where
-   *   the files are of several formats
+   *   the files are of several formats; ObjectStoreError
    */
   async find(tenant: string, path: string, format: DataFormat | undefined): Promise<DataFiles> {
     this.grants.refuseForeign(tenant, path);

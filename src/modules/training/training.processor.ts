@@ -64,9 +64,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
 
   async run(attempt: JobAttempt): Promise<Outcome> {
     const { tenant } = attempt.claim;
-    const found = await this.data.findAll(tenant, specOf(attempt.job).data_config);
-    if ('type' in found) return found;
-    const { train, validation } = found;
+    const { train, validation } = await this.data.findAll(tenant, specOf(attempt.job).data_config);
     const outcome = await this.train(attempt, train, validation);
     if (outcome.type !== 'succeeded') return outcome;
     const result = outcome.result as unknown as TrainingResult;

@@ -14,6 +14,7 @@ export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
   readonly kind = VALIDATION;
   readonly concurrency = 2;
   readonly maxRunSeconds = VALIDATION_SECONDS;
+  readonly isAwaited = true;
 
   constructor(
     private readonly runtime: RuntimeConfig,
@@ -29,11 +30,10 @@ export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
 
   async run(attempt: JobAttempt): Promise<Outcome> {
     const { claim, job } = attempt;
-    const found = await this.data.findAll(claim.tenant, specOf(job).data_config);
-    if ('type' in found) return found;
+    const { train, validation } = await this.data.findAll(claim.tenant, specOf(job).data_config);
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${claim.tenant}/jobs/${claim.id}/`;
-    const spec = this.specs.make(attempt, 'validation', found.train, found.validation, nowhere);
+    const spec = this.specs.make(attempt, 'validation', train, validation, nowhere);
     const outcome = await this.engine.run(spec, { signal: attempt.signal, onEvent: () => undefined });
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };

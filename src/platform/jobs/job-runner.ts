@@ -30,6 +30,8 @@ export interface JobHandler {
   /** Jobs of this kind that one worker runs at once. */
   readonly concurrency: number;
   readonly maxRunSeconds: number;
+  /** Somebody waits for the answer: a failure that may pass is told at once and not tried again. */
+  readonly isAwaited?: boolean;
   /** Does the work until it ends or `attempt.signal` is aborted. A Problem or ObjectStoreError fails it. */
   run(attempt: JobAttempt): Promise<Outcome>;
   /** Runs after the row has ended or was given back, to clear away what the attempt left. */
@@ -108,7 +110,7 @@ export class JobRunner implements OnModuleDestroy {
       outcome = this.outcomeOf(error);
     }
     try {
-      await this.conclude(attempt, outcome);
+      await this.conclude(handler, attempt, outcome);
     } catch (error) {
       this.logger.failure('job could not be ended', error);
       // What the database will never take would fail every attempt; anything else may go better after the lease.
@@ -157,7 +159,7 @@ export class JobRunner implements OnModuleDestroy {
     return { type: 'failed', code: 'INTERNAL_ERROR', message: 'The service failed while it ran the job.' };
   }
 
-  private async conclude(attempt: JobAttempt, outcome: Outcome): Promise<void> {
+  private async conclude(handler: JobHandler, attempt: JobAttempt, outcome: Outcome): Promise<void> {
     if (outcome.type === 'succeeded') {
       try {
         return await this.end(attempt, (scope) => this.publish(scope, attempt, outcome.commit), {
@@ -168,7 +170,7 @@ export class JobRunner implements OnModuleDestroy {
         if (!(error instanceof NoLongerHeld)) throw error;
       }
     }
-    if (outcome.type === 'failed' && !PASSING_FAILURES.includes(outcome.code))
+    if (outcome.type === 'failed' && (handler.isAwaited || !PASSING_FAILURES.includes(outcome.code)))
       return this.fail(attempt, outcome.code, outcome.message);
     if (outcome.type === 'failed' || outcome.type === 'crashed') {
       const code = outcome.type === 'failed' ? outcome.code : 'ENGINE_CRASHED';
