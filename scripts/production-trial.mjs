@@ -1,6 +1,6 @@
-// npm run trial:production [-- --root FOLDER]: what a production machine does, on servers of the system's packages.
-// The application gets its environment and nothing else: refused with development secrets, then migrated, started,
-// trained, asked, backed up and restored. MODELPLANE_STORAGE and AWS_… of the shell choose the object store.
+// npm run trial:production [-- --root FOLDER]: what a production machine does, on PostgreSQL and Redis of the system's
+// packages and SeaweedFS. The application gets its environment and nothing else: refused with development secrets,
+// then migrated, started, trained, asked, backed up and restored.
 // --root: another installation of the same version, such as the files of the image.
 import './parts/node-version.mjs';
 import { randomBytes } from 'node:crypto';
@@ -19,14 +19,15 @@ import { Problem, reportProblem } from './parts/problem.mjs';
 import { mustRun, run } from './parts/programs.mjs';
 import { provision } from './parts/provisioning.mjs';
 import { startRedis } from './parts/redis.mjs';
+import { startSeaweedfs } from './parts/seaweedfs.mjs';
 import { Steps } from './parts/steps.mjs';
 import { Supervisor } from './parts/supervisor.mjs';
 import { signToken } from './parts/tokens.mjs';
 
 const TENANT = 'trial';
+const REGION = 'us-east-1';
 const { values } = parseArgs({ options: { root: { type: 'string' } } });
 const root = path.resolve(values.root ?? ROOT);
-const ownStore = process.env.MODELPLANE_STORAGE === 's3';
 
 const steps = new Steps();
 const stateDir = mkdtempSync(path.join(tmpdir(), 'modelplane-trial-'));
@@ -40,6 +41,7 @@ const secrets = {
   database_owner_password: secret(),
   database_app_password: secret(),
   database_system_password: secret(),
+  s3_secret_access_key: secret(),
 };
 
 let exitCode = 1;
@@ -48,7 +50,7 @@ onEnding(
   () => process.exit(130),
 );
 try {
-  await installEverything({ steps, say, needsBuild: true });
+  await installEverything({ steps, say, needsBuild: true, needsS3: true });
   await trial();
   exitCode = 0;
   steps.say('✓ The production trial passed');
@@ -68,9 +70,14 @@ async function trial() {
     step.says(server.label);
     return server;
   });
+  const s3 = await steps.run('SeaweedFS with empty buckets', async () => {
+    const server = await startSeaweedfs(supervisor, { stateDir, secrets });
+    for (const prefix of ['first-', 'second-']) await makeBuckets(server, prefix);
+    return server;
+  });
   const urls = await provision(postgres, secrets);
   const port = await rememberedPort(stateDir, 'api');
-  const env = environment({ port, urls, redis, objects: path.join(stateDir, 'first') });
+  const env = environment({ port, urls, redis, s3, installation: 'first' });
 
   await steps.run('Refused with what a development machine may have', () => refused(env));
   await steps.run('Migrated by the owner', () => command('migrate.mjs', [], urls.migrationUrl, env));
@@ -79,21 +86,41 @@ async function trial() {
   const baseUrl = `http://127.0.0.1:${port}`;
   const token = signToken({ tenant: TENANT, role: 'admin', days: 1, secret: env.MODELPLANE_JWT_SECRET });
   const { request, answer } = await runMainJob({ baseUrl, token, stateDir, steps, worker });
-  if (!ownStore) await restored({ postgres, redis, urls, env, token, request, answer });
+  await restored({ postgres, redis, s3, urls, env, token, request, answer });
+}
+
+/** In production somebody makes them: the application names one that is missing and ends. */
+async function makeBuckets({ endpoint, accessKeyId, secretAccessKey }, bucketPrefix) {
+  const { S3ObjectStore } = await import('#libs/object-store');
+  const store = new S3ObjectStore({
+    endpoint,
+    region: REGION,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    bucketPrefix,
+    timeoutMs: 10_000,
+  });
+  for (const bucket of ['modelplane', 'tenants', 'data']) await store.ensureBucket(bucket, true);
+  store.close();
 }
 
 /** Everything that the application is told. */
-function environment({ port, urls, redis, objects }) {
-  const kept = Object.entries(process.env).filter(([name]) =>
-    /^(PATH|HOME|TMPDIR|LANG|AWS_.*|MODELPLANE_STORAGE.*)$/.test(name),
-  );
+function environment({ port, urls, redis, s3, installation }) {
+  const kept = Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TMPDIR|LANG)$/.test(name));
   return {
-    MODELPLANE_STORAGE_GRANTS: `${TENANT}=s3://data/`,
     ...Object.fromEntries(kept),
+    MODELPLANE_STORAGE_GRANTS: `${TENANT}=s3://data/`,
+    MODELPLANE_STORAGE: 's3',
+    MODELPLANE_S3_FORCE_PATH_STYLE: 'true',
+    MODELPLANE_S3_BUCKET_PREFIX: `${installation}-`,
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: s3.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     MODELPLANE_ENV: 'production',
     MODELPLANE_HOST: '127.0.0.1',
     MODELPLANE_PORT: String(port),
-    MODELPLANE_STATE_DIR: objects,
+    MODELPLANE_STATE_DIR: path.join(stateDir, installation),
     MODELPLANE_PYTHON: TRAINER_PYTHON,
     DATABASE_URL: urls.appUrl,
     MODELPLANE_DATABASE_SYSTEM_URL: urls.systemUrl,
@@ -125,7 +152,7 @@ async function command(script, args, ownerUrl, env) {
 }
 
 /** Backs up, and restores into a database and an object store of their own, which answer the same. */
-async function restored({ postgres, redis, urls, env, token, request, answer }) {
+async function restored({ postgres, redis, s3, urls, env, token, request, answer }) {
   const folder = path.join(stateDir, 'backup');
   await steps.run('Backed up while it runs', () =>
     command('backup.mjs', ['--to', folder, '--bucket', 'data'], urls.migrationUrl, env),
@@ -133,7 +160,7 @@ async function restored({ postgres, redis, urls, env, token, request, answer }) 
   const port = await rememberedPort(stateDir, 'second-api');
   const second = await provision(postgres, secrets, 'second');
   const secondEnv = {
-    ...environment({ port, urls: second, redis, objects: path.join(stateDir, 'second') }),
+    ...environment({ port, urls: second, redis, s3, installation: 'second' }),
     MODELPLANE_JWT_SECRET: env.MODELPLANE_JWT_SECRET,
     MODELPLANE_REDIS_PREFIX: 'second',
   };
@@ -169,7 +196,8 @@ function inRoot(service) {
 }
 
 async function end() {
-  for (const name of ['second-api', 'worker', 'api', 'redis', 'postgres']) await supervisor.stop(name);
+  for (const name of ['second-api', 'worker', 'api', 'seaweedfs', 'redis', 'postgres'])
+    await supervisor.stop(name);
   if (exitCode === 0) rmSync(stateDir, { recursive: true, force: true });
   else steps.say(`The logs are in ${path.join(stateDir, 'logs')}`);
   process.exit(exitCode);
