@@ -193,37 +193,19 @@ export class JobsRepository {
     await this.addEvents(scope, [{ ...last, tenantId: tenant, jobId: id, attempt, seq }]);
   }
 
-  /** Events of every type in order, from after the one that `after` names. */
+  /** Events in order, of every type or of one, from after the one that `after` names. */
   events(
     { manager, tenant }: TenantScope,
     id: string,
     after: { attempt: number; seq: number },
     limit: number,
+    type?: 'log',
   ): Promise<JobEvent[]> {
-    return manager
+    const query = manager
       .createQueryBuilder(JobEvent, 'event')
       .where('event.tenant_id = :tenant and event.job_id = :id', { tenant, id })
-      .andWhere('(event.attempt, event.seq) > (:attempt, :seq)', after)
-      .orderBy('event.attempt')
-      .addOrderBy('event.seq')
-      .limit(limit)
-      .getMany();
-  }
-
-  /** Log lines in order, from after the one that `after` names. */
-  logLines(
-    { manager, tenant }: TenantScope,
-    id: string,
-    after: { attempt: number; seq: number },
-    limit: number,
-  ): Promise<JobEvent[]> {
-    return manager
-      .createQueryBuilder(JobEvent, 'event')
-      .where(`event.tenant_id = :tenant and event.job_id = :id and event.type = 'log'`, { tenant, id })
-      .andWhere('(event.attempt, event.seq) > (:attempt, :seq)', after)
-      .orderBy('event.attempt')
-      .addOrderBy('event.seq')
-      .limit(limit)
-      .getMany();
+      .andWhere('(event.attempt, event.seq) > (:attempt, :seq)', after);
+    if (type) query.andWhere('event.type = :type', { type });
+    return query.orderBy('event.attempt').addOrderBy('event.seq').limit(limit).getMany();
   }
 }

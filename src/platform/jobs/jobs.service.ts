@@ -101,7 +101,7 @@ export class JobsService {
     const [attempt = 0, seq = 0] = position.split(':').map(Number);
     const rows = await this.database.asTenant(tenant, async (scope) => {
       if (!(await this.jobs.find(scope, kind.name, id))) throw notFound(id);
-      return this.jobs.logLines(scope, id, { attempt, seq }, query.limit + 1);
+      return this.jobs.events(scope, id, { attempt, seq }, query.limit + 1, 'log');
     });
     return pageOf(
       rows,
