@@ -11,6 +11,13 @@ export class TrainingConfig {
   @Env('MODELPLANE_TRAINING_MAX_RUN_SECONDS', integer(1, 7 * 86_400), 'Longest run of a training job.')
   maxRunSeconds = 6 * 3600;
 
+  @Env(
+    'MODELPLANE_TRAINING_VALIDATION_SECONDS',
+    integer(1, 600),
+    'Longest that POST /api/v1/training/validate waits for a worker and its look at the data.',
+  )
+  validationSeconds = 30;
+
   @Env('MODELPLANE_TRAINING_MAX_FILES', integer(1, 1_000_000), 'Files that a folder or glob may stand for.')
   maxFiles = 10_000;
 

@@ -9,8 +9,6 @@ export const TRAINING: JobKind = { name: 'training', prefix: 'train' };
 
 /** A look at the data of a training request. */
 export const VALIDATION: JobKind = { name: 'training-validation', prefix: 'check' };
-/** The longest that a caller waits for it, and that it runs. */
-export const VALIDATION_SECONDS = 30;
 
 /** What the row of a training job keeps of its request, checked and with the choices made. */
 export interface TrainingSpec {

@@ -1,19 +1,19 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { RuntimeConfig } from '../../config/index.js';
+import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
 import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { ComputeSpecs } from './compute-spec.js';
 import { TrainingData } from './training-data.js';
-import { specOf, VALIDATION, VALIDATION_SECONDS } from './training-job.js';
+import { specOf, VALIDATION } from './training-job.js';
 
 /** Looks at the data of a training request; docs/decisions/0022. */
 @Injectable()
 export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
   readonly kind = VALIDATION;
   readonly concurrency = 2;
-  readonly maxRunSeconds = VALIDATION_SECONDS;
+  readonly maxRunSeconds: number;
   readonly isAwaited = true;
 
   constructor(
@@ -22,7 +22,10 @@ export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
     private readonly engine: EmbeddedEngine,
     private readonly data: TrainingData,
     private readonly specs: ComputeSpecs,
-  ) {}
+    config: TrainingConfig,
+  ) {
+    this.maxRunSeconds = config.validationSeconds;
+  }
 
   onApplicationBootstrap(): void {
     if (this.runtime.runsWorker) this.runner.start(this);

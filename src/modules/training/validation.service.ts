@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { TrainingConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { JobEventHints } from '../../platform/jobs/job-event-hints.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { SubmitTrainingDto } from './submit-training.dto.js';
-import { specOf, VALIDATION, VALIDATION_SECONDS } from './training-job.js';
+import { specOf, VALIDATION } from './training-job.js';
 import { TrainingService } from './training.service.js';
 import type { TrainingValidationBody } from './validation.dto.js';
 
@@ -19,10 +20,12 @@ export class ValidationService {
     private readonly jobs: JobsService,
     private readonly hints: JobEventHints,
     private readonly training: TrainingService,
+    private readonly config: TrainingConfig,
   ) {}
 
   /** @throws Problem as a submission does, and 503 where no worker has answered in time */
   async validate(caller: Identity, dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
+    const { validationSeconds } = this.config;
     this.hints.listen();
     const spec = await this.training.specify(caller.tenant, dto);
     const { id } = await this.jobs.submit(caller.tenant, VALIDATION, {
@@ -30,7 +33,7 @@ export class ValidationService {
       submittedBy: caller.subject,
       engine: 'local',
     });
-    const inTime = AbortSignal.timeout(VALIDATION_SECONDS * 1000);
+    const inTime = AbortSignal.timeout(validationSeconds * 1000);
     while (!inTime.aborted) {
       const hint = this.hints.next(id, LOOK_MS, inTime);
       const job = await this.jobs.get(caller.tenant, VALIDATION, id);
@@ -43,7 +46,7 @@ export class ValidationService {
     });
     throw new Problem(
       'WORKER_BUSY',
-      `No worker looked at the data within ${VALIDATION_SECONDS} seconds; try again, or submit the job.`,
+      `No worker looked at the data within ${validationSeconds} seconds; try again, or submit the job.`,
       { headers: { 'Retry-After': '10' } },
     );
   }
