@@ -14,7 +14,7 @@ describe('the events of a job', () => {
   let acme: Client;
 
   beforeAll(async () => {
-    service = await Service.start({ env: { MODELPLANE_EVENT_STREAMS_PER_TENANT: '3' } });
+    service = await Service.start({ env: { MODELPLANE_EVENT_STREAMS_PER_TENANT: '3', MODELPLANE_RECEIVE_SECONDS: '1' } });
     acme = await service.as('acme-corp');
   });
   afterAll(() => service?.stop());
@@ -185,6 +185,16 @@ describe('the events of a job', () => {
     const stream = await EventStream.open(service.with(token), pathOf(await running()));
     await stream.ended;
     expect(stream.events).toEqual([]);
+  });
+
+  it('should go on for a client that announces a body, which nobody waits for', async () => {
+    const job = await running();
+    const stream = await EventStream.open(acme, pathOf(job), undefined, { 'content-length': '5' });
+    // Past the time that a body may take.
+    await sleep(1500);
+    await say(job, 1, 1);
+    await stream.until(1);
+    await stream.leave();
   });
 
   it('should not keep the process from stopping', async () => {

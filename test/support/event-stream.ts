@@ -18,15 +18,24 @@ export class EventStream {
     this.ended = this.read().catch(() => undefined);
   }
 
-  static open(client: Client, path: string, lastEventId?: string): Promise<EventStream> {
+  static open(
+    client: Client,
+    path: string,
+    lastEventId?: string,
+    more: Record<string, string> = {},
+  ): Promise<EventStream> {
     const headers = {
       authorization: `Bearer ${client.token}`,
       ...(lastEventId && { 'last-event-id': lastEventId }),
+      ...more,
     };
     return new Promise((resolve, reject) => {
-      request(client.url + path, { headers, agent: false }, (response) => resolve(new EventStream(response)))
-        .on('error', reject)
-        .end();
+      const sent = request(client.url + path, { headers, agent: false }, (response) =>
+        resolve(new EventStream(response)),
+      ).on('error', reject);
+      // A body that is announced never comes.
+      if (more['content-length']) sent.flushHeaders();
+      else sent.end();
     });
   }
 

@@ -62,10 +62,12 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 /**
  * Fastify waits for a body for as long as bytes come; the error makes it answer. A body that is refused unread, such
- * as one of an unknown type, is waited for by nobody: there an error would have no listener and end the process.
+ * as one of an unknown type, or that comes with a GET, is waited for by nobody: there an error would have no listener
+ * and end the process.
  */
 function limitTime(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
   const timer = setTimeout(() => {
+    if (payload.listenerCount('error') === 0) return;
     payload.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));
   }, milliseconds);
   const stop = () => clearTimeout(timer);
