@@ -66,6 +66,8 @@ export class BodyParts {
  */
 export function watchBody(body: Readable, timeoutMs: number, mapError: (error: unknown) => Error): Readable {
   const watched = new PassThrough({ highWaterMark: 256 * 1024 });
+  // It may break before anybody reads, who is told then: an error that nobody listens to would end the process.
+  watched.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
   const wait = () => {
     clearTimeout(timer);

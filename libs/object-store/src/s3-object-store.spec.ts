@@ -210,6 +210,10 @@ describe('S3ObjectStore', () => {
     const error = await buffer(stream).catch((failure: Error) => failure);
     expect(error).toBeInstanceOf(ObjectStoreUnavailable);
     expect((error as Error).message).toMatch(sentence);
+    // Whoever reads only after it broke, as a copy that first looks at its target, hears of it then.
+    const late = (await store.get(at('a'))).stream;
+    await sleep(500);
+    await expect(buffer(late)).rejects.toThrow(sentence);
     store.close();
     half.closeAllConnections();
     half.close();
