@@ -2,11 +2,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync } from 'node:fs';
+import { JobQueues } from '../src/platform/jobs/job-queues.js';
 import { JobRunner } from '../src/platform/jobs/job-runner.js';
 import { currentContext } from '../src/platform/observability/request-context.js';
 import { JobsService } from '../src/platform/jobs/jobs.service.js';
 import { TRAINING } from '../src/modules/training/training-job.js';
-import { Service } from './support/service.js';
+import { required, Service } from './support/service.js';
+import { TcpProxy } from './support/tcp-proxy.js';
 
 const MODEL = { name: 'm', model_type: 'regression', framework: 'onnx' };
 const DASHBOARD = 'docker/grafana/modelplane.json';
@@ -83,6 +85,25 @@ describe('GET /metrics', () => {
     } finally {
       await other.stop();
       await service.database.query('alter table jobs_away rename to jobs');
+    }
+  });
+
+  it('should keep no question to a Redis that is away', async () => {
+    const redis = await TcpProxy.to(required('MODELPLANE_TEST_REDIS_URL'));
+    const other = await Service.start({ beside: service, env: { REDIS_URL: redis.through() } });
+    try {
+      expect(await read(other)).toContain('modelplane_queue_wakeups{');
+      await redis.cut();
+      const clients = [...other.app.get(JobQueues, { strict: false }).all.values()].map(
+        ({ client }) => client as unknown as { status: string; offlineQueue: unknown[] },
+      );
+      while (clients.some(({ status }) => status === 'ready')) await sleep(20);
+      expect(await read(other)).not.toContain('modelplane_queue_wakeups{');
+      expect(clients.map(({ offlineQueue }) => offlineQueue.length)).toEqual(clients.map(() => 0));
+    } finally {
+      await redis.restore();
+      await other.stop();
+      await redis.cut();
     }
   });
 

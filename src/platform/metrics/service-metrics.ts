@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { Database } from '../database/database.js';
-import { JobQueues } from '../jobs/job-queues.js';
+import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
 
 /** A scraper must not wait for a server that is away: its own limit is 10 s. */
@@ -51,7 +51,9 @@ export class ServiceMetrics implements OnModuleInit {
   }
 
   private async queueSamples(): Promise<Sample<'queue' | 'state'>[]> {
-    const samples = [...this.queues.all].map(async ([name, queue]) => {
+    // ioredis would keep the questions of an outage in memory.
+    const reachable = [...this.queues.all].filter(([, queue]) => isReachable(queue));
+    const samples = reachable.map(async ([name, queue]) => {
       const { waiting, active, delayed } = await withinTime(queue.getJobCounts());
       return Object.entries({ waiting, active, delayed }).map(([state, value]) => ({
         labels: { queue: name, state },
