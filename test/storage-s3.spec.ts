@@ -21,6 +21,7 @@ describe('a service whose objects lie on an S3 server', () => {
   let service: Service;
   let acme: Client;
   let proxy: TcpProxy;
+  let cardPath: string;
   let files: Record<string, Buffer>;
 
   beforeAll(async () => {
@@ -97,7 +98,8 @@ describe('a service whose objects lie on an S3 server', () => {
     const { body: job } = await acme.waitForJob(`/api/v1/training/${submitted.job_id}`, 100_000);
     expect(job).toMatchObject({ status: 'succeeded', error: null });
     const { model_id, version } = job.result;
-    const { body: card } = await acme.get(`/api/v1/models/${model_id}/versions/${version}/card`);
+    cardPath = `/api/v1/models/${model_id}/versions/${version}/card`;
+    const { body: card } = await acme.get(cardPath);
     expect(card).toMatchObject({
       model: { calibration: 'sigmoid' },
       data: { rows_train: 500, rows_validation: 500 },
@@ -159,6 +161,7 @@ describe('a service whose objects lie on an S3 server', () => {
       await acme.get('/api/v1/objects/data/digits.txt'),
       await acme.put('/api/v1/objects/data/new.txt', 'new'),
       await acme.get('/api/v1/objects?prefix=s3://data/'),
+      await acme.get(cardPath),
     ]) {
       expect(answer.status).toBe(503);
       expect(answer.headers.get('retry-after')).toBe('5');

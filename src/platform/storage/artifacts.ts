@@ -148,6 +148,7 @@ export class Artifacts {
   /** The whole content, as it is stored: whoever uses it checks its digest. */
   async read(tenant: string, sha256: string, maxBytes: number): Promise<Buffer> {
     const { size, stream } = await this.store.get(addressOf(tenant, sha256)).catch((cause: unknown) => {
+      if (!(cause instanceof ObjectNotFound)) throw cause;
       // A row names it, so this is our loss and not the caller's mistake.
       throw new Error(`the artifact ${sha256} of ${tenant} cannot be read`, { cause });
     });
