@@ -4,6 +4,7 @@ import type { JobAttempt } from '../src/platform/jobs/job-attempt.js';
 import { type Claim, JobClaimsRepository } from '../src/platform/jobs/job-claims.repository.js';
 import { JobQueues } from '../src/platform/jobs/job-queues.js';
 import { JobReconciler } from '../src/platform/jobs/job-reconciler.js';
+import { DatabaseUnavailable } from '../src/platform/database/database-unavailable.js';
 import { type JobHandler, JobRunner, type Outcome } from '../src/platform/jobs/job-runner.js';
 import type { Job } from '../src/platform/jobs/job.entity.js';
 import { JobsRepository } from '../src/platform/jobs/jobs.repository.js';
@@ -23,6 +24,7 @@ describe('jobs', () => {
         MODELPLANE_JOBS_LEASE_SECONDS: '2',
         MODELPLANE_JOBS_RUNNING_PER_TENANT: '2',
         MODELPLANE_JOBS_OPEN_PER_TENANT: '20',
+        MODELPLANE_JOBS_RETRY_SECONDS: '1',
       },
     });
   });
@@ -151,6 +153,15 @@ describe('jobs', () => {
     });
     expect(tries).toBe(3);
     expect(await ended(await submit('globex'))).toMatchObject({ status: 'succeeded', attempt: 2 });
+  });
+
+  it('tries a job again that found the database away', async () => {
+    let tries = 0;
+    work(async () => {
+      if (++tries === 1) throw new DatabaseUnavailable(new Error('connection refused'));
+      return success();
+    });
+    expect(await ended(await submit('acme-corp'))).toMatchObject({ status: 'succeeded', attempt: 2 });
   });
 
   it('claims a job for one of many workers that ask at once', async () => {

@@ -4,6 +4,7 @@ import { QueryFailedError } from 'typeorm';
 import { ObjectStoreError } from '#libs/object-store';
 import { JobsConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
+import { DatabaseUnavailable } from '../database/database-unavailable.js';
 import { Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
 import { currentContext, runInContext } from '../observability/request-context.js';
@@ -155,6 +156,8 @@ export class JobRunner implements OnModuleDestroy {
     if (error instanceof Problem) return { type: 'failed', code: error.code, message: error.detail };
     if (error instanceof ObjectStoreError)
       return { type: 'failed', code: error.code, message: error.message };
+    if (error instanceof DatabaseUnavailable)
+      return { type: 'failed', code: 'DATABASE_UNAVAILABLE', message: error.message };
     this.logger.failure('job handler failed', error);
     return { type: 'failed', code: 'INTERNAL_ERROR', message: 'The service failed while it ran the job.' };
   }
