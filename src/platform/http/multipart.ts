@@ -69,7 +69,7 @@ class PartsReading {
       this.fail(invalid('', `the body is no complete form: ${error.message}`)),
     );
     body.once('error', (error) => this.fail(error));
-    body.once('close', () => body.readableEnded || this.fail(new Error('the upload was cut off')));
+    body.once('close', () => body.readableEnded || this.fail(invalid('', 'the upload was cut off')));
     body.pipe(this.parser);
   }
 
