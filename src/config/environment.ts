@@ -77,11 +77,6 @@ export const url: Parser<string> = (value) => {
   return value;
 };
 
-export const flag: Parser<boolean> = (value) => {
-  if (value !== 'true' && value !== 'false') throw new Error(`must be true or false, got "${value}"`);
-  return value === 'true';
-};
-
 export function matching(pattern: RegExp, allowed: string): Parser<string> {
   return (value) => {
     if (!pattern.test(value)) throw new Error(`must be ${allowed}, got "${value}"`);

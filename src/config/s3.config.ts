@@ -1,4 +1,4 @@
-import { Env, flag, integer, matching, text, url } from './environment.js';
+import { boolean, Env, integer, matching, text, url } from './environment.js';
 
 /** The S3 server, where MODELPLANE_STORAGE is s3. The AWS_… variables mean what they mean to every S3 tool. */
 export class S3Config {
@@ -25,7 +25,7 @@ export class S3Config {
 
   @Env(
     'MODELPLANE_S3_FORCE_PATH_STYLE',
-    flag,
+    boolean,
     'true: endpoint/bucket/key, which most servers beside AWS need; false: bucket.endpoint/key.',
   )
   forcePathStyle = false;

@@ -28,6 +28,7 @@ import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { hasTag } from '../../platform/http/etag.js';
 import { sendObject } from '../../platform/http/send-object.js';
 import { VersionBody } from './models.dto.js';
 import { UploadedFeatureDto, UploadSignatureDto } from './uploads.dto.js';
@@ -128,7 +129,7 @@ export class UploadsController {
   ): Promise<void> {
     const content = await this.uploads.download(caller.tenant, id, version, range);
     const { etag: sha256 } = content;
-    if (names(known, sha256)) {
+    if (known !== undefined && hasTag(known, `"${sha256}"`, true)) {
       content.stream.destroy();
       return void reply.status(304).header('etag', `"${sha256}"`).send();
     }
@@ -138,13 +139,6 @@ export class UploadsController {
       'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
     });
   }
-}
-
-/** RFC 9110, section 13.1.2. */
-function names(header: string | undefined, etag: string): boolean {
-  return (header ?? '')
-    .split(',')
-    .some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === `"${etag}"`);
 }
 
 function formOf({ body, headers }: FastifyRequest): UploadForm {

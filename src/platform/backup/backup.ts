@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { type ListedObject, ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import { VERSION } from '../../config/project.js';
 import { ARTIFACTS_LOCK } from '../storage/artifacts.js';
-import { PLATFORM_BUCKET } from '../storage/grants.js';
+import { PLATFORM_BUCKET, TENANTS_BUCKET } from '../storage/grants.js';
 import {
   type BackedUpObject,
   type BackedUpTable,
@@ -25,7 +25,7 @@ import { migrationsOf, PORTABLE_TEXT, quoted, type Table, tablesOf } from './tab
 export const ARTIFACT_COLUMNS = ['artifact_sha256', 'baseline_sha256', 'card_sha256', 'card_markdown_sha256'];
 
 /** Buckets of the platform itself; other buckets are somebody's own, who backs them up or names them. */
-const OWN_BUCKETS = [PLATFORM_BUCKET, 'tenants'];
+const OWN_BUCKETS = [PLATFORM_BUCKET, TENANTS_BUCKET];
 
 /** What a job writes before it ends: a job that ran is claimed again after a restore and writes it anew. */
 const ATTEMPTS = /^[^/]+\/jobs\//;
