@@ -95,6 +95,15 @@ describe('HTTP', () => {
       },
     );
 
+    it.each(['/api/v1/models/%ff', '/%', '/api/v1/%zz?a=b'])(
+      'should answer 400 for %s, which no path is',
+      async (path) => {
+        const answer = await sendRaw({ url: service.url, path, headers: { authorization } });
+        expectProblem(answer, 400, 'INVALID_REQUEST');
+        expect(answer.headers.get('request-id')).toBe(answer.body.request_id);
+      },
+    );
+
     it('should answer 413 for a body past the limit, whether its length is announced or not', async () => {
       const body = JSON.stringify({ ...MODEL, description: 'x'.repeat(2048) });
       expectProblem(

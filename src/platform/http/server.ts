@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Config, HttpConfig } from '../../config/index.js';
 import { AccessGuard } from '../auth/access.guard.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
@@ -32,6 +33,9 @@ export async function createServer(root: Type | object, config: Config): Promise
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     http: { headersTimeout: receiveSeconds * 1000, connectionsCheckingInterval: 1000 },
+    // A path that cannot be decoded reaches no route, hook or filter.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      filter.send(error, request, reply.header('request-id', request.id)),
   });
   const app = await NestFactory.create<NestFastifyApplication>(root as Type, adapter, {
     bufferLogs: true,
@@ -41,7 +45,8 @@ export async function createServer(root: Type | object, config: Config): Promise
   });
   const logger = app.get(AppLogger);
   app.useLogger(logger);
-  app.useGlobalFilters(new ProblemFilter(logger));
+  const filter = new ProblemFilter(logger);
+  app.useGlobalFilters(filter);
   app.useGlobalPipes(new BodyValidationPipe());
   addRequestHooks(adapter.getInstance(), { logger, metrics: app.get(Metrics), tracing: app.get(Tracing) });
   const guard = app.get(AccessGuard, { strict: false });
