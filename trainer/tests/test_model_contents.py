@@ -147,3 +147,13 @@ def test_a_look_at_the_data_reads_a_sample_and_trains_nothing(store, monkeypatch
     assert {each["name"]: each["type"] for each in result["columns"]}["city"] == "string"
     assert sum(each["count"] for each in result["target"]["classes"]) == 50
     assert not store.path(spec["output_uri"]).exists()
+
+
+def test_a_look_at_a_file_without_rows_says_so(store):
+    nothing = {"a": pa.array([], pa.float64()), "b": pa.array([], pa.list_(pa.int64()))}
+    spec = store.spec(store.parquet(nothing | {"y": pa.array([], pa.float64())}), "y") | {
+        "kind": "validation"
+    }
+    result = store.run(spec)[-1]["result"]
+    assert [each["missing_share"] for each in result["columns"]] == [0, 0]
+    assert result["problems"][0]["message"] == "The training data has 0 usable rows; at least 10 are needed."

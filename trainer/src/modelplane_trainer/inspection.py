@@ -109,13 +109,12 @@ def _columns(spec: dict[str, Any], table: pa.Table, is_csv: bool, found: Finding
         if reason is not None:
             found.warning(f"column '{name}' {reason} and would be ignored.")
         known = not isinstance(column, str)
+        missing = int(column.missing.sum()) if known else table[name].null_count
         described.append(
             {
                 "name": name,
                 "type": column.kind if known else str(table[name].type),
-                "missing_share": float(column.missing.mean())
-                if known
-                else table[name].null_count / len(table),
+                "missing_share": missing / max(1, len(table)),
                 "distinct_count": _distinct(column) if known else None,
                 "is_used": reason is None,
                 "ignored_because": reason,
