@@ -14,7 +14,9 @@ describe('the events of a job', () => {
   let acme: Client;
 
   beforeAll(async () => {
-    service = await Service.start({ env: { MODELPLANE_EVENT_STREAMS_PER_TENANT: '3', MODELPLANE_RECEIVE_SECONDS: '1' } });
+    service = await Service.start({
+      env: { MODELPLANE_EVENT_STREAMS_PER_TENANT: '3', MODELPLANE_RECEIVE_SECONDS: '1' },
+    });
     acme = await service.as('acme-corp');
   });
   afterAll(() => service?.stop());
