@@ -91,17 +91,18 @@ describe('GET /metrics', () => {
   it('should keep no question to a Redis that is away', async () => {
     const redis = await TcpProxy.to(required('MODELPLANE_TEST_REDIS_URL'));
     const other = await Service.start({ beside: service, env: { REDIS_URL: redis.through() } });
+    const clients = [...other.app.get(JobQueues, { strict: false }).all.values()].map(
+      ({ client }) => client as unknown as { status: string; offlineQueue: unknown[] },
+    );
     try {
       expect(await read(other)).toContain('modelplane_queue_wakeups{');
       await redis.cut();
-      const clients = [...other.app.get(JobQueues, { strict: false }).all.values()].map(
-        ({ client }) => client as unknown as { status: string; offlineQueue: unknown[] },
-      );
       while (clients.some(({ status }) => status === 'ready')) await sleep(20);
       expect(await read(other)).not.toContain('modelplane_queue_wakeups{');
       expect(clients.map(({ offlineQueue }) => offlineQueue.length)).toEqual(clients.map(() => 0));
     } finally {
       await redis.restore();
+      while (clients.some(({ status }) => status !== 'ready')) await sleep(20);
       await other.stop();
       await redis.cut();
     }
