@@ -140,6 +140,27 @@ describe('models made elsewhere', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it('should be taken once where the request is repeated with its key', async () => {
+    const id = await registerModel(acme, 'classification', 'sklearn');
+    const send = (signature: object, key: string) =>
+      acme.post(`/api/v1/models/${id}/versions`, uploadForm(packed, signature), { 'idempotency-key': key });
+    const first = await send(FOUR, 'same');
+    const again = await send(FOUR, 'same');
+    expect([first.status, again.status, again.headers.get('idempotency-replayed')]).toEqual([
+      201,
+      201,
+      'true',
+    ]);
+    expect(again.body).toEqual(first.body);
+    const other = await send({ features: ['w', 'x', 'y', 'z'] }, 'same');
+    expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_MISMATCH']);
+    const race = await Promise.all([send(FOUR, 'race'), send(FOUR, 'race')]);
+    for (const { status } of race) expect([201, 409]).toContain(status);
+    const { body: versions } = await acme.get(`/api/v1/models/${id}/versions`);
+    expect(versions.data).toHaveLength(2);
+    expect((await send(FOUR, 'ü')).status).toBe(400);
+  });
+
   it('should be given back, whole or in part', async () => {
     const id = await registerModel(acme, 'classification');
     const path = `/api/v1/models/${id}/versions/1.0.0/artifact`;

@@ -23,16 +23,16 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { hasTag } from '../../platform/http/etag.js';
 import { sendObject } from '../../platform/http/send-object.js';
+import { ApiIdempotencyKey } from '../../platform/idempotency/idempotent.decorator.js';
 import { VersionBody } from './models.dto.js';
 import { UploadedFeatureDto, UploadSignatureDto } from './uploads.dto.js';
-import { type UploadForm, UploadsService } from './uploads.service.js';
+import { UploadsService } from './uploads.service.js';
 
 /** Documents the form of an upload. */
 const ApiUpload = (): MethodDecorator =>
@@ -68,14 +68,18 @@ export class UploadsController {
   @ApiOperation({ summary: 'Upload an ONNX file as the next version, once it has passed the gate' })
   @ApiModelId()
   @ApiUpload()
+  @ApiIdempotencyKey()
   @ApiCreatedResponse({ type: VersionBody })
   @ApiProblems(400, 404, 409, 413, 415, 422, 503)
-  create(
+  async create(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<VersionBody> {
-    return this.uploads.upload(caller, id, undefined, formOf(request));
+    const { body, isReplayed } = await this.uploads.uploadNext(caller, id, request);
+    if (isReplayed) reply.header('Idempotency-Replayed', 'true');
+    return body as VersionBody;
   }
 
   @Put(':version/artifact')
@@ -94,7 +98,7 @@ export class UploadsController {
     @Param('version') version: string,
     @Req() request: FastifyRequest,
   ): Promise<VersionBody> {
-    return this.uploads.upload(caller, id, version, formOf(request));
+    return this.uploads.fill(caller, id, version, request);
   }
 
   @Get(':version/artifact')
@@ -139,8 +143,4 @@ export class UploadsController {
       'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`,
     });
   }
-}
-
-function formOf({ body, headers }: FastifyRequest): UploadForm {
-  return { body: body as Readable | undefined, contentType: headers['content-type'] };
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import {
   completeSignature,
   GraphRefused,
@@ -9,11 +10,16 @@ import {
 import type { ObjectContent } from '#libs/object-store';
 import { PredictionsConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
-import { Database } from '../../platform/database/database.js';
+import { Database, type TenantScope } from '../../platform/database/database.js';
 import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { BodyValidationPipe } from '../../platform/http/body-validation.pipe.js';
 import { readParts } from '../../platform/http/multipart.js';
 import { parseRange } from '../../platform/http/range-header.js';
+import {
+  IdempotentAnswers,
+  keyedRequest,
+  type KeptAnswer,
+} from '../../platform/idempotency/idempotent-answers.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
@@ -25,10 +31,11 @@ import { VersionsService } from './versions.service.js';
 
 const MAX_SIGNATURE_BYTES = 2 ** 20;
 
-/** The body of an upload as it arrives. */
-export interface UploadForm {
-  body: Readable | undefined;
-  contentType: string | undefined;
+interface Upload {
+  readonly received: ReceivedObject;
+  readonly signature: SignatureDefinition;
+  /** What the caller wrote of the signature. */
+  readonly described: string;
 }
 
 /** Models made elsewhere: takes their files in, lets them through the gate, and gives artifacts back. */
@@ -41,25 +48,52 @@ export class UploadsService {
     private readonly versions: VersionsService,
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
+    private readonly answers: IdempotentAnswers,
     private readonly config: PredictionsConfig,
     private readonly logger: AppLogger,
   ) {}
 
   /**
-   * @param version the empty one to fill; undefined for the next
+   * Makes the next version of a model, once where the request has an Idempotency-Key.
    * @throws Problem 400, 404, 409, 413, 415, 422
    */
-  async upload(
-    caller: Identity,
+  uploadNext(caller: Identity, modelId: string, request: FastifyRequest): Promise<KeptAnswer> {
+    return this.admitted(caller.tenant, modelId, undefined, request, ({ received, described, signature }) => {
+      const keyed = keyedRequest(request, [received.sha256, described]);
+      return this.database.asTenant(caller.tenant, async (scope) => {
+        const make = async () => {
+          const body = await this.publish(scope, caller, modelId, undefined, received, signature);
+          return { status: 201, body };
+        };
+        return keyed ? this.answers.once(scope, keyed, make) : { ...(await make()), isReplayed: false };
+      });
+    });
+  }
+
+  /**
+   * Fills a version that has no artifact.
+   * @throws Problem 400, 404, 409, 413, 415, 422
+   */
+  fill(caller: Identity, modelId: string, version: string, request: FastifyRequest): Promise<VersionBody> {
+    return this.admitted(caller.tenant, modelId, version, request, ({ received, signature }) =>
+      this.database.asTenant(caller.tenant, (scope) =>
+        this.publish(scope, caller, modelId, version, received, signature),
+      ),
+    );
+  }
+
+  /** Takes in the form, lets the file through the gate, and hands both to `publish`. */
+  private async admitted<T>(
+    tenant: string,
     modelId: string,
     version: string | undefined,
-    form: UploadForm,
-  ): Promise<VersionBody> {
-    const { tenant } = caller;
+    { body, headers }: FastifyRequest,
+    publish: (upload: Upload) => Promise<T>,
+  ): Promise<T> {
     const model = await this.versions.uploadTarget(tenant, modelId, version);
     let received: ReceivedObject | undefined;
     try {
-      const texts = await readParts(form.body, form.contentType, {
+      const texts = await readParts(body as Readable | undefined, headers['content-type'], {
         file: 'artifact',
         take: async (content) => {
           received = await this.artifacts.receive(tenant, content, this.config.maxArtifactBytes);
@@ -68,8 +102,10 @@ export class UploadsService {
         maxTextBytes: MAX_SIGNATURE_BYTES,
       });
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
-      const signature = await this.admit(model, received, await this.readSignature(texts.get('signature')));
-      return await this.publish(caller, modelId, version, received, signature);
+      const described = texts.get('signature') ?? '';
+      const signature = await this.admit(model, received, await this.readSignature(described));
+      await this.artifacts.copy(tenant, received.address, received.sha256);
+      return await publish({ received, signature, described });
     } finally {
       if (received) await this.artifacts.discard(received);
     }
@@ -112,29 +148,27 @@ export class UploadsService {
   }
 
   private async publish(
-    { tenant, subject }: Identity,
+    scope: TenantScope,
+    { subject }: Identity,
     modelId: string,
     version: string | undefined,
     received: ReceivedObject,
     signature: SignatureDefinition,
   ): Promise<VersionBody> {
-    await this.artifacts.copy(tenant, received.address, received.sha256);
-    return this.database.asTenant(tenant, async (scope) => {
-      await this.artifacts.publish(scope, received.address, received.sha256);
-      const filled = await this.versions.publishUploaded(scope, modelId, version, {
-        createdBy: subject,
-        artifactSha256: received.sha256,
-        artifactSizeBytes: received.size,
-        signature,
-      });
-      return toVersionBody(filled);
+    await this.artifacts.publish(scope, received.address, received.sha256);
+    const filled = await this.versions.publishUploaded(scope, modelId, version, {
+      createdBy: subject,
+      artifactSha256: received.sha256,
+      artifactSizeBytes: received.size,
+      signature,
     });
+    return toVersionBody(filled);
   }
 
-  private async readSignature(text: string | undefined): Promise<UploadSignatureDto> {
+  private async readSignature(text: string): Promise<UploadSignatureDto> {
     let json: unknown;
     try {
-      json = JSON.parse(text ?? '{}');
+      json = JSON.parse(text || '{}');
     } catch (error) {
       throw invalid('/signature', `the part signature is no JSON: ${(error as Error).message}`);
     }
