@@ -5,6 +5,16 @@ import { IdempotencyKeys } from './0021-idempotency-keys.js';
 import { VersionOrigin } from './0030-version-origin.js';
 import { ModelCards } from './0040-model-cards.js';
 import { OwnerAccess } from './0050-owner-access.js';
+import { PredictionLog } from './0080-prediction-log.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, JobTraces, IdempotencyKeys, VersionOrigin, ModelCards, OwnerAccess];
+export const migrations = [
+  Jobs,
+  Models,
+  JobTraces,
+  IdempotencyKeys,
+  VersionOrigin,
+  ModelCards,
+  OwnerAccess,
+  PredictionLog,
+];

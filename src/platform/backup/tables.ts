@@ -17,6 +17,12 @@ export interface Column {
 /** The table in which the migrations are counted: it belongs to the schema, not to what the schema holds. */
 const MIGRATIONS = 'migrations';
 
+/**
+ * Rows that come by the thousand a second and are deleted after days: a text file of them helps nobody. Who must keep
+ * them exports them, or copies the database with PostgreSQL's own means.
+ */
+const LEFT_OUT = ['prediction_log'];
+
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
 /** Text that any session reads back as the same value, whatever the server's settings. */
@@ -37,17 +43,19 @@ export async function migrationsOf(client: Client): Promise<string[]> {
 }
 
 /**
- * Every table, those that others refer to first.
+ * Every table that is backed up, those that others refer to first.
  * @throws BackupError where this login would not see every row, or the references go round in a circle
  */
 export async function tablesOf(client: Client): Promise<Table[]> {
   await refuseHiddenRows(client);
-  const { rows: columns } = await client.query<{ table: string; column: string; type: string }>(`
-    select c.relname as table, a.attname as column, format_type(a.atttypid, a.atttypmod) as type
+  const { rows: columns } = await client.query<{ table: string; column: string; type: string }>(
+    `select c.relname as table, a.attname as column, format_type(a.atttypid, a.atttypmod) as type
     from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-      and c.relname <> '${MIGRATIONS}' and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-    order by c.relname, a.attnum`);
+      and c.relname <> '${MIGRATIONS}' and c.relname <> all ($1) and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    order by c.relname, a.attnum`,
+    [LEFT_OUT],
+  );
   const { rows: references } = await client.query<{ from: string; to: string }>(`
     select distinct c.relname as from, f.relname as to
     from pg_constraint x join pg_class c on c.oid = x.conrelid join pg_class f on f.oid = x.confrelid
