@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import type { Answer, Client } from './support/client.js';
 import type { TestDatabase } from './support/database.js';
 import { required, Service } from './support/service.js';
@@ -11,6 +12,7 @@ interface Names {
   model: string;
   modelName: string;
   job: string;
+  request: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -55,11 +57,23 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'development' } },
   ],
   'GET /api/v1/models/{model_id}/history': ({ model }) => [{ path: `/api/v1/models/${model}/history` }],
+  'GET /api/v1/models/{model_id}/predictions': ({ model }) => [
+    { path: `/api/v1/models/${model}/predictions` },
+    { path: `/api/v1/models/${model}/predictions?version=1.0.0` },
+  ],
+  'GET /api/v1/models/{model_id}/prediction-log': ({ model }) => [
+    { path: `/api/v1/models/${model}/prediction-log` },
+  ],
+  'PUT /api/v1/models/{model_id}/prediction-log': ({ model }) => [
+    { path: `/api/v1/models/${model}/prediction-log`, body: { sample_rate: 0 } },
+    { path: `/api/v1/models/${model}/prediction-log`, body: { unknown: 1 } },
+  ],
   'GET /api/v1/models': ({ modelName }) => [{ path: `/api/v1/models?name=${modelName}` }],
   'POST /api/v1/predictions': ({ model }) => [
     { path: '/api/v1/predictions', body: { model_id: model, ...PREDICTION } },
     { path: '/api/v1/predictions', body: { model_id: model, version: '1.0.0', ...PREDICTION } },
   ],
+  'GET /api/v1/predictions/{request_id}': ({ request }) => [{ path: `/api/v1/predictions/${request}` }],
   'POST /api/v1/training': ({ modelName, object }) =>
     ['s3://tenants/globex/x.csv', ...OBJECT_FOLDERS.map((folder) => `s3://${folder}/${object}`)].map(
       (train_path) => ({
@@ -133,6 +147,7 @@ describe('a tenant', () => {
     model: '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
     modelName: 'absent_model',
     job: 'train-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    request: 'req-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     object: 'absent.csv',
   };
 
@@ -200,7 +215,7 @@ describe('a tenant', () => {
         await database.query<{ name: string }>(
           `select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
            where a.attname = 'tenant_id' and not a.attisdropped and c.relkind in ('r', 'p')
-             and c.relnamespace = 'public'::regnamespace order by 1`,
+             and not c.relispartition and c.relnamespace = 'public'::regnamespace order by 1`,
         )
       ).map(({ name }) => name);
       rows = new Map();
@@ -246,6 +261,8 @@ describe('a tenant', () => {
           'job_events',
           'models',
           'model_versions',
+          'prediction_log',
+          'prediction_log_settings',
           'stage_changes',
         ]),
       );
@@ -314,6 +331,11 @@ describe('a tenant', () => {
          and relnamespace = 'public'::regnamespace order by 1`,
       );
       expect(held.map(({ name }) => name)).toEqual(expect.arrayContaining(tables));
+      const open = await database.query(
+        `select relname from pg_class where relispartition and relkind = 'r'
+           and not (relrowsecurity and relforcerowsecurity)`,
+      );
+      expect(open).toEqual([]);
       const partitions = await database.query(
         `select grantee from information_schema.role_table_grants g join pg_class c on c.relname = g.table_name
          where c.relispartition and g.grantee like 'modelplane\\_%' and g.grantee <> 'modelplane_owner'`,
@@ -375,12 +397,29 @@ describe('a tenant', () => {
         'select id from model_versions',
         'select data from job_events',
         'select reason from stage_changes',
+        'select request_id from prediction_log',
+        'delete from prediction_log',
+        'update prediction_log_settings set sample_rate = 0',
+        'drop table prediction_log',
         `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine) values ('x', 'x', 'x', '{}', 'x', 'x')`,
         'delete from jobs',
         'update models set revision = 0',
         `update jobs set tenant_id = 'globex'`,
       ]) {
         await expect(asSystem(sql)).rejects.toMatchObject(REFUSED);
+      }
+    });
+
+    it('should be partitioned and deleted by that role only within bounds, and by no other', async () => {
+      for (const sql of [
+        `select make_prediction_log_partitions('1900-01-01', '1900-01-02')`,
+        `select make_prediction_log_partitions(current_date, current_date + 32)`,
+        `select make_prediction_log_partitions(current_date - 63, current_date)`,
+        'select prune_prediction_log(0)',
+      ]) {
+        const asSystem = asApp(undefined, (client) => client.query(sql), database.systemUrl);
+        await expect(asSystem).rejects.toMatchObject({ code: '22023' });
+        await expect(asApp('acme-corp', (client) => client.query(sql))).rejects.toMatchObject(REFUSED);
       }
     });
   });
@@ -410,6 +449,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     model: '',
     modelName: 'acme_model',
     job: 'train-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    request: `req-${uuidv7()}`,
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -428,6 +468,13 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
      values ('acme-corp', $1, 1, 1, 'log', '{"level": "info", "message": "a secret"}')`,
     [names.job],
   );
+  await acme.put(`/api/v1/models/${names.model}/prediction-log`, { redacted_features: ['age'] });
+  await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
+  await database.query(
+    `insert into prediction_log (request_id, tenant_id, model_id, version, row_count, latency_ms, features, output)
+     values ($1, 'acme-corp', $2, '1.0.0', 1, 0.5, '{"total_orders": 1}', '{"prediction": [1]}')`,
+    [names.request.slice('req-'.length), names.model],
+  );
   for (const folder of ['data', 'predictions', 'tenants/acme-corp']) {
     expect((await acme.put(`/api/v1/objects/${folder}/${names.object}`, 'secret')).status).toBe(200);
   }
@@ -435,11 +482,14 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 }
 
 /** All that acme-corp sees of its own things. */
-async function view(acme: Client, { model, job, object }: Names): Promise<unknown[]> {
+async function view(acme: Client, { model, job, request, object }: Names): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
     `/api/v1/models/${model}/versions/1.0.0`,
     `/api/v1/models/${model}/history`,
+    `/api/v1/models/${model}/predictions`,
+    `/api/v1/models/${model}/prediction-log`,
+    `/api/v1/predictions/${request}`,
     `/api/v1/training/${job}`,
     `/api/v1/training/${job}/logs`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),

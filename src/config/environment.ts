@@ -111,6 +111,16 @@ export function integer(minimum: number, maximum: number): Parser<number> {
   };
 }
 
+export function decimal(minimum: number, maximum: number): Parser<number> {
+  return (value) => {
+    const number = Number(value);
+    if (!(number >= minimum && number <= maximum)) {
+      throw new Error(`must be a number from ${minimum} to ${maximum}, got "${value}"`);
+    }
+    return number;
+  };
+}
+
 export function oneOf<const T extends string>(...allowed: T[]): Parser<T> {
   return (value) => {
     if (!(allowed as string[]).includes(value)) {

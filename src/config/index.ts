@@ -3,6 +3,7 @@ import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
 import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
+import { PredictionLogConfig } from './prediction-log.config.js';
 import { PredictionsConfig } from './predictions.config.js';
 import { productionFaults } from './production.js';
 import { RateLimitConfig } from './rate-limit.config.js';
@@ -20,6 +21,7 @@ export {
   DatabaseConfig,
   HttpConfig,
   JobsConfig,
+  PredictionLogConfig,
   PredictionsConfig,
   RateLimitConfig,
   RedisConfig,
@@ -42,6 +44,7 @@ const types: readonly ConfigClass[] = [
   JobsConfig,
   TrainingConfig,
   PredictionsConfig,
+  PredictionLogConfig,
   UploadsConfig,
   RateLimitConfig,
   TelemetryConfig,

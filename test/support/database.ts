@@ -14,7 +14,9 @@ export interface TestDatabase {
 /** A database of its own for one test file, cloned from the migrated template. */
 export async function cloneDatabase(): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await asAdmin('postgres', (client) => client.query(`create database ${name} template modelplane_template`));
+  await asAdmin('postgres', (client) =>
+    client.query(`create database ${name} template modelplane_template owner modelplane_owner`),
+  );
   return {
     appUrl: urlOf('MODELPLANE_TEST_APP_URL', name),
     systemUrl: urlOf('MODELPLANE_TEST_SYSTEM_URL', name),

@@ -8,6 +8,7 @@ import {
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { fieldsProblem, unfit } from '../../platform/errors/problem.js';
+import { PredictionLog } from './log/prediction-log.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import type { PredictionBody } from './predictions.dto.js';
@@ -18,6 +19,7 @@ export class PredictionsService {
   constructor(
     private readonly catalog: ModelCatalog,
     private readonly config: PredictionsConfig,
+    private readonly log: PredictionLog,
   ) {}
 
   /** @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit */
@@ -27,7 +29,7 @@ export class PredictionsService {
     const loaded = await this.catalog.get(tenant, request.modelId, request.version);
     const { version, model } = loaded;
     const scored = await score(loaded, request);
-    return {
+    const answer: PredictionBody = {
       request_id: requestId,
       model_id: request.modelId,
       version,
@@ -37,6 +39,8 @@ export class PredictionsService {
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
     };
+    this.log.record(tenant, request, answer);
+    return answer;
   }
 }
 

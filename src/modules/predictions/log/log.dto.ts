@@ -1,0 +1,207 @@
+import { ApiProperty } from '@nestjs/swagger';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsInt,
+  IsISO8601,
+  IsNotEmpty,
+  IsNumber,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
+import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
+import { PageInfo, PageQuery } from '../../../platform/http/page.js';
+
+/** Without a zone it would mean another time on another server. */
+const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
+const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2026-02-12T10:00:00Z';
+
+export class ListPredictionsQuery extends PageQuery {
+  /**
+   * Only requests from this time on.
+   * @example 2026-02-12T00:00:00Z
+   */
+  @MayBeAbsent()
+  @IsISO8601({ strict: true }, { message: `from ${TIME_RULE}` })
+  @Matches(WITH_ZONE, { message: `from ${TIME_RULE}` })
+  from?: string;
+
+  /**
+   * Only requests before this time.
+   * @example 2026-02-13T00:00:00Z
+   */
+  @MayBeAbsent()
+  @IsISO8601({ strict: true }, { message: `to ${TIME_RULE}` })
+  @Matches(WITH_ZONE, { message: `to ${TIME_RULE}` })
+  to?: string;
+
+  /**
+   * Only what this version answered.
+   * @example 1.2.0
+   */
+  @MayBeAbsent()
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(64)
+  version?: string;
+}
+
+const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
+
+export class LoggedPredictionBody {
+  /**
+   * Id of the request, as it was answered.
+   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  request_id: string;
+
+  /**
+   * Model that answered.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that answered.
+   * @example 1.2.0
+   */
+  version: string;
+
+  /**
+   * When the request came, UTC.
+   * @example 2026-02-12T10:00:00.125Z
+   */
+  time: string;
+
+  /**
+   * Rows of the request.
+   * @example 1
+   */
+  row_count: number;
+
+  /**
+   * Time that the service took, in milliseconds.
+   * @example 12.5
+   */
+  latency_ms: number;
+
+  @ApiProperty({
+    description:
+      'Features of one row by name, or a list of rows, as they came but for redacted ones; null in lists where the request had more than 20 rows.',
+    nullable: true,
+    oneOf: [
+      { type: 'object', additionalProperties: true },
+      { type: 'array', items: { type: 'object', additionalProperties: true } },
+    ],
+    example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+  })
+  features: object | null;
+
+  @ApiProperty({
+    description: 'One item a row; null in lists where the request had more than 20 rows.',
+    nullable: true,
+    type: 'array',
+    items: LABEL as never,
+    example: [1],
+  })
+  prediction: (string | number | boolean)[] | null;
+
+  @ApiProperty({
+    description: 'One list a row, where the request asked for them.',
+    required: false,
+    type: 'array',
+    items: { type: 'array', items: { type: 'number' } },
+    example: [[0.25, 0.75]],
+  })
+  probabilities?: number[][];
+
+  @ApiProperty({
+    description: 'Classes in the order of the probabilities.',
+    required: false,
+    type: 'array',
+    items: LABEL as never,
+    example: [0, 1],
+  })
+  classes?: (string | number | boolean)[];
+
+  @ApiProperty({
+    description: 'Probability of the predicted class; a list where several rows were asked for.',
+    required: false,
+    oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
+    example: 0.75,
+  })
+  confidence?: number | number[];
+}
+
+export class LoggedPredictionPage {
+  @ApiProperty({ description: 'Predictions, newest first.', type: [LoggedPredictionBody] })
+  data: LoggedPredictionBody[];
+
+  @ApiProperty({ description: 'Where the page stands.' })
+  page: PageInfo;
+}
+
+export class LogSettingsDto {
+  /**
+   * Share of the model's predictions that are logged, 0 for none; without it, as the service is configured.
+   * @example 0.1
+   */
+  @MayBeAbsent()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  sample_rate?: number;
+
+  /**
+   * Days that they are kept; without it, as the service is configured.
+   * @example 90
+   */
+  @MayBeAbsent()
+  @IsInt()
+  @Min(1)
+  @Max(3650)
+  retention_days?: number;
+
+  /**
+   * Features whose values are left out before anything is written; none without it.
+   * @example ["support_tickets"]
+   */
+  @MayBeAbsent()
+  @IsArray()
+  @ArrayMaxSize(1000)
+  @ArrayUnique()
+  @IsString({ each: true })
+  @IsNotEmpty({ each: true })
+  @MaxLength(256, { each: true })
+  redacted_features?: string[];
+}
+
+export class LogSettingsBody {
+  /**
+   * Model whose predictions are meant.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Share of its predictions that are logged.
+   * @example 0.1
+   */
+  sample_rate: number;
+
+  /**
+   * Days that they are kept.
+   * @example 90
+   */
+  retention_days: number;
+
+  /**
+   * Features whose values are left out.
+   * @example ["support_tickets"]
+   */
+  redacted_features: string[];
+}

@@ -1,0 +1,233 @@
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseConfig, PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
+import { AppLogger } from '../../../platform/observability/logger.js';
+import { Metrics } from '../../../platform/observability/metrics.js';
+import type { PredictionBody } from '../predictions.dto.js';
+import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
+import { LogRules } from './log-rules.js';
+import { LogWriter } from './log-writer.js';
+import { Segments } from './segments.js';
+
+/** Entries that are encoded in one go: a fraction of a millisecond for a row of 20 features. */
+const ENCODE_AT_ONCE = 64;
+/** Larger ones would be held whole in memory, here and in PostgreSQL. */
+const FRAME_CHARACTERS = 2 ** 20;
+const SEGMENT_BYTES = 16 * 2 ** 20;
+const RETRY_MS = 1000;
+const ADOPT_MS = 30_000;
+/** What a shutdown waits for the database; the next process adopts what is left. */
+const LAST_FLUSH_MS = 5000;
+const WARN_MS = 10_000;
+
+type DropReason = 'memory' | 'disk' | 'torn' | 'refused';
+
+/**
+ * Remembers predictions, off their path: `record` puts references in memory; every flush interval they become one
+ * frame in a segment file, and from there one statement of any number of tenants in PostgreSQL. What a segment holds
+ * outlives this process and any absence of the database; a row that is written twice is there once.
+ */
+@Injectable()
+export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutdown {
+  private waiting: LogEntry[] = [];
+  private encoded: string[] = [];
+  private encodedCharacters = 0;
+  /** Rows of features in `waiting`, `encoded` and in frames on their way to the disk. */
+  private featureRows = 0;
+  private encodesSoon = false;
+  private segments?: Segments;
+  private readonly writer: LogWriter;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private flushing: Promise<void> = Promise.resolve();
+  private draining?: Promise<void>;
+  private closing = false;
+  private lastWarning = -Infinity;
+  private readonly written;
+  private readonly dropped;
+  private readonly flushes;
+
+  constructor(
+    private readonly config: PredictionLogConfig,
+    private readonly runtime: RuntimeConfig,
+    private readonly rules: LogRules,
+    private readonly logger: AppLogger,
+    database: DatabaseConfig,
+    metrics: Metrics,
+  ) {
+    this.writer = new LogWriter(database);
+    this.written = metrics.counter(
+      'modelplane_prediction_log_written_total',
+      'Logged predictions that PostgreSQL has.',
+    );
+    this.dropped = metrics.counter(
+      'modelplane_prediction_log_dropped_total',
+      'Predictions answered but not logged: no room in memory or on disk, torn by a crash, or refused by PostgreSQL.',
+      ['reason'],
+    );
+    this.flushes = metrics.histogram(
+      'modelplane_prediction_log_flush_duration_seconds',
+      'One statement that writes logged predictions to PostgreSQL.',
+    );
+    metrics.gauge(
+      'modelplane_prediction_log_pending_rows',
+      'Predictions that PostgreSQL does not have yet, by where they wait.',
+      ['where'],
+      () => [
+        { labels: { where: 'memory' }, value: this.waiting.length + this.encoded.length },
+        { labels: { where: 'segments' }, value: this.segments?.rows ?? 0 },
+      ],
+    );
+    metrics.gauge('modelplane_prediction_log_segment_bytes', 'Bytes of the segment files.', [], () => [
+      { labels: {}, value: this.segments?.bytes ?? 0 },
+    ]);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const limits = { maxBytes: this.config.maxSegmentBytes, segmentBytes: SEGMENT_BYTES };
+    const folder = this.config.folderIn(this.runtime.stateDir);
+    this.segments = await Segments.open(folder, limits, (rows) => this.drop('torn', rows)).catch((cause) => {
+      throw new Error(
+        `the prediction log cannot use ${folder}: ${(cause as Error).message}; MODELPLANE_PREDICTION_LOG_DIR names another folder`,
+        { cause },
+      );
+    });
+    this.every(this.config.flushMs, () => this.flush());
+    this.every(this.config.syncMs, () => this.segments?.sync());
+    this.every(ADOPT_MS, () => this.adopt());
+    void this.adopt();
+  }
+
+  /** After the last request has been answered. */
+  async onApplicationShutdown(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    await this.flush();
+    const rest = this.drain();
+    await Promise.race([rest, sleep(LAST_FLUSH_MS, undefined, { ref: false })]);
+    this.closing = true;
+    await this.writer.close();
+    await rest;
+    await this.segments?.close();
+  }
+
+  /** Costs the caller an object and, for a model that is not wholly logged, a comparison. */
+  record(tenant: string, request: LogEntry['request'], answer: PredictionBody): void {
+    if (this.featureRows >= this.config.maxRowsInMemory) return this.drop('memory', 1);
+    this.featureRows += request.rows.length;
+    this.waiting.push({ tenant, request, answer });
+    if (this.encodesSoon || this.waiting.length < ENCODE_AT_ONCE) return;
+    this.encodesSoon = true;
+    setImmediate(() => this.encode());
+  }
+
+  /** Puts what waits in memory into a segment, and lets it go on from there. */
+  flush(): Promise<void> {
+    this.flushing = this.flushing.then(async () => {
+      if (!this.segments) return;
+      this.encode();
+      const { encoded, featureRows } = this;
+      this.encoded = [];
+      this.encodedCharacters = 0;
+      try {
+        for (const rows of framesOf(encoded)) {
+          if (!(await this.segments.append(rows.length, rows.join(',')))) this.drop('disk', rows.length);
+        }
+      } catch (error) {
+        this.logger.failure('the prediction log could not be written to disk', error);
+        this.drop('disk', encoded.length);
+      }
+      this.featureRows -= featureRows;
+      void this.drain();
+    });
+    return this.flushing;
+  }
+
+  /** In short pieces, as soon as there is something to encode: all at once it would hold up the requests. */
+  private encode(): void {
+    this.encodesSoon = false;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const entry of waiting) {
+      const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.answer.model_id);
+      if (!isSampled(entry.answer.request_id, sampleRate)) continue;
+      const text = encodeEntry(entry, redacted);
+      this.encodedCharacters += text.length;
+      this.encoded.push(text);
+    }
+    if (this.encodedCharacters > FRAME_CHARACTERS) void this.flush();
+  }
+
+  /** Writes what the segments hold to PostgreSQL, until they are empty; one statement at a time. */
+  private drain(): Promise<void> {
+    return (this.draining ??= this.writeAll().finally(() => (this.draining = undefined)));
+  }
+
+  private async writeAll(): Promise<void> {
+    while (!this.closing) {
+      try {
+        const batch = await this.segments?.next();
+        if (!batch) return;
+        const end = this.flushes.startTimer();
+        await this.writer.insert(batch.text, (reason) => {
+          this.logger.failure('PostgreSQL does not take a logged prediction', reason);
+          this.drop('refused', 1);
+        });
+        end();
+        this.written.inc(batch.rows);
+        await this.segments?.done(batch);
+      } catch (error) {
+        if (this.closing) return;
+        this.warn('logged predictions wait in segment files', { reason: (error as Error).message });
+        await sleep(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  private async adopt(): Promise<void> {
+    try {
+      const adopted = await this.segments?.adopt();
+      if (!adopted) return;
+      this.logger.info('segments of the prediction log adopted', { adopted });
+      void this.drain();
+    } catch (error) {
+      this.logger.failure('segments of the prediction log could not be adopted', error);
+    }
+  }
+
+  private drop(reason: DropReason, rows: number): void {
+    this.dropped.inc({ reason }, rows);
+    this.warn('predictions are not logged', { reason });
+  }
+
+  /** An overload must not fill the service's own log. */
+  private warn(message: string, fields: object): void {
+    const now = performance.now();
+    if (now - this.lastWarning < WARN_MS) return;
+    this.lastWarning = now;
+    this.logger.warn(message, fields as Record<string, unknown>);
+  }
+
+  private every(milliseconds: number, work: () => unknown): void {
+    this.timers.push(
+      setInterval(() => {
+        Promise.resolve(work()).catch((error: Error) =>
+          this.logger.failure('the prediction log could not be flushed', error),
+        );
+      }, milliseconds).unref(),
+    );
+  }
+}
+
+/** Encoded rows in groups that make no frame too large. */
+function* framesOf(encoded: readonly string[]): Generator<string[]> {
+  let group: string[] = [];
+  let characters = 0;
+  for (const text of encoded) {
+    if (characters + text.length > FRAME_CHARACTERS && group.length > 0) {
+      yield group;
+      [group, characters] = [[], 0];
+    }
+    group.push(text);
+    characters += text.length;
+  }
+  if (group.length > 0) yield group;
+}

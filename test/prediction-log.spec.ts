@@ -1,0 +1,237 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answer, Client } from './support/client.js';
+import { makeData } from './support/data.js';
+import { Service } from './support/service.js';
+
+const FEATURES = { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 };
+
+describe('the prediction log', () => {
+  let service: Service;
+  let acme: Client;
+  let globex: Client;
+  let modelId: string;
+
+  beforeAll(async () => {
+    service = await Service.start({ role: 'all' });
+    acme = await service.as('acme-corp');
+    globex = await service.as('globex');
+    modelId = await trainChurn(acme);
+  }, 120_000);
+  afterAll(() => service?.stop());
+
+  const predict = (body: object = {}) =>
+    acme.post('/api/v1/predictions', { model_id: modelId, features: FEATURES, ...body });
+
+  const list = (query = '', client = acme) => client.get(`/api/v1/models/${modelId}/predictions${query}`);
+
+  it('should answer a prediction by its request id, as it was answered', async () => {
+    const options = { return_probabilities: true };
+    const { body: answer } = await predict({ version: '1.0.0', options });
+    const { status, body } = await logged(acme, answer.request_id);
+    expect(status).toBe(200);
+    const { prediction, probabilities, confidence, classes, latency_ms } = answer;
+    expect(body).toEqual({
+      request_id: answer.request_id,
+      model_id: modelId,
+      version: '1.0.0',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      row_count: 1,
+      latency_ms,
+      features: FEATURES,
+      prediction,
+      probabilities,
+      confidence,
+      classes,
+    });
+    expect(Math.abs(Date.parse(body.time) - Date.now())).toBeLessThan(600_000);
+  });
+
+  it('should keep several rows of one request together', async () => {
+    const rows = [FEATURES, { ...FEATURES, total_orders: null }];
+    const { body: answer } = await predict({ features: rows });
+    const { body } = await logged(acme, answer.request_id);
+    expect(body).toMatchObject({ row_count: 2, features: rows, prediction: answer.prediction });
+  });
+
+  it('should list them newest first, in pages, by time and version', async () => {
+    const ids: string[] = [];
+    for (let made = 0; made < 5; made++) ids.unshift((await predict()).body.request_id);
+    await logged(acme, ids[0] as string);
+    const first = await list('?limit=2');
+    expect(first.body.data.map(({ request_id }: { request_id: string }) => request_id)).toEqual(
+      ids.slice(0, 2),
+    );
+    const second = await list(`?limit=3&cursor=${first.body.page.next_cursor}`);
+    expect(second.body.data.map(({ request_id }: { request_id: string }) => request_id)).toEqual(
+      ids.slice(2),
+    );
+
+    const at = (position: number) => first.body.data[position].time as string;
+    expect((await list(`?from=${at(1)}`)).body.data.length).toBeGreaterThanOrEqual(2);
+    expect(
+      (await list(`?to=${at(1)}`)).body.data.map(({ time }: { time: string }) => time < at(1)),
+    ).not.toContain(false);
+    expect((await list('?version=1.0.0')).body.page.count).toBeGreaterThanOrEqual(5);
+    expect((await list('?version=9.0.0')).body.data).toEqual([]);
+  });
+
+  it('should leave long requests out of lists, but not out of the log', async () => {
+    const { body: answer } = await predict({ features: Array(21).fill(FEATURES) });
+    const { body } = await logged(acme, answer.request_id);
+    expect(body.features).toHaveLength(21);
+    const [newest] = (await list('?limit=1')).body.data;
+    expect(newest).toMatchObject({
+      request_id: answer.request_id,
+      row_count: 21,
+      features: null,
+      prediction: null,
+    });
+  });
+
+  it('should not hold what was refused', async () => {
+    const refused = await predict({ features: { total_orders: 'many' } });
+    expect(refused.status).toBe(422);
+    await logged(acme, (await predict()).body.request_id);
+    expect((await acme.get(`/api/v1/predictions/${refused.body.request_id}`)).status).toBe(404);
+  });
+
+  it('should not show those of another tenant', async () => {
+    const { body: answer } = await predict();
+    await logged(acme, answer.request_id);
+    const theirs = await globex.get(`/api/v1/predictions/${answer.request_id}`);
+    expect([theirs.status, theirs.body.code]).toEqual([404, 'NOT_FOUND']);
+    expect((await list('', globex)).body.code).toBe('MODEL_NOT_FOUND');
+  });
+
+  it.each(['req-', 'req-1', 'train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e', '%00'])(
+    'should have no prediction %j',
+    async (id) => {
+      const { status, body } = await acme.get(`/api/v1/predictions/${id}`);
+      expect([status, body.code]).toEqual([404, 'NOT_FOUND']);
+    },
+  );
+
+  it.each([
+    ['from=yesterday', 'from'],
+    ['from=2026-02-12', 'from'],
+    ['to=2026-02-12T10:00:00', 'to'],
+    ['to=2026-02-30T10:00:00Z', 'to'],
+    ['version=', 'version'],
+    ['limit=0', 'limit'],
+    ['cursor=x', 'cursor'],
+    ['model=x', 'model'],
+  ])('should not be listed by %s', async (query, pointer) => {
+    const { status, body } = await list(`?${query}`);
+    expect([status, body.errors[0].pointer]).toEqual([400, pointer]);
+  });
+
+  it('should be read by who may see data alone', async () => {
+    const { body: answer } = await predict();
+    for (const [role, byId, inList] of [
+      ['viewer', 403, 403],
+      ['predictor', 200, 403],
+      ['scientist', 200, 200],
+    ] as const) {
+      const client = await service.as('acme-corp', role);
+      await logged(acme, answer.request_id);
+      expect((await client.get(`/api/v1/predictions/${answer.request_id}`)).status).toBe(byId);
+      expect((await list('', client)).status).toBe(inList);
+    }
+  });
+
+  const settings = () => `/api/v1/models/${modelId}/prediction-log`;
+
+  describe('of a model with settings', () => {
+    /** Every process follows within its next look. */
+    const followed = () => sleep(1500);
+    afterEach(async () => {
+      await acme.put(settings(), {});
+      await followed();
+    });
+
+    it('should have those of the service until it has its own', async () => {
+      expect((await acme.get(settings())).body).toEqual({
+        model_id: modelId,
+        sample_rate: 1,
+        retention_days: 30,
+        redacted_features: [],
+      });
+      const own = { sample_rate: 0.5, retention_days: 7, redacted_features: ['total_orders'] };
+      expect((await acme.put(settings(), own)).body).toEqual({ model_id: modelId, ...own });
+      expect((await acme.get(settings())).body).toEqual({ model_id: modelId, ...own });
+    });
+
+    it('should not write the values of redacted features, neither for an id in capital letters', async () => {
+      await acme.put(settings(), { redacted_features: ['total_orders', 'support_tickets'] });
+      await followed();
+      const { body: answer } = await predict({ model_id: modelId.toUpperCase(), features: [FEATURES] });
+      const { body } = await logged(acme, answer.request_id);
+      const { total_orders: _, support_tickets: __, ...rest } = FEATURES;
+      expect(body.features).toEqual([rest]);
+    });
+
+    it('should be sampled by request', async () => {
+      await acme.put(settings(), { sample_rate: 0.5 });
+      await followed();
+      const answers = await Promise.all(Array.from({ length: 200 }, () => predict()));
+      await acme.put(settings(), {});
+      await followed();
+      await logged(acme, (await predict()).body.request_id);
+      const found = await Promise.all(
+        answers.map(({ body }) => acme.get(`/api/v1/predictions/${body.request_id}`)),
+      );
+      const share = found.filter(({ status }) => status === 200).length / 200;
+      // Outside of it by chance once in a million.
+      expect(share).toBeGreaterThan(0.32);
+      expect(share).toBeLessThan(0.68);
+    });
+
+    it('should change only from the state that If-Match names', async () => {
+      const etag = (await acme.get(settings())).headers.get('etag') as string;
+      const headers = { 'if-match': etag };
+      expect((await acme.put(settings(), { sample_rate: 0.9 }, headers)).status).toBe(200);
+      expect((await acme.put(settings(), { sample_rate: 0.8 }, headers)).status).toBe(412);
+      expect((await acme.get(settings())).body.sample_rate).toBe(0.9);
+    });
+  });
+
+  describe('settings', () => {
+    it.each([
+      [{ sample_rate: 1.1 }, '/sample_rate'],
+      [{ sample_rate: '1' }, '/sample_rate'],
+      [{ retention_days: 0 }, '/retention_days'],
+      [{ retention_days: 3651 }, '/retention_days'],
+      [{ redacted_features: 'age' }, '/redacted_features'],
+      [{ redacted_features: ['age', 'age'] }, '/redacted_features'],
+      [{ redacted: [] }, '/redacted'],
+    ])('should refuse %j', async (body, pointer) => {
+      const answer = await acme.put(settings(), body);
+      expect([answer.status, answer.body.errors[0].pointer]).toEqual([400, pointer]);
+    });
+
+    it('should be set by an admin alone', async () => {
+      expect((await (await service.as('acme-corp', 'scientist')).put(settings(), {})).status).toBe(403);
+    });
+  });
+});
+
+/** What the log has of a request, once it has it. */
+async function logged(client: Client, requestId: string): Promise<Answer> {
+  for (const end = Date.now() + 5_000; ; await sleep(20)) {
+    const answer = await client.get(`/api/v1/predictions/${requestId}`);
+    if (answer.status !== 404 || Date.now() > end) return answer;
+  }
+}
+
+async function trainChurn(client: Client): Promise<string> {
+  const { 'train.parquet': train } = await makeData('train.parquet');
+  await client.put('/api/v1/objects/data/train.parquet', train);
+  const { body } = await client.post('/api/v1/training', {
+    model_name: 'churn',
+    framework: 'sklearn',
+    data_config: { train_path: 's3://data/train.parquet', target_column: 'churned' },
+    hyperparameters: { estimator: 'logistic_regression' },
+  });
+  const job = await client.waitForJob(`/api/v1/training/${body.job_id}`);
+  return job.body.result.model_id;
+}
