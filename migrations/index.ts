@@ -6,6 +6,7 @@ import { VersionOrigin } from './0030-version-origin.js';
 import { ModelCards } from './0040-model-cards.js';
 import { OwnerAccess } from './0050-owner-access.js';
 import { PredictionLog } from './0080-prediction-log.js';
+import { PredictionJobs } from './0081-prediction-jobs.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   ModelCards,
   OwnerAccess,
   PredictionLog,
+  PredictionJobs,
 ];

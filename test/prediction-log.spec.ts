@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Client } from './support/client.js';
-import { makeData } from './support/data.js';
+import { FEATURES, trainChurn } from './support/churn.js';
 import { Service } from './support/service.js';
-
-const FEATURES = { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 };
 
 describe('the prediction log', () => {
   let service: Service;
@@ -221,17 +219,4 @@ async function logged(client: Client, requestId: string): Promise<Answer> {
     const answer = await client.get(`/api/v1/predictions/${requestId}`);
     if (answer.status !== 404 || Date.now() > end) return answer;
   }
-}
-
-async function trainChurn(client: Client): Promise<string> {
-  const { 'train.parquet': train } = await makeData('train.parquet');
-  await client.put('/api/v1/objects/data/train.parquet', train);
-  const { body } = await client.post('/api/v1/training', {
-    model_name: 'churn',
-    framework: 'sklearn',
-    data_config: { train_path: 's3://data/train.parquet', target_column: 'churned' },
-    hyperparameters: { estimator: 'logistic_regression' },
-  });
-  const job = await client.waitForJob(`/api/v1/training/${body.job_id}`);
-  return job.body.result.model_id;
 }

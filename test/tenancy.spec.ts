@@ -13,6 +13,8 @@ interface Names {
   modelName: string;
   job: string;
   request: string;
+  /** Job of an asynchronous prediction. */
+  prediction: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -72,6 +74,16 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'POST /api/v1/predictions': ({ model }) => [
     { path: '/api/v1/predictions', body: { model_id: model, ...PREDICTION } },
     { path: '/api/v1/predictions', body: { model_id: model, version: '1.0.0', ...PREDICTION } },
+  ],
+  'POST /api/v1/predictions/async': ({ model }) => [
+    { path: '/api/v1/predictions/async', body: { model_id: model, ...PREDICTION } },
+    { path: '/api/v1/predictions/async', body: { model_id: model, version: '1.0.0', ...PREDICTION } },
+  ],
+  'GET /api/v1/predictions/async/{job_id}': ({ prediction }) => [
+    { path: `/api/v1/predictions/async/${prediction}` },
+  ],
+  'DELETE /api/v1/predictions/async/{job_id}': ({ prediction }) => [
+    { path: `/api/v1/predictions/async/${prediction}` },
   ],
   'GET /api/v1/predictions/{request_id}': ({ request }) => [{ path: `/api/v1/predictions/${request}` }],
   'POST /api/v1/training': ({ modelName, object }) =>
@@ -148,6 +160,7 @@ describe('a tenant', () => {
     modelName: 'absent_model',
     job: 'train-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     request: 'req-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     object: 'absent.csv',
   };
 
@@ -416,6 +429,7 @@ describe('a tenant', () => {
         `select make_prediction_log_partitions(current_date, current_date + 32)`,
         `select make_prediction_log_partitions(current_date - 63, current_date)`,
         'select prune_prediction_log(0)',
+        'select delete_old_prediction_jobs(0)',
       ]) {
         const asSystem = asApp(undefined, (client) => client.query(sql), database.systemUrl);
         await expect(asSystem).rejects.toMatchObject({ code: '22023' });
@@ -450,6 +464,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     modelName: 'acme_model',
     job: 'train-019c1a7c-0b3e-7c41-9d2e-000000000001',
     request: `req-${uuidv7()}`,
+    prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -462,6 +477,12 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     `insert into jobs (id, tenant_id, kind, status, spec, submitted_by, engine, attempt, lease_until)
      values ($1, 'acme-corp', 'training', 'running', $2, 'ana', 'local', 1, now() + interval '1 hour')`,
     [names.job, { model_name: names.modelName, framework: 'sklearn', estimator: 'random_forest' }],
+  );
+  const spec = { request_id: names.request, model_id: names.model, version: '1.0.0', request: '{}' };
+  await database.query(
+    `insert into jobs (id, tenant_id, kind, status, spec, result, submitted_by, engine, attempt, ended_at)
+     values ($1, 'acme-corp', 'prediction', 'succeeded', $2, $3, 'ana', 'local', 1, now())`,
+    [names.prediction, spec, { answer: '{"prediction": ["secret"]}' }],
   );
   await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
@@ -482,7 +503,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 }
 
 /** All that acme-corp sees of its own things. */
-async function view(acme: Client, { model, job, request, object }: Names): Promise<unknown[]> {
+async function view(acme: Client, { model, job, request, prediction, object }: Names): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
     `/api/v1/models/${model}/versions/1.0.0`,
@@ -490,6 +511,7 @@ async function view(acme: Client, { model, job, request, object }: Names): Promi
     `/api/v1/models/${model}/predictions`,
     `/api/v1/models/${model}/prediction-log`,
     `/api/v1/predictions/${request}`,
+    `/api/v1/predictions/async/${prediction}`,
     `/api/v1/training/${job}`,
     `/api/v1/training/${job}/logs`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),

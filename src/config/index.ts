@@ -1,3 +1,4 @@
+import { AsyncPredictionsConfig } from './async-predictions.config.js';
 import { AuthConfig } from './auth.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
@@ -16,6 +17,7 @@ import { TrainingConfig } from './training.config.js';
 import { UploadsConfig } from './uploads.config.js';
 
 export {
+  AsyncPredictionsConfig,
   AuthConfig,
   ConfigError,
   DatabaseConfig,
@@ -45,6 +47,7 @@ const types: readonly ConfigClass[] = [
   TrainingConfig,
   PredictionsConfig,
   PredictionLogConfig,
+  AsyncPredictionsConfig,
   UploadsConfig,
   RateLimitConfig,
   TelemetryConfig,

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { compileSignature, OnnxModel } from '#libs/inference';
-import { PredictionsConfig, RuntimeConfig } from '../../config/index.js';
+import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
@@ -58,7 +58,6 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
     private readonly config: PredictionsConfig,
-    private readonly runtime: RuntimeConfig,
     private readonly logger: AppLogger,
     metrics: Metrics,
   ) {
@@ -84,7 +83,6 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    if (!this.runtime.runsApi) return;
     await this.refresh();
     this.listener.listen(() => void this.refresh().catch(() => undefined));
     this.poll();

@@ -1,6 +1,12 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ModelsModule } from '../models/models.module.js';
+import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { PREDICTION } from './async/async-prediction-job.js';
+import { AsyncPredictionsController } from './async/async-predictions.controller.js';
+import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
+import { AsyncPredictionsService } from './async/async-predictions.service.js';
+import { AsyncPredictionsSweeper } from './async/async-predictions-sweeper.js';
 import { LogController } from './log/log.controller.js';
 import { LogRepository } from './log/log.repository.js';
 import { LogRules } from './log/log-rules.js';
@@ -14,8 +20,12 @@ import { PredictionsService } from './predictions.service.js';
 import { RevisionListener } from './revision-listener.js';
 
 @Module({
-  imports: [ModelsModule, TypeOrmModule.forFeature([LoggedPrediction, LogSettings])],
-  controllers: [PredictionsController, LogController],
+  imports: [
+    ModelsModule,
+    JobKindModule.of(PREDICTION),
+    TypeOrmModule.forFeature([LoggedPrediction, LogSettings]),
+  ],
+  controllers: [PredictionsController, AsyncPredictionsController, LogController],
   providers: [
     ModelCatalog,
     RevisionListener,
@@ -25,6 +35,9 @@ import { RevisionListener } from './revision-listener.js';
     LogUpkeep,
     LogRepository,
     LogService,
+    AsyncPredictionsService,
+    AsyncPredictionsProcessor,
+    AsyncPredictionsSweeper,
   ],
 })
 export class PredictionsModule {}

@@ -7,7 +7,8 @@ import {
   type Predictions,
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
-import { fieldsProblem, unfit } from '../../platform/errors/problem.js';
+import { unfit } from '../../platform/errors/problem.js';
+import { featureProblem } from './feature-problem.js';
 import { PredictionLog } from './log/prediction-log.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
@@ -64,12 +65,6 @@ async function score({ model, origin }: LoadedModel, { rows, single }: PredictRe
       throw unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
     }
     if (!(error instanceof FeatureErrors)) throw error;
-    throw fieldsProblem(
-      'VALIDATION_ERROR',
-      error.errors.map(({ row, pointer, message }) => ({
-        pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
-        message,
-      })),
-    );
+    throw featureProblem(error, single);
   }
 }

@@ -17,6 +17,7 @@ export interface JobProgress {
 @Index('jobs_list_idx', ['tenantId', 'kind', 'id'])
 @Index('jobs_status_idx', ['kind', 'status'])
 @Index('jobs_turn_idx', ['kind', 'tenantId', 'claimedAt'])
+@Index('jobs_ended_idx', ['kind', 'endedAt'])
 @Index('jobs_open_idx', ['kind', 'tenantId'], { where: 'ended_at IS NULL' })
 @Check('jobs_status_check', `status in ('submitted', 'running', 'succeeded', 'failed', 'cancelled')`)
 @Check('jobs_ended_check', `(ended_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))`)

@@ -33,14 +33,22 @@ export const COLUMNS = [
  */
 export function encodeEntry({ tenant, request, answer }: LogEntry, redacted?: ReadonlySet<string>): string {
   const rows = redacted ? request.rows.map((row) => without(row as object, redacted)) : request.rows;
-  const features = JSON.stringify(request.single ? rows[0] : rows);
+  const features = storable(JSON.stringify(request.single ? rows[0] : rows));
   // Warnings quote values of features, and say nothing that the features do not.
   const { prediction, confidence, probabilities, classes } = answer;
-  const output = JSON.stringify({ prediction, confidence, probabilities, classes });
+  const output = storable(JSON.stringify({ prediction, confidence, probabilities, classes }));
   return (
     `{"request_id":"${requestUuid(answer.request_id)}","tenant_id":"${tenant}","model_id":"${answer.model_id}",` +
     `"version":"${answer.version}","row_count":${rows.length},"latency_ms":${answer.latency_ms},` +
     `"features":${features},"output":${output}}`
+  );
+}
+
+/** NUL and halves of surrogate pairs, which PostgreSQL does not keep, as U+FFFD; each escape is looked at once. */
+function storable(json: string): string {
+  if (!json.includes('\\u')) return json;
+  return json.replace(/\\(?:u(?:0000|d[89a-f][0-9a-f]{2})|.)/g, (found) =>
+    found.length > 2 ? '\ufffd' : found,
   );
 }
 

@@ -1,0 +1,37 @@
+import { JOB_STATUSES, type JobStatus } from '../../../platform/jobs/job.entity.js';
+import { ApiProperty } from '@nestjs/swagger';
+
+export class AsyncPredictionBody {
+  /**
+   * Id of the job, to ask for the prediction with.
+   * @example pred-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  job_id: string;
+
+  @ApiProperty({ description: 'State of the job.', enum: JOB_STATUSES, example: 'submitted' })
+  status: JobStatus;
+
+  /**
+   * Id that the prediction will have.
+   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  request_id: string;
+
+  /**
+   * Model that will answer.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that will answer: the one that the request names, or that answered by default when it came.
+   * @example 1.2.0
+   */
+  version: string;
+
+  /**
+   * When it was submitted, UTC.
+   * @example 2026-02-12T10:00:00.125Z
+   */
+  created_at: string;
+}

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { compileSignature, FeatureErrors } from '#libs/inference';
+import { AsyncPredictionsConfig, PredictionsConfig } from '../../../config/index.js';
+import type { Identity } from '../../../platform/auth/identity.js';
+import { ERROR_STATUS, type ErrorCode } from '../../../platform/errors/error-code.js';
+import { Problem } from '../../../platform/errors/problem.js';
+import type { Job } from '../../../platform/jobs/job.entity.js';
+import { JobsService } from '../../../platform/jobs/jobs.service.js';
+import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
+import { featureProblem } from '../feature-problem.js';
+import { parsePredictRequest, type PredictRequest } from '../predict-request.js';
+import type { PredictionBody } from '../predictions.dto.js';
+import { type AsyncPredictionSpec, PREDICTION, specOf } from './async-prediction-job.js';
+import type { AsyncPredictionBody } from './async-predictions.dto.js';
+
+/** Predictions that are answered later, as their tenant uses them. */
+@Injectable()
+export class AsyncPredictionsService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly versions: VersionsService,
+    private readonly predictions: PredictionsConfig,
+    private readonly config: AsyncPredictionsConfig,
+  ) {}
+
+  /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422 */
+  async submit(caller: Identity, requestId: string, body: object): Promise<AsyncPredictionBody> {
+    const request = parsePredictRequest(body, this.predictions.maxRows);
+    const servable = await this.versions.servable(caller.tenant, request.modelId, request.version);
+    refuseUnfit(request, servable);
+    const spec: AsyncPredictionSpec = {
+      request_id: requestId,
+      model_id: servable.modelId,
+      version: servable.version,
+      request: JSON.stringify({ ...body, version: servable.version }),
+    };
+    const job = await this.jobs.submit(caller.tenant, PREDICTION, {
+      spec: { ...spec },
+      submittedBy: caller.subject,
+      engine: 'local',
+    });
+    return toBody(job);
+  }
+
+  /**
+   * The prediction, or the job while there is none yet.
+   * @throws Problem 404 also once it was kept long enough, 409 where it was cancelled, or what it failed with
+   */
+  async get(
+    tenant: string,
+    id: string,
+  ): Promise<{ answer: PredictionBody } | { waiting: AsyncPredictionBody }> {
+    const job = await this.jobs.get(tenant, PREDICTION, id);
+    if (!job.endedAt) return { waiting: toBody(job) };
+    if (job.endedAt.getTime() + this.config.keptSeconds * 1000 < Date.now())
+      throw new Problem('JOB_NOT_FOUND', `There is no job ${id}.`);
+    if (job.status === 'succeeded')
+      return { answer: JSON.parse((job.result as { answer: string }).answer) as PredictionBody };
+    if (job.status === 'cancelled') throw new Problem('JOB_ENDED', 'The prediction was cancelled.');
+    throw failureOf(job);
+  }
+
+  async cancel(tenant: string, id: string): Promise<AsyncPredictionBody> {
+    return toBody(await this.jobs.cancel(tenant, PREDICTION, id));
+  }
+}
+
+/** Now, rather than in a job that fails later. */
+function refuseUnfit({ rows, single }: PredictRequest, { signature }: ServableVersion): void {
+  try {
+    compileSignature(signature).encode(rows);
+  } catch (error) {
+    throw error instanceof FeatureErrors ? featureProblem(error, single) : error;
+  }
+}
+
+/** Asking again would not help: what was the service's fault for a while is its fault for good by now. */
+function failureOf({ errorCode, errorMessage }: Job): Problem {
+  const code = errorCode as ErrorCode;
+  const isCallers = ERROR_STATUS[code] < 500;
+  return new Problem(isCallers ? code : 'INTERNAL_ERROR', `The prediction failed: ${errorMessage}`);
+}
+
+function toBody(job: Job): AsyncPredictionBody {
+  const { request_id, model_id, version } = specOf(job);
+  return {
+    job_id: job.id,
+    status: job.status,
+    request_id,
+    model_id,
+    version,
+    created_at: job.createdAt.toISOString(),
+  };
+}
