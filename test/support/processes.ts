@@ -5,29 +5,33 @@ import type { Service } from './service.js';
 
 const MAIN = resolve(__dirname, '../../dist/src/main.js');
 
-/** A worker of the same installation in a process of its own, as built: something to kill. */
-export class WorkerProcess {
-  private constructor(private readonly child: ChildProcess) {}
+/** A process of the same installation, as built: something to kill. */
+class ServiceProcess {
+  protected constructor(private readonly child: ChildProcess) {}
 
-  /** Ready to take jobs when this resolves. */
-  static async start(service: Service): Promise<WorkerProcess> {
+  /** @returns the process, and its line of log that says `ready` */
+  protected static async spawn(
+    service: Service,
+    ready: string,
+    env: Record<string, string>,
+  ): Promise<[ChildProcess, { url?: string }]> {
     const child = spawn(process.execPath, [MAIN], {
       cwd: join(MAIN, '../../..'),
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         ...service.environment,
-        MODELPLANE_ROLE: 'worker',
         MODELPLANE_LOG_LEVEL: 'info',
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    await new Promise<void>((ready, failed) => {
-      lines.on('line', (line) => line.includes('"msg":"worker ready"') && ready());
-      child.once('exit', (code) => failed(new Error(`the worker ended with code ${code}`)));
+    const line = await new Promise<string>((found, failed) => {
+      lines.on('line', (text) => text.includes(`"msg":"${ready}"`) && found(text));
+      child.once('exit', (code) => failed(new Error(`the process ended with code ${code}`)));
     });
-    return new WorkerProcess(child);
+    return [child, JSON.parse(line)];
   }
 
   /** @returns once the process is gone */
@@ -36,5 +40,28 @@ export class WorkerProcess {
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill(signal);
     await gone;
+  }
+}
+
+/** A worker, ready to take jobs. */
+export class WorkerProcess extends ServiceProcess {
+  static async start(service: Service): Promise<WorkerProcess> {
+    const [child] = await this.spawn(service, 'worker ready', { MODELPLANE_ROLE: 'worker' });
+    return new WorkerProcess(child);
+  }
+}
+
+/** An API, listening at `url`. */
+export class ApiProcess extends ServiceProcess {
+  private constructor(
+    child: ChildProcess,
+    readonly url: string,
+  ) {
+    super(child);
+  }
+
+  static async start(service: Service, env: Record<string, string> = {}): Promise<ApiProcess> {
+    const [child, { url }] = await this.spawn(service, 'api ready', { MODELPLANE_ROLE: 'api', ...env });
+    return new ApiProcess(child, url as string);
   }
 }
