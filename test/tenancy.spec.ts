@@ -15,6 +15,8 @@ interface Names {
   request: string;
   /** Job of an asynchronous prediction. */
   prediction: string;
+  /** Job of an export. */
+  exported: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -84,6 +86,17 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   ],
   'DELETE /api/v1/predictions/async/{job_id}': ({ prediction }) => [
     { path: `/api/v1/predictions/async/${prediction}` },
+  ],
+  'POST /api/v1/models/{model_id}/predictions/export': ({ model, object }) =>
+    [...OBJECT_FOLDERS, 'tenants/globex'].map((folder) => ({
+      path: `/api/v1/models/${model}/predictions/export`,
+      body: { output_path: `s3://${folder}/${object}` },
+    })),
+  'GET /api/v1/predictions/exports/{job_id}': ({ exported }) => [
+    { path: `/api/v1/predictions/exports/${exported}` },
+  ],
+  'DELETE /api/v1/predictions/exports/{job_id}': ({ exported }) => [
+    { path: `/api/v1/predictions/exports/${exported}` },
   ],
   'GET /api/v1/predictions/{request_id}': ({ request }) => [{ path: `/api/v1/predictions/${request}` }],
   'POST /api/v1/training': ({ modelName, object }) =>
@@ -161,6 +174,7 @@ describe('a tenant', () => {
     job: 'train-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     request: 'req-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     object: 'absent.csv',
   };
 
@@ -465,6 +479,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     job: 'train-019c1a7c-0b3e-7c41-9d2e-000000000001',
     request: `req-${uuidv7()}`,
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -483,6 +498,12 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     `insert into jobs (id, tenant_id, kind, status, spec, result, submitted_by, engine, attempt, ended_at)
      values ($1, 'acme-corp', 'prediction', 'succeeded', $2, $3, 'ana', 'local', 1, now())`,
     [names.prediction, spec, { answer: '{"prediction": ["secret"]}' }],
+  );
+  const output = { model_id: names.model, output_path: 's3://data/log.jsonl', to: '2026-02-12T10:00:00Z' };
+  await database.query(
+    `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine)
+     values ($1, 'acme-corp', 'prediction_export', $2, 'ana', 'local')`,
+    [names.exported, output],
   );
   await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
@@ -503,7 +524,10 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 }
 
 /** All that acme-corp sees of its own things. */
-async function view(acme: Client, { model, job, request, prediction, object }: Names): Promise<unknown[]> {
+async function view(
+  acme: Client,
+  { model, job, request, prediction, exported, object }: Names,
+): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
     `/api/v1/models/${model}/versions/1.0.0`,
@@ -512,6 +536,7 @@ async function view(acme: Client, { model, job, request, prediction, object }: N
     `/api/v1/models/${model}/prediction-log`,
     `/api/v1/predictions/${request}`,
     `/api/v1/predictions/async/${prediction}`,
+    `/api/v1/predictions/exports/${exported}`,
     `/api/v1/training/${job}`,
     `/api/v1/training/${job}/logs`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),

@@ -7,6 +7,10 @@ import { AsyncPredictionsController } from './async/async-predictions.controller
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
 import { AsyncPredictionsService } from './async/async-predictions.service.js';
 import { AsyncPredictionsSweeper } from './async/async-predictions-sweeper.js';
+import { PredictionExportController } from './export/prediction-export.controller.js';
+import { PREDICTION_EXPORT } from './export/prediction-export-job.js';
+import { PredictionExportProcessor } from './export/prediction-export.processor.js';
+import { PredictionExportService } from './export/prediction-export.service.js';
 import { LogController } from './log/log.controller.js';
 import { LogRepository } from './log/log.repository.js';
 import { LogRules } from './log/log-rules.js';
@@ -23,9 +27,10 @@ import { RevisionListener } from './revision-listener.js';
   imports: [
     ModelsModule,
     JobKindModule.of(PREDICTION),
+    JobKindModule.of(PREDICTION_EXPORT),
     TypeOrmModule.forFeature([LoggedPrediction, LogSettings]),
   ],
-  controllers: [PredictionsController, AsyncPredictionsController, LogController],
+  controllers: [PredictionsController, AsyncPredictionsController, LogController, PredictionExportController],
   providers: [
     ModelCatalog,
     RevisionListener,
@@ -38,6 +43,8 @@ import { RevisionListener } from './revision-listener.js';
     AsyncPredictionsService,
     AsyncPredictionsProcessor,
     AsyncPredictionsSweeper,
+    PredictionExportService,
+    PredictionExportProcessor,
   ],
 })
 export class PredictionsModule {}

@@ -17,8 +17,8 @@ import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { PageInfo, PageQuery } from '../../../platform/http/page.js';
 
 /** Without a zone it would mean another time on another server. */
-const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
-const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2026-02-12T10:00:00Z';
+export const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
+export const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2026-02-12T10:00:00Z';
 
 export class ListPredictionsQuery extends PageQuery {
   /**

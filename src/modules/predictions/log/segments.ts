@@ -49,7 +49,7 @@ export class Segments {
   private newest?: { segment: Segment; at: number; rows: number; text: string };
   private turn: Promise<unknown> = Promise.resolve();
   private number = 0;
-  private dirty = false;
+  private readonly unsynced = new Set<FileHandle>();
 
   private constructor(
     private readonly folder: string,
@@ -89,7 +89,7 @@ export class Segments {
       this.newest = { segment, at: segment.bytes, rows, text };
       segment.bytes += frame.length;
       segment.rows += rows;
-      this.dirty = true;
+      this.unsynced.add(segment.handle);
       return true;
     });
   }
@@ -115,12 +115,11 @@ export class Segments {
     });
   }
 
-  sync(): Promise<void> {
-    return this.alone(async () => {
-      if (!this.dirty) return;
-      this.dirty = false;
-      await this.writing?.handle.datasync();
-    });
+  /** Beside whatever else is under way: a disk may take seconds for it. */
+  async sync(): Promise<void> {
+    const handles = [...this.unsynced];
+    this.unsynced.clear();
+    await Promise.all(handles.map((handle) => handle.datasync()));
   }
 
   /** Takes over the segments of processes that are gone. @returns how many */
@@ -158,7 +157,6 @@ export class Segments {
 
   private async current(): Promise<Segment> {
     if (this.writing && this.writing.bytes < this.limits.segmentBytes) return this.writing;
-    await this.writing?.handle.datasync();
     const path = this.newPath();
     const segment = { path, handle: await open(path, 'wx+', 0o600), bytes: 0, readAt: 0, rows: 0 };
     this.segments.push(segment);
@@ -222,6 +220,7 @@ export class Segments {
       this.newest = undefined;
       return;
     }
+    this.unsynced.delete(segment.handle);
     await segment.handle.close();
     await rm(segment.path, { force: true });
     this.segments.splice(this.segments.indexOf(segment), 1);

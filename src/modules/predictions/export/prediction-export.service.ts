@@ -1,0 +1,67 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InvalidObjectUri, ObjectNotFound, type ObjectStore, parseObjectUri } from '#libs/object-store';
+import type { Identity } from '../../../platform/auth/identity.js';
+import { invalid, Problem } from '../../../platform/errors/problem.js';
+import { JobsService } from '../../../platform/jobs/jobs.service.js';
+import { Grants } from '../../../platform/storage/grants.js';
+import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
+import { LogService } from '../log/log.service.js';
+import type { ExportPredictionsDto, PredictionExportBody } from './prediction-export.dto.js';
+import { PREDICTION_EXPORT, type PredictionExportSpec, toBody } from './prediction-export-job.js';
+
+/** Exports of the prediction log, as their tenant uses them. */
+@Injectable()
+export class PredictionExportService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly log: LogService,
+    private readonly grants: Grants,
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+  ) {}
+
+  /** @throws Problem 404, 403 for an object outside the grants, 409 where it exists */
+  async submit(caller: Identity, modelId: string, dto: ExportPredictionsDto): Promise<PredictionExportBody> {
+    const { model_id } = await this.log.settings(caller.tenant, modelId);
+    const { output_path, from = null, to = new Date().toISOString(), version = null } = dto;
+    const address = addressOf(output_path);
+    this.grants.refuseForeign(caller.tenant, address, '/output_path');
+    if (from !== null && Date.parse(from) >= Date.parse(to)) throw invalid('/from', 'must be before to');
+    if (!dto.overwrite && (await this.exists(address))) {
+      throw new Problem('OBJECT_CONFLICT', `${output_path} exists; ask for overwrite to replace it.`);
+    }
+    const spec: PredictionExportSpec = { model_id, output_path, from, to, version };
+    const job = await this.jobs.submit(caller.tenant, PREDICTION_EXPORT, {
+      spec: { ...spec },
+      submittedBy: caller.subject,
+      engine: 'local',
+    });
+    return toBody(job);
+  }
+
+  async get(tenant: string, id: string): Promise<PredictionExportBody> {
+    return toBody(await this.jobs.get(tenant, PREDICTION_EXPORT, id));
+  }
+
+  async cancel(tenant: string, id: string): Promise<PredictionExportBody> {
+    return toBody(await this.jobs.cancel(tenant, PREDICTION_EXPORT, id));
+  }
+
+  private async exists(address: ReturnType<typeof parseObjectUri>): Promise<boolean> {
+    try {
+      await this.store.head(address);
+      return true;
+    } catch (error) {
+      if (error instanceof ObjectNotFound) return false;
+      throw error;
+    }
+  }
+}
+
+function addressOf(path: string): ReturnType<typeof parseObjectUri> {
+  try {
+    return parseObjectUri(path);
+  } catch (error) {
+    if (error instanceof InvalidObjectUri) throw invalid('/output_path', error.message);
+    throw error;
+  }
+}
