@@ -77,10 +77,10 @@ class ExportError {
    */
   code: string;
 
-  /**
-   * The same in words.
-   * @example The object store is away. It was tried 3 times.
-   */
+  @ApiProperty({
+    description: 'The same in words.',
+    example: 'The object store is away. It was tried 3 times.',
+  })
   message: string;
 }
 
