@@ -5,6 +5,7 @@ import { IdempotencyKeys } from './0021-idempotency-keys.js';
 import { VersionOrigin } from './0030-version-origin.js';
 import { ModelCards } from './0040-model-cards.js';
 import { OwnerAccess } from './0050-owner-access.js';
+import { BatchOutput } from './0070-batch-output.js';
 import { PredictionLog } from './0080-prediction-log.js';
 import { PredictionJobs } from './0081-prediction-jobs.js';
 
@@ -17,6 +18,7 @@ export const migrations = [
   VersionOrigin,
   ModelCards,
   OwnerAccess,
+  BatchOutput,
   PredictionLog,
   PredictionJobs,
 ];

@@ -47,6 +47,8 @@ function expectNoInsides({ body, headers }: Answer): void {
   }
 }
 
+const IDLE = { waiting: 0, active: 0, delayed: 0 };
+
 describe('HTTP', () => {
   let service: Service;
   let acme: Client;
@@ -172,10 +174,7 @@ describe('HTTP', () => {
         database: true,
         redis: true,
         object_store: true,
-        queues: {
-          training: { waiting: 0, active: 0, delayed: 0 },
-          'training-validation': { waiting: 0, active: 0, delayed: 0 },
-        },
+        queues: { training: IDLE, 'training-validation': IDLE, batch: IDLE },
         down: [],
       });
     });
@@ -217,7 +216,7 @@ describe('a service whose servers go away', () => {
           status: 'unhealthy',
           database: true,
           redis: false,
-          queues: { training: null, 'training-validation': null },
+          queues: { training: null, 'training-validation': null, batch: null },
           down: ['redis'],
         },
       });

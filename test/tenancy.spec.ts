@@ -17,6 +17,7 @@ interface Names {
   prediction: string;
   /** Job of an export. */
   exported: string;
+  batch: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -127,6 +128,32 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'DELETE /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
   'GET /api/v1/training/{job_id}/logs': ({ job }) => [{ path: `/api/v1/training/${job}/logs` }],
   'GET /api/v1/training/{job_id}/events': ({ job }) => [{ path: `/api/v1/training/${job}/events` }],
+  'POST /api/v1/predictions/batch': ({ model, object }) => [
+    ...['s3://tenants/globex/x.csv', `s3://data/${object}`, `s3://tenants/acme-corp/${object}`].map(
+      (input_path) => ({
+        path: '/api/v1/predictions/batch',
+        body: { model_id: model, input_path, output_path: 's3://tenants/globex/out/' },
+      }),
+    ),
+    {
+      path: '/api/v1/predictions/batch',
+      body: {
+        model_id: model,
+        input_path: 's3://tenants/globex/x.csv',
+        output_path: `s3://predictions/${object}/`,
+      },
+    },
+  ],
+  'GET /api/v1/predictions/batch/{job_id}': ({ batch }) => [{ path: `/api/v1/predictions/batch/${batch}` }],
+  'DELETE /api/v1/predictions/batch/{job_id}': ({ batch }) => [
+    { path: `/api/v1/predictions/batch/${batch}` },
+  ],
+  'GET /api/v1/predictions/batch/{job_id}/logs': ({ batch }) => [
+    { path: `/api/v1/predictions/batch/${batch}/logs` },
+  ],
+  'GET /api/v1/predictions/batch/{job_id}/events': ({ batch }) => [
+    { path: `/api/v1/predictions/batch/${batch}/events` },
+  ],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -149,7 +176,13 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
 };
 
 /** Every other operation. One that takes an id, a name or a path belongs above. */
-const NAMING_NOTHING = ['POST /api/v1/models', 'GET /healthcheck', 'GET /healthcheck/live', 'GET /metrics'];
+const NAMING_NOTHING = [
+  'POST /api/v1/models',
+  'GET /api/v1/predictions/batch',
+  'GET /healthcheck',
+  'GET /healthcheck/live',
+  'GET /metrics',
+];
 
 function objectCalls({ object }: Names): Call[] {
   return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/objects/${folder}/${object}` }));
@@ -175,6 +208,7 @@ describe('a tenant', () => {
     request: 'req-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     object: 'absent.csv',
   };
 
@@ -228,6 +262,7 @@ describe('a tenant', () => {
     );
     const jobs = (await globex.get('/api/v1/training?limit=200')).body.data;
     expect(jobs.map(({ job_id }: { job_id: string }) => job_id)).not.toContain(existing.job);
+    expect((await globex.get('/api/v1/predictions/batch')).body.data).toEqual([]);
     expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
   });
 
@@ -480,6 +515,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     request: `req-${uuidv7()}`,
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -506,9 +542,23 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     [names.exported, output],
   );
   await database.query(
+    `insert into jobs (id, tenant_id, kind, status, spec, submitted_by, engine, attempt, lease_until)
+     values ($1, 'acme-corp', 'batch', 'running', $2, 'ana', 'local', 1, now() + interval '1 hour')`,
+    [
+      names.batch,
+      {
+        model_id: names.model,
+        version: '1.0.0',
+        input_path: `s3://data/${names.object}`,
+        output_path: 's3://predictions/secret/',
+        estimated_completion: '2026-02-12T11:00:00.000Z',
+      },
+    ],
+  );
+  await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
-     values ('acme-corp', $1, 1, 1, 'log', '{"level": "info", "message": "a secret"}')`,
-    [names.job],
+     select 'acme-corp', id, 1, 1, 'log', '{"level": "info", "message": "a secret"}' from unnest($1::text[]) as id`,
+    [[names.job, names.batch]],
   );
   await acme.put(`/api/v1/models/${names.model}/prediction-log`, { redacted_features: ['age'] });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
@@ -526,7 +576,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, object }: Names,
+  { model, job, request, prediction, exported, batch, object }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
@@ -539,6 +589,8 @@ async function view(
     `/api/v1/predictions/exports/${exported}`,
     `/api/v1/training/${job}`,
     `/api/v1/training/${job}/logs`,
+    `/api/v1/predictions/batch/${batch}`,
+    `/api/v1/predictions/batch/${batch}/logs`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
   const answers = await Promise.all(paths.map((path) => acme.get(path)));

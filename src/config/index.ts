@@ -1,5 +1,6 @@
 import { AsyncPredictionsConfig } from './async-predictions.config.js';
 import { AuthConfig } from './auth.config.js';
+import { BatchConfig } from './batch.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
 import { HttpConfig } from './http.config.js';
@@ -19,6 +20,7 @@ import { UploadsConfig } from './uploads.config.js';
 export {
   AsyncPredictionsConfig,
   AuthConfig,
+  BatchConfig,
   ConfigError,
   DatabaseConfig,
   HttpConfig,
@@ -48,6 +50,7 @@ const types: readonly ConfigClass[] = [
   PredictionsConfig,
   PredictionLogConfig,
   AsyncPredictionsConfig,
+  BatchConfig,
   UploadsConfig,
   RateLimitConfig,
   TelemetryConfig,

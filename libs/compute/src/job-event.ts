@@ -24,6 +24,15 @@ export type JobEvent = EventHeader &
         readonly learning_rate: number | null;
         readonly metrics: Readonly<Record<string, number | null>>;
       }
+    | {
+        readonly type: 'progress';
+        readonly rows_done: number;
+        readonly rows_total: number | null;
+        readonly rows_failed: number;
+        readonly rows_per_second: number;
+        readonly estimated_completion: string | null;
+        readonly metrics: Readonly<Record<string, number | null>>;
+      }
     | { readonly type: 'succeeded'; readonly result: Record<string, unknown> }
     | { readonly type: 'failed'; readonly code: string; readonly message: string }
   );

@@ -7,6 +7,12 @@ import { AsyncPredictionsController } from './async/async-predictions.controller
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
 import { AsyncPredictionsService } from './async/async-predictions.service.js';
 import { AsyncPredictionsSweeper } from './async/async-predictions-sweeper.js';
+import { BatchController } from './batch/batch.controller.js';
+import { BatchInput } from './batch/batch-input.js';
+import { BATCH } from './batch/batch-job.js';
+import { BatchOutput } from './batch/batch-output.js';
+import { BatchProcessor } from './batch/batch.processor.js';
+import { BatchService } from './batch/batch.service.js';
 import { PredictionExportController } from './export/prediction-export.controller.js';
 import { PREDICTION_EXPORT } from './export/prediction-export-job.js';
 import { PredictionExportProcessor } from './export/prediction-export.processor.js';
@@ -28,9 +34,16 @@ import { RevisionListener } from './revision-listener.js';
     ModelsModule,
     JobKindModule.of(PREDICTION),
     JobKindModule.of(PREDICTION_EXPORT),
+    JobKindModule.of(BATCH),
     TypeOrmModule.forFeature([LoggedPrediction, LogSettings]),
   ],
-  controllers: [PredictionsController, AsyncPredictionsController, LogController, PredictionExportController],
+  controllers: [
+    PredictionsController,
+    AsyncPredictionsController,
+    BatchController,
+    LogController,
+    PredictionExportController,
+  ],
   providers: [
     ModelCatalog,
     RevisionListener,
@@ -45,6 +58,10 @@ import { RevisionListener } from './revision-listener.js';
     AsyncPredictionsSweeper,
     PredictionExportService,
     PredictionExportProcessor,
+    BatchInput,
+    BatchOutput,
+    BatchService,
+    BatchProcessor,
   ],
 })
 export class PredictionsModule {}

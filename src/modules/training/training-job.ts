@@ -36,7 +36,7 @@ export function toTrainingBody(job: Job): TrainingBody {
     model_name,
     framework,
     estimator,
-    progress: job.progress,
+    progress: job.progress as TrainingBody['progress'],
     metrics: job.metrics,
     resources: {
       workers: job.resources.workers ?? 0,

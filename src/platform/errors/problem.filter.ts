@@ -57,6 +57,7 @@ const TITLES: Record<ErrorCode, string> = {
   VERSION_FILLED: 'Version has an artifact',
   JOB_ENDED: 'Job has ended',
   OBJECT_CONFLICT: 'Object in the way',
+  OUTPUT_EXISTS: 'Output exists',
   IDEMPOTENCY_IN_FLIGHT: 'Request in progress',
   PRECONDITION_FAILED: 'Changed meanwhile',
   PAYLOAD_TOO_LARGE: 'Too large',

@@ -3,13 +3,26 @@ import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 
 export const JOB_STATUSES = ['submitted', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-export interface JobProgress {
+/** Of a training. */
+export interface EpochProgress {
   current_epoch: number;
   total_epochs: number;
   current_loss: number | null;
   best_loss: number | null;
   learning_rate: number | null;
 }
+
+/** Of a batch of predictions. */
+export interface RowProgress {
+  rows_done: number;
+  /** null where only reading would tell. */
+  rows_total: number | null;
+  rows_failed: number;
+  rows_per_second: number;
+  estimated_completion: string | null;
+}
+
+export type JobProgress = EpochProgress | RowProgress;
 
 /** One piece of long-running work: the truth about it, whatever a queue believes. */
 @Entity('jobs')

@@ -52,7 +52,7 @@ export class JobsRepository {
       .createQueryBuilder(Job, 'job')
       .select(shown.map(({ propertyName }) => `job.${propertyName}`))
       // Lists of columns may make a spec as large as a request; a page holds 200.
-      .addSelect(`job.spec - 'data_config' - 'hyperparameters'`, 'job_spec')
+      .addSelect(`job.spec - 'data_config' - 'hyperparameters' - 'passthrough_columns'`, 'job_spec')
       .where('job.tenant_id = :tenant and job.kind = :kind', { tenant, kind: filter.kind })
       .orderBy('job.id', 'DESC')
       .limit(filter.limit);

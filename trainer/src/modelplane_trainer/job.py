@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from . import contracts, inspection, training
+from . import batch, contracts, inspection, training
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
@@ -23,7 +23,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Train, or look at the data, as a specification says and tell it in events.
+    """Train, look at the data, or score a batch, as a specification says and tell it in events.
 
     Args:
         spec: the parsed specification; checked here.
@@ -51,7 +51,7 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
             limit = spec["limits"]["memory_bytes"] / 2**20
             events.failed(
                 OUT_OF_MEMORY,
-                f"Training needed more than the {limit:.0f} MiB of memory allowed; "
+                f"The job needed more than the {limit:.0f} MiB of memory allowed; "
                 "use fewer rows or columns, a smaller model, or ask for a higher limit.",
             )
         else:
@@ -76,6 +76,8 @@ def seed_and_threads(spec: dict[str, Any]) -> None:
 
 
 def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+    if spec["kind"] == "batch":
+        return batch.run(spec, events, store)
     seed_and_threads(spec)
     if spec["kind"] == "validation":
         found = inspection.inspect(spec, events, store)

@@ -93,6 +93,18 @@ class S3Store:
             raise _unavailable(f"{name} could not be written to the object store; try again.") from error
         return {"name": name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
+    def create(self, uri: str) -> _WrittenObject:
+        """Begin an object as a file without a name, which goes to the server whole."""
+        return _WrittenObject(self, uri)
+
+    def upload(self, uri: str, content: BinaryIO) -> None:
+        """Put what a file holds from its place on."""
+        try:
+            with self._files.open_output_stream(self._path(uri)) as stream:
+                shutil.copyfileobj(content, stream, _BLOCK)
+        except OSError as error:
+            raise _unavailable(f"{uri} could not be written to the object store; try again.") from error
+
     def _path(self, uri: str) -> str:
         scheme, _, rest = uri.partition("://")
         if scheme != "s3" or not rest:
@@ -102,6 +114,35 @@ class S3Store:
 
 def _unread(uri: str) -> JobFailure:
     return _unavailable(f"{uri} could not be read from the object store; try again.")
+
+
+class _WrittenObject:
+    """A stream to the server would, when it is closed on the way out of a fault, publish what it has."""
+
+    def __init__(self, store: S3Store, uri: str) -> None:
+        self._store, self._uri = store, uri
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by publish or discard
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self._size += self._file.write(data)
+        return len(data)
+
+    def publish(self) -> dict[str, Any]:
+        self._file.seek(0)
+        self._store.upload(self._uri, self._file)
+        self._file.close()
+        name = self._uri.rsplit("/", 1)[-1]
+        return {"name": name, "size_bytes": self._size, "sha256": self._digest.hexdigest()}
+
+    def discard(self) -> None:
+        self._file.close()
 
 
 def _unavailable(message: str) -> JobFailure:

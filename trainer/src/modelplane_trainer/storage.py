@@ -12,6 +12,21 @@ from .failures import unreadable
 from .s3_storage import S3Store
 
 
+class Written(Protocol):
+    """An object that is being written. Nobody sees it before it is published."""
+
+    closed: bool
+
+    def write(self, data: bytes) -> int:
+        """Add bytes."""
+
+    def publish(self) -> dict[str, Any]:
+        """Put it whole at its address; answers its name, size_bytes and sha256."""
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless it was published."""
+
+
 class Store(Protocol):
     """Objects by their s3:// URIs."""
 
@@ -23,6 +38,9 @@ class Store(Protocol):
 
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put an object whole; answers its name, size_bytes and sha256."""
+
+    def create(self, uri: str) -> Written:
+        """Begin an object that is too large to be held in memory."""
 
 
 def open_store(storage: dict[str, Any], credentials: dict[str, Any] | None) -> Store:
@@ -77,15 +95,44 @@ class FolderStore:
         Returns:
             name, size_bytes and sha256 of what was written.
         """
-        folder = self.path(folder_uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{name}.{uuid.uuid4().hex}.partial"
+        written = self.create(f"{folder_uri}{name}")
         try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(folder / name)
+            written.write(content)
+            return written.publish()
         finally:
-            temporary.unlink(missing_ok=True)
-        return {"name": name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            written.discard()
+
+    def create(self, uri: str) -> Written:
+        """Begin a file under a temporary name beside its own."""
+        path = self.path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _WrittenFile(path)
+
+
+class _WrittenFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.partial"
+        self._file = self._temporary.open("xb")
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self._size += self._file.write(data)
+        return len(data)
+
+    def publish(self) -> dict[str, Any]:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._temporary.replace(self._path)
+        return {"name": self._path.name, "size_bytes": self._size, "sha256": self._digest.hexdigest()}
+
+    def discard(self) -> None:
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,69 @@
+import type { JobKind } from '../../../platform/jobs/job-kind.js';
+import type { Job, RowProgress } from '../../../platform/jobs/job.entity.js';
+import type { BatchBody } from './batch.dto.js';
+import type { InputFormat, OutputFormat } from './submit-batch.dto.js';
+
+export const BATCH: JobKind = { name: 'batch', prefix: 'batch' };
+
+/** What the row of a batch keeps of its request, checked and with the choices made. */
+export interface BatchSpec {
+  model_id: string;
+  /** Chosen when the job was submitted: promoting another one changes nothing for this job. */
+  version: string;
+  input_path: string;
+  input_format: InputFormat | null;
+  /** Ends with a slash. */
+  output_path: string;
+  output_format: OutputFormat;
+  passthrough_columns: string[] | null;
+  max_error_share: number;
+  overwrite: boolean;
+  csv_safe: boolean;
+  batch_rows: number;
+  part_rows: number;
+  estimated_completion: string;
+}
+
+export function specOf(job: Job): BatchSpec {
+  return job.spec as unknown as BatchSpec;
+}
+
+export function toBatchBody(job: Job): BatchBody {
+  const { model_id, version, input_path, output_path, estimated_completion } = specOf(job);
+  const time = (date: Date | null) => date && date.toISOString();
+  const progress = job.progress as RowProgress | null;
+  const until = job.endedAt ?? new Date();
+  const minutes = job.startedAt ? (until.getTime() - job.startedAt.getTime()) / 60_000 : 0;
+  return {
+    job_id: job.id,
+    status: job.status,
+    model_id,
+    version,
+    input_path,
+    output_path,
+    progress: progress && {
+      rows_done: progress.rows_done,
+      rows_total: progress.rows_total,
+      rows_failed: progress.rows_failed,
+      rows_per_second: progress.rows_per_second,
+    },
+    estimated_completion:
+      time(job.endedAt) ??
+      (job.status === 'running'
+        ? (progress?.estimated_completion ?? estimated_completion)
+        : estimated_completion),
+    resources: {
+      workers: job.resources.workers ?? 0,
+      duration_minutes: Math.max(0, Math.round(minutes * 1000) / 1000),
+    },
+    warnings: job.warnings,
+    result: job.result as unknown as BatchBody['result'],
+    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
+    attempt: job.attempt,
+    cancel_requested: job.cancelRequestedAt !== null,
+    created_at: job.createdAt.toISOString(),
+    started_at: time(job.startedAt),
+    updated_at: job.updatedAt.toISOString(),
+    ended_at: time(job.endedAt),
+  };
+}

@@ -1,0 +1,243 @@
+import { IsIn, IsOptional } from 'class-validator';
+import { PageInfo, PageQuery } from '../../../platform/http/page.js';
+import { JOB_STATUSES, type JobStatus } from '../../../platform/jobs/job.entity.js';
+
+export class SubmittedBatchBody {
+  /**
+   * Id of the job.
+   * @example batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  job_id: string;
+
+  /**
+   * Always submitted.
+   * @example submitted
+   */
+  status: string;
+
+  /**
+   * When it may be done if it starts now, UTC: by the size of the input and the speed of the tenant's last batch.
+   * @example 2026-02-12T11:00:00.000Z
+   */
+  estimated_completion: string;
+}
+
+export class ListBatchQuery extends PageQuery {
+  /**
+   * Only jobs in this state.
+   * @example running
+   */
+  @IsOptional()
+  @IsIn(JOB_STATUSES)
+  status?: JobStatus;
+}
+
+export class BatchProgressBody {
+  /**
+   * Rows read so far, with those that could not be scored.
+   * @example 250000
+   */
+  rows_done: number;
+
+  /**
+   * Rows of the whole input; null where only reading it would tell.
+   * @example 1000000
+   */
+  rows_total: number | null;
+
+  /**
+   * Rows so far that could not be scored.
+   * @example 12
+   */
+  rows_failed: number;
+
+  /**
+   * Rows a second, of this attempt.
+   * @example 450000
+   */
+  rows_per_second: number;
+}
+
+export class BatchResourcesBody {
+  /**
+   * Threads that score.
+   * @example 2
+   */
+  workers: number;
+
+  /**
+   * Time since the job was first started, in minutes, up to its end.
+   * @example 0.5
+   */
+  duration_minutes: number;
+}
+
+export class BatchResultBody {
+  /**
+   * The manifest; what it does not name is not part of the output.
+   * @example s3://predictions/churn_scores/_SUCCESS
+   */
+  manifest: string;
+
+  /**
+   * Parts of the output.
+   * @example 4
+   */
+  parts: number;
+
+  /**
+   * Rows of the input.
+   * @example 1000000
+   */
+  rows_read: number;
+
+  /**
+   * Rows with a prediction.
+   * @example 999988
+   */
+  rows_scored: number;
+
+  /**
+   * Rows in `errors/`.
+   * @example 12
+   */
+  rows_failed: number;
+
+  /**
+   * Time that the last attempt took from the first row read to the last one written.
+   * @example 2.214
+   */
+  scoring_seconds: number;
+
+  /**
+   * Rows a second in that time.
+   * @example 451671.2
+   */
+  rows_per_second: number;
+
+  /**
+   * Bytes of the input.
+   * @example 206695769
+   */
+  input_bytes: number;
+}
+
+export class BatchErrorBody {
+  /**
+   * What kind of failure.
+   * @example COLUMN_NOT_FOUND
+   */
+  code: string;
+
+  /**
+   * What went wrong and what to do.
+   * @example "The model's features: no column 'total_orders' (did you mean 'orders_total'?)."
+   */
+  message: string;
+}
+
+export class BatchBody {
+  /**
+   * Id of the job.
+   * @example batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  job_id: string;
+
+  /**
+   * submitted, running, succeeded, failed or cancelled.
+   * @example running
+   */
+  status: string;
+
+  /**
+   * Model that scores.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that scores: the one asked for, or that answered by default when the job was submitted.
+   * @example 1.2.0
+   */
+  version: string;
+
+  /**
+   * What is scored.
+   * @example s3://data/customers_to_score.parquet
+   */
+  input_path: string;
+
+  /**
+   * Where the output goes.
+   * @example s3://predictions/churn_scores/
+   */
+  output_path: string;
+
+  /** How far it is; null before its first rows. */
+  progress: BatchProgressBody | null;
+
+  /**
+   * When it will be done if it goes on as it does, or was done, UTC.
+   * @example 2026-02-12T11:00:00.000Z
+   */
+  estimated_completion: string;
+
+  /** What it uses. */
+  resources: BatchResourcesBody;
+
+  /**
+   * What the caller should know, such as categories that training never saw.
+   * @example ["plan: 12 rows hold values that training has not seen."]
+   */
+  warnings: string[];
+
+  /** What it made; null until it has succeeded. */
+  result: BatchResultBody | null;
+
+  /** Why it failed; null unless it has. */
+  error: BatchErrorBody | null;
+
+  /**
+   * How often it was started; more than once after a worker died.
+   * @example 1
+   */
+  attempt: number;
+
+  /**
+   * Whether it was asked to end.
+   * @example false
+   */
+  cancel_requested: boolean;
+
+  /**
+   * When it was submitted, UTC.
+   * @example 2026-02-12T10:00:00.000Z
+   */
+  created_at: string;
+
+  /**
+   * When it was first started, UTC.
+   * @example 2026-02-12T10:00:00.100Z
+   */
+  started_at: string | null;
+
+  /**
+   * When its state was last written, UTC.
+   * @example 2026-02-12T10:00:02.000Z
+   */
+  updated_at: string;
+
+  /**
+   * When it ended, UTC.
+   * @example 2026-02-12T10:00:04.000Z
+   */
+  ended_at: string | null;
+}
+
+export class BatchPage {
+  /** Jobs, newest first. */
+  data: BatchBody[];
+
+  /** Where the page stands. */
+  page: PageInfo;
+}

@@ -1,0 +1,128 @@
+import type { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { QueryFailedError } from 'typeorm';
+import { InvalidObjectUri, parseFolderUri } from '#libs/object-store';
+import { BatchConfig } from '../../../config/index.js';
+import type { Identity } from '../../../platform/auth/identity.js';
+import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
+import type { Page, PageQuery } from '../../../platform/http/page.js';
+import { JobEventStreams } from '../../../platform/jobs/job-event-streams.js';
+import type { LogLine } from '../../../platform/jobs/jobs.dto.js';
+import { JobsService } from '../../../platform/jobs/jobs.service.js';
+import { Grants } from '../../../platform/storage/grants.js';
+import { VersionsService } from '../../models/versions.service.js';
+import { BatchInput, type Input } from './batch-input.js';
+import { BATCH, type BatchSpec, toBatchBody } from './batch-job.js';
+import { BatchOutput } from './batch-output.js';
+import type { BatchBody, BatchResultBody, ListBatchQuery, SubmittedBatchBody } from './batch.dto.js';
+import type { SubmitBatchDto } from './submit-batch.dto.js';
+
+/** Rows of one run of the model: few enough for the processor's caches. */
+const DEFAULT_BATCH_ROWS = 16_384;
+const DEFAULT_ERROR_SHARE = 0.1;
+/** Before a tenant's first batch there is nothing to go by. */
+const FIRST_BYTES_PER_SECOND = 20e6;
+const START_SECONDS = 1;
+
+/** Batch predictions as their tenant uses them. */
+@Injectable()
+export class BatchService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly streams: JobEventStreams,
+    private readonly versions: VersionsService,
+    private readonly grants: Grants,
+    private readonly input: BatchInput,
+    private readonly output: BatchOutput,
+    private readonly config: BatchConfig,
+  ) {}
+
+  /**
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 404 or 409 from the registry, 409 where the
+   *   output is taken, 422 where there is no input
+   */
+  async submit(caller: Identity, dto: SubmitBatchDto): Promise<SubmittedBatchBody> {
+    const { tenant } = caller;
+    const { model_id, input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
+    this.grants.refuseForeign(tenant, input_path, '/input_path');
+    this.grants.refuseForeign(tenant, folderOf(output_path), '/output_path');
+    if (dto.csv_safe && output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
+    const { version } = await this.versions.servable(tenant, model_id, dto.version);
+    const input = await this.input.find(tenant, input_path, dto.input_format ?? null, output_path);
+    if (!overwrite) await this.output.refuseExisting(output_path);
+    const spec: BatchSpec = {
+      model_id,
+      version,
+      input_path,
+      input_format: dto.input_format ?? null,
+      output_path,
+      output_format,
+      passthrough_columns: dto.passthrough_columns ?? null,
+      max_error_share: dto.max_error_share ?? DEFAULT_ERROR_SHARE,
+      overwrite,
+      csv_safe: dto.csv_safe ?? false,
+      batch_rows: dto.batch_size ?? DEFAULT_BATCH_ROWS,
+      part_rows: this.config.partRows,
+      estimated_completion: await this.estimate(tenant, input),
+    };
+    const job = await this.jobs
+      .submit(tenant, BATCH, { spec: { ...spec }, submittedBy: caller.subject, engine: 'local' })
+      .catch((error: unknown) => {
+        throw isTaken(error) ? beingWritten(output_path) : error;
+      });
+    return { job_id: job.id, status: job.status, estimated_completion: spec.estimated_completion };
+  }
+
+  async get(tenant: string, id: string): Promise<BatchBody> {
+    return toBatchBody(await this.jobs.get(tenant, BATCH, id));
+  }
+
+  list(tenant: string, query: ListBatchQuery): Promise<Page<BatchBody>> {
+    return this.jobs.list(tenant, BATCH, query, toBatchBody);
+  }
+
+  async cancel(tenant: string, id: string): Promise<BatchBody> {
+    return toBatchBody(await this.jobs.cancel(tenant, BATCH, id));
+  }
+
+  logs(tenant: string, id: string, query: PageQuery): Promise<Page<LogLine>> {
+    return this.jobs.logs(tenant, BATCH, id, query);
+  }
+
+  events(caller: Identity, id: string, lastEventId: string | undefined): Promise<Readable> {
+    return this.streams.stream(caller, BATCH, id, lastEventId);
+  }
+
+  private async estimate(tenant: string, { files }: Input): Promise<string> {
+    const query = { limit: 1, status: 'succeeded' as const };
+    const last = await this.jobs.list(tenant, BATCH, query, ({ result }) => result as BatchResultBody | null);
+    const [{ input_bytes = 0, scoring_seconds = 0 } = {}] = last.data as Partial<BatchResultBody>[];
+    const rate = input_bytes > 0 ? input_bytes / Math.max(scoring_seconds, 0.01) : FIRST_BYTES_PER_SECOND;
+    const bytes = files.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+    return new Date(Date.now() + (START_SECONDS + bytes / rate) * 1000).toISOString();
+  }
+}
+
+function folderOf(path: string) {
+  try {
+    return parseFolderUri(path);
+  } catch (error) {
+    if (error instanceof InvalidObjectUri) throw invalid('/output_path', error.message);
+    throw error;
+  }
+}
+
+/** Of a tenant's open batches one writes to a folder: migration 0070. */
+function isTaken(error: unknown): boolean {
+  return (
+    error instanceof QueryFailedError &&
+    (error.driverError as { constraint?: string }).constraint === 'jobs_batch_output_key'
+  );
+}
+
+function beingWritten(path: string): Problem {
+  const message = 'is being written to by another job';
+  return new Problem('OUTPUT_EXISTS', `${path} ${message}; wait for it, or choose another folder.`, {
+    errors: [{ pointer: '/output_path', message }],
+  });
+}

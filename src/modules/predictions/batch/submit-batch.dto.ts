@@ -1,0 +1,116 @@
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
+import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
+
+export const INPUT_FORMATS = ['parquet', 'csv', 'json_lines'] as const;
+export type InputFormat = (typeof INPUT_FORMATS)[number];
+export const OUTPUT_FORMATS = ['parquet', 'csv'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+export class SubmitBatchDto {
+  /**
+   * Model that shall answer.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  @IsString()
+  @MaxLength(64)
+  model_id: string;
+
+  /**
+   * Exactly this version; without it the one that answers by default now. The job keeps to it.
+   * @example 1.2.0
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(64)
+  version?: string;
+
+  /**
+   * Rows to score: a file, a folder or a glob of Parquet, CSV or JSON lines.
+   * @example s3://data/customers_to_score.parquet
+   */
+  @IsString()
+  @MaxLength(1200)
+  input_path: string;
+
+  /**
+   * Folder for the output; ends with a slash.
+   * @example s3://predictions/churn_scores/
+   */
+  @IsString()
+  @MaxLength(1000)
+  output_path: string;
+
+  /**
+   * Rows that the model scores at a time.
+   * @example 1000
+   */
+  @MayBeAbsent()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  batch_size?: number;
+
+  /**
+   * Format of the input; without it the names of the files tell.
+   * @example parquet
+   */
+  @MayBeAbsent()
+  @IsIn(INPUT_FORMATS)
+  input_format?: InputFormat;
+
+  /**
+   * Format of the output: parquet, unless this says csv.
+   * @example parquet
+   */
+  @MayBeAbsent()
+  @IsIn(OUTPUT_FORMATS)
+  output_format?: OutputFormat;
+
+  /**
+   * Columns of the input that the output repeats; without it all.
+   * @example ["customer_id"]
+   */
+  @MayBeAbsent()
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  @MaxLength(256, { each: true })
+  passthrough_columns?: string[];
+
+  /**
+   * Share of the rows that may go to `errors/`; beyond it the job fails.
+   * @example 0.1
+   */
+  @MayBeAbsent()
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  max_error_share?: number;
+
+  /**
+   * Replace the output of an earlier job at this path.
+   * @example false
+   */
+  @MayBeAbsent()
+  @IsBoolean()
+  overwrite?: boolean;
+
+  /**
+   * In CSV, put an apostrophe before texts that a spreadsheet would run as a formula.
+   * @example false
+   */
+  @MayBeAbsent()
+  @IsBoolean()
+  csv_safe?: boolean;
+}

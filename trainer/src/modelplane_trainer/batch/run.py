@@ -1,0 +1,235 @@
+"""One attempt of a batch: a thread reads, several score, one writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from ..events import EventWriter
+from ..failures import INTERNAL_ERROR, JobFailure
+from ..storage import Store
+from .ahead import ahead
+from .blocks import Block, Source, Wanted, open_source
+from .parts import Notes, Part, PartWriter
+from .scoring import Graph, Scored, Scorer, SessionGraph
+
+TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
+# Looking into more files than this only to tell how much there is would keep the first row waiting.
+_MOST_COUNTED_FILES = 64
+
+
+def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+    """Score all rows of the input, going on after the parts that an earlier attempt has finished.
+
+    Returns:
+        The result of the `succeeded` event.
+
+    Raises:
+        JobFailure: with what is wrong and what is allowed.
+    """
+    threads = spec["batch"]["threads"]
+    # Arrow decodes in the threads that ask for it; a pool of its own would only take turns with them.
+    pa.set_cpu_count(1)
+    events.started(workers=threads, gpus=0)
+    graph = _open_graph(spec, store)
+    try:
+        return _Run(spec, events, store, graph).result()
+    finally:
+        graph.close()
+
+
+def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
+    model = spec["model"]
+    with store.open(model["artifact_uri"]) as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != model["sha256"]:
+        raise JobFailure(
+            INTERNAL_ERROR, "the model's artifact is damaged: its SHA-256 is not the published one."
+        )
+    return SessionGraph(content)
+
+
+class _Run:
+    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, graph: Graph) -> None:
+        self._spec, self._events, self._store = spec, events, store
+        self._files = spec["input"]["files"]
+        self._source = self._open_source()
+        self._scorer = Scorer(
+            spec["model"], graph, self._source.schema, spec["batch"]["batch_rows"], self._source.is_text
+        )
+        self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
+        self._parts = self._notes.read()
+        self._rows_total = self._count_rows()
+        self._begun = time.monotonic()
+        self._rows_before = sum(part.rows_read for part in self._parts)
+
+    def result(self) -> dict[str, Any]:
+        if self._parts:
+            self._events.log(
+                f"Going on after {len(self._parts)} finished parts, {self._rows_before} rows in all."
+            )
+        place = self._parts[-1].next if self._parts else {"file": 0, "place": {}}
+        for file in range(place["file"], len(self._files)):
+            self._score_file(file, place["place"] if file == place["file"] else {})
+        self._refuse_errors(is_last=True)
+        self._events.flush_progress()
+        totals = {name: sum(getattr(part, name) for part in self._parts) for name in _COUNTS}
+        unseen = self._unseen()
+        for name, rows in unseen.items():
+            self._events.warning(f"{name}: {rows} rows hold values that training has not seen.")
+        seconds = time.monotonic() - self._begun
+        return {
+            **totals,
+            "columns": [{"name": each.name, "type": _type_name(each)} for each in self._scorer.schema],
+            "unseen_values": unseen,
+            "parts": [_described(part, self._files) for part in self._parts],
+            "scoring_seconds": round(seconds, 3),
+            "rows_per_second": round((totals["rows_read"] - self._rows_before) / max(seconds, 1e-3), 1),
+        }
+
+    def _open_source(self) -> Source:
+        wanted = Wanted(
+            [each["name"] for each in self._spec["model"]["signature"]["inputs"]],
+            self._spec["output"]["passthrough_columns"],
+        )
+        uri = self._files[0]["uri"]
+        with self._store.open(uri) as first:
+            return open_source(self._spec["input"]["format"], first, _name_of(uri), wanted)
+
+    def _count_rows(self) -> int | None:
+        if len(self._files) > _MOST_COUNTED_FILES:
+            return None
+        total = 0
+        for each in self._files:
+            with self._store.open(each["uri"]) as file:
+                rows = self._source.rows(file)
+            if rows is None:
+                return None
+            total += rows
+        return total
+
+    def _score_file(self, number: int, start: dict[str, int]) -> None:
+        uri = self._files[number]["uri"]
+        part_rows = self._spec["batch"]["part_rows"]
+        with self._store.open(uri) as file, ahead(self._source.blocks(file, _name_of(uri), start)) as blocks:
+            scored = self._scored(blocks)
+            for first in scored:
+                part = Part(len(self._parts), number, first.block.first)
+                with PartWriter(self._store, self._spec["output"], self._scorer.schema, part) as writer:
+                    last = self._write(writer, first, uri)
+                    # Cut where a block ends, so that an attempt that begins here reads the same blocks.
+                    while part.rows_read < part_rows and (following := next(scored, None)) is not None:
+                        last = self._write(writer, following, uri)
+                    self._finish(writer.publish(), {"file": number, "place": last.next})
+
+    def _scored(self, blocks: Iterable[Block]) -> Iterator[Scored]:
+        """Scored blocks in their order; as many are under way as there are threads, and one more."""
+        threads = self._spec["batch"]["threads"]
+        pending: deque = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            for block in blocks:
+                pending.append(pool.submit(self._scorer.score, block))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+
+    def _write(self, writer: PartWriter, scored: Scored, uri: str) -> Block:
+        part = writer.part
+        writer.write(scored.table)
+        for row, reasons in scored.faults.items():
+            writer.fail(uri, row, reasons)
+        part.rows_read += scored.block.count
+        for name, rows in scored.unseen.items():
+            part.unseen[name] = part.unseen.get(name, 0) + rows
+        self._report(part)
+        self._refuse_errors(part)
+        return scored.block
+
+    def _finish(self, part: Part, next_: dict[str, Any]) -> None:
+        part.next = next_
+        self._notes.write(part)
+        self._parts.append(part)
+
+    def _report(self, part: Part) -> None:
+        done = sum(each.rows_read for each in self._parts) + part.rows_read
+        failed = sum(each.rows_failed for each in self._parts) + part.rows_failed
+        seconds = max(time.monotonic() - self._begun, 1e-3)
+        rate = (done - self._rows_before) / seconds
+        remaining = None
+        if self._rows_total is not None:
+            remaining = (self._rows_total - done) / max(rate, 1e-3)
+        self._events.progress(
+            rows_done=done,
+            rows_total=self._rows_total,
+            rows_failed=failed,
+            rows_per_second=round(rate, 1),
+            estimated_completion=None if remaining is None else _in(remaining),
+            metrics={},
+        )
+
+    def _refuse_errors(self, part: Part | None = None, is_last: bool = False) -> None:
+        """
+        Raises:
+            JobFailure: more rows have failed than may.
+        """
+        parts = [*self._parts, part] if part is not None else self._parts
+        failed = sum(each.rows_failed for each in parts)
+        share = self._spec["batch"]["max_error_share"]
+        total = sum(each.rows_read for each in parts) if is_last else self._rows_total
+        if not failed or total is None or failed <= share * total:
+            return
+        raise JobFailure(
+            TOO_MANY_ERRORS,
+            f"{failed} of {total} rows cannot be scored, more than max_error_share allows ({share:g}).",
+        )
+
+    def _unseen(self) -> dict[str, int]:
+        unseen: dict[str, int] = {}
+        for part in self._parts:
+            for name, rows in part.unseen.items():
+                unseen[name] = unseen.get(name, 0) + rows
+        return unseen
+
+
+_COUNTS = ("rows_read", "rows_scored", "rows_failed")
+
+
+def _plan_of(spec: dict[str, Any]) -> str:
+    """Digest of all that decides what the parts hold."""
+    deciding = {name: spec[name] for name in ("input", "output", "model")}
+    deciding["batch"] = {name: spec["batch"][name] for name in ("batch_rows", "part_rows")}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def _described(part: Part, files: list[dict[str, Any]]) -> dict[str, Any]:
+    """A part as the manifest has it."""
+    return {
+        "number": part.number,
+        "input": files[part.file]["uri"],
+        "first_row": part.first_row,
+        **{name: getattr(part, name) for name in _COUNTS},
+        "output": part.output,
+        "errors": part.errors,
+    }
+
+
+def _type_name(each: pa.Field) -> str:
+    return str(each.type.value_type if pa.types.is_dictionary(each.type) else each.type)
+
+
+def _name_of(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]
+
+
+def _in(seconds: float) -> str:
+    moment = datetime.now(UTC) + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

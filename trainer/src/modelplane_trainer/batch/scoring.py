@@ -1,0 +1,189 @@
+"""From a block of rows to a block of output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+import pyarrow as pa
+
+from ..failures import JobFailure, listed, unfit
+from .answers import AnswerReader, Answers, UnusableAnswer
+from .blocks import Block
+from .features import Encoded, Encoder
+
+
+class GraphFailed(Exception):
+    """The graph gave no answer for these rows."""
+
+
+class Graph(Protocol):
+    """A loaded ONNX graph; called by several threads at a time."""
+
+    def run(self, feeds: dict[str, np.ndarray], fetches: list[str]) -> dict[str, np.ndarray]:
+        """
+        Raises:
+            GraphFailed: this input makes it fail.
+        """
+
+    def close(self) -> None:
+        """End what it has started."""
+
+
+class SessionGraph:
+    """A graph in this process. One thread a run: runs of several blocks are what fills the processor."""
+
+    def __init__(self, content: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def run(self, feeds: dict[str, np.ndarray], fetches: list[str]) -> dict[str, np.ndarray]:
+        try:
+            return dict(zip(fetches, self._session.run(fetches, feeds), strict=True))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise GraphFailed(str(error)) from error
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Scored:
+    """A block of output.
+
+    Attributes:
+        block: what was scored.
+        table: passed columns and answers of the rows that have one.
+        faults: reasons by row number in the file.
+        unseen: rows by text feature with a value that training has not seen.
+    """
+
+    block: Block
+    table: pa.RecordBatch
+    faults: dict[int, list[str]]
+    unseen: dict[str, int]
+
+
+class Scorer:
+    """Scores blocks; used by several threads.
+
+    Args:
+        model: `model` of the job's specification.
+        graph: the model's graph.
+        passed: columns passed on.
+        batch_rows: rows of one run of the graph.
+        is_text: whether the input's cells are text.
+
+    Raises:
+        JobFailure: a column that is passed on has the name of one that is added.
+    """
+
+    def __init__(
+        self, model: dict[str, Any], graph: Graph, passed: pa.Schema, batch_rows: int, is_text: bool
+    ) -> None:
+        self._model, self._graph, self._passed, self._batch_rows = model, graph, passed, batch_rows
+        self._encoder = Encoder(model["signature"], is_text)
+        self._reader = AnswerReader(model["signature"]["output"])
+        added = [*self._reader.columns, *(pa.field(name, _NAMED) for name in ("model_id", "model_version"))]
+        taken = [each.name for each in added if each.name in passed.names]
+        if taken:
+            raise unfit(
+                f"the input has a column named {listed(taken)}, which the output needs for itself; "
+                "name the columns to keep in passthrough_columns."
+            )
+        self.schema = pa.schema([*passed, *added])
+
+    def score(self, block: Block) -> Scored:
+        """Score the rows that can be scored, and say of the others why they cannot."""
+        encoded = self._encoder.encode(block.rows)
+        faults = dict(encoded.faults)
+        answers = self._answers(encoded)
+        for place, reason in answers.faults.items():
+            faults[int(encoded.rows[place])] = [reason]
+        kept = np.setdiff1d(
+            np.arange(len(encoded.rows)), np.fromiter(answers.faults, np.int64, len(answers.faults))
+        )
+        is_whole = len(kept) == block.table.num_rows
+        columns = [
+            block.table.column(block.table.schema.get_field_index(name)) for name in self._passed.names
+        ]
+        if not is_whole:
+            places = pa.array(encoded.rows[kept])
+            columns = [column.take(places) for column in columns]
+        added = [answers.prediction]
+        if answers.probabilities is not None:
+            added += [pa.array(np.ascontiguousarray(column)) for column in answers.probabilities.T]
+        if len(kept) != len(encoded.rows):
+            added = [column.take(pa.array(kept)) for column in added]
+        zeros = pa.array(np.zeros(len(kept), np.int32))
+        named = [
+            pa.DictionaryArray.from_arrays(zeros, pa.array([self._model[field]], pa.string()))
+            for field in ("id", "version")
+        ]
+        table = pa.RecordBatch.from_arrays([*columns, *added, *named], schema=self.schema)
+        by_number = {block.numbers[place]: reasons for place, reasons in faults.items()}
+        by_number |= {row: [reason] for row, reason in block.unreadable.items()}
+        return Scored(block, table, dict(sorted(by_number.items())), encoded.unseen)
+
+    def _answers(self, encoded: Encoded) -> Answers:
+        count = len(encoded.rows)
+        parts = [
+            self._run(
+                {name: values[at : at + self._batch_rows] for name, values in encoded.feeds.items()}, at
+            )
+            for at in range(0, count, self._batch_rows)
+        ]
+        return _joined(parts, self._reader)
+
+    def _run(self, feeds: dict[str, np.ndarray], first: int) -> Answers:
+        """Answers of some rows; where the graph fails, of halves of them until the row at fault is found."""
+        rows = len(next(iter(feeds.values())))
+        try:
+            answers = self._reader.read(self._graph.run(feeds, self._reader.fetches), rows)
+        except UnusableAnswer as error:
+            raise JobFailure("MODEL_OUTPUT_INVALID", f"{error}.") from error
+        except GraphFailed:
+            if rows == 1:
+                return _none(self._reader, {first: "the model failed on this input"})
+            half = rows // 2
+            return _joined(
+                [
+                    self._run({name: values[:half] for name, values in feeds.items()}, first),
+                    self._run({name: values[half:] for name, values in feeds.items()}, first + half),
+                ],
+                self._reader,
+            )
+        answers.faults = {first + place: reason for place, reason in answers.faults.items()}
+        return answers
+
+
+_NAMED = pa.dictionary(pa.int32(), pa.string())
+
+
+def _joined(parts: list[Answers], reader: AnswerReader) -> Answers:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return _none(reader, {}, 0)
+    faults: dict[int, str] = {}
+    for part in parts:
+        faults |= part.faults
+    probabilities = [part.probabilities for part in parts]
+    return Answers(
+        pa.concat_arrays([part.prediction for part in parts]),
+        None if probabilities[0] is None else np.concatenate(probabilities),
+        faults,
+    )
+
+
+def _none(reader: AnswerReader, faults: dict[int, str], rows: int = 1) -> Answers:
+    """Places without an answer."""
+    prediction, *probabilities = reader.columns
+    empty = np.full((rows, len(probabilities)), np.nan) if probabilities else None
+    return Answers(pa.nulls(rows, prediction.type), empty, faults)
