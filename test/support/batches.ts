@@ -36,11 +36,17 @@ export function numbersParquet(rows: number, columns: number, rowGroupRows: numb
   });
 }
 
-export function fromParquet(content: Buffer): Promise<Row[]> {
+/** The rows of an output, from its first part to its last. */
+export function rowsOf({ files }: Pick<Output, 'files'>): Promise<Row[]> {
   return inFolder(async (folder) => {
-    const source = join(folder, 'rows.parquet');
-    await writeFile(source, content);
-    return parseLines(await python([SCRIPT, 'read', source]));
+    const sources = await Promise.all(
+      Array.from(files.values(), async (content, part) => {
+        const source = join(folder, `${part}.parquet`);
+        await writeFile(source, content);
+        return source;
+      }),
+    );
+    return parseLines(await python([SCRIPT, 'read', ...sources]));
   });
 }
 
@@ -70,11 +76,6 @@ export async function readOutput(client: Client, folder: string): Promise<Output
     }
   }
   return { manifest, files, errors };
-}
-
-export async function rowsOf({ files }: Output): Promise<Row[]> {
-  const parts = await Promise.all([...files.values()].map(fromParquet));
-  return parts.flat();
 }
 
 export async function download(client: Client, path: string): Promise<Buffer> {

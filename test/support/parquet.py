@@ -22,15 +22,16 @@ def numbers(target: Path, rows: int, columns: int, row_group_rows: int) -> None:
     pq.write_table(pa.table(table), target, row_group_size=row_group_rows)
 
 
-def read(source: Path) -> None:
-    for row in pq.read_table(source).to_pylist():
-        print(json.dumps(row))
+def read(sources: list[Path]) -> None:
+    for source in sources:
+        for row in pq.read_table(source).to_pylist():
+            print(json.dumps(row))
 
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
     if command == "read":
-        read(Path(arguments[0]))
+        read([Path(argument) for argument in arguments])
     elif command == "write":
         write(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))
     else:

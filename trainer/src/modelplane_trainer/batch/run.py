@@ -19,6 +19,7 @@ from ..storage import Store
 from .ahead import ahead
 from .blocks import Block, Source, Wanted, open_source
 from .parts import Notes, Part, PartWriter
+from .sandbox import MOST_ROWS, SandboxedGraph
 from .scoring import Graph, Scored, Scorer, SessionGraph
 
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
@@ -54,6 +55,8 @@ def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
         raise JobFailure(
             INTERNAL_ERROR, "the model's artifact is damaged: its SHA-256 is not the published one."
         )
+    if model["origin"] == "uploaded":
+        return SandboxedGraph(content, spec["limits"])
     return SessionGraph(content)
 
 
@@ -62,9 +65,10 @@ class _Run:
         self._spec, self._events, self._store = spec, events, store
         self._files = spec["input"]["files"]
         self._source = self._open_source()
-        self._scorer = Scorer(
-            spec["model"], graph, self._source.schema, spec["batch"]["batch_rows"], self._source.is_text
-        )
+        rows = spec["batch"]["batch_rows"]
+        if spec["model"]["origin"] == "uploaded":
+            rows = min(rows, MOST_ROWS)
+        self._scorer = Scorer(spec["model"], graph, self._source.schema, rows, self._source.is_text)
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
         self._rows_total = self._count_rows()
