@@ -1,9 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './support/client.js';
 import { jsonLines, type Output, readOutput, type Row, rowsOf, toParquet } from './support/batches.js';
-import { makeData } from './support/data.js';
+import { makeData, python } from './support/data.js';
 import { Service } from './support/service.js';
 import { makeUploads, registerModel, upload } from './support/uploads.js';
 
@@ -225,6 +226,38 @@ describe('batch predictions', () => {
       });
       expect(output.errors).toHaveLength(3);
       await expectEqual(output, churn, rows);
+    });
+
+    it('with times in every spelling', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'modelplane-dated-'));
+      await python([join(__dirname, 'support/make_dated_data.py'), folder]);
+      for (const name of ['dated.parquet', 'dated.csv']) await put(name, await readFile(join(folder, name)));
+      await rm(folder, { recursive: true });
+      const estimator = 'hist_gradient_boosting';
+      const model = await train('dated', 'dated.parquet', 'churned', { estimator });
+      const times = [
+        '2022-08-01',
+        '2022-08-01T10:00:00.123+02:00',
+        1_659_312_000_000,
+        null,
+        '2022-02-30',
+        1.5,
+      ];
+      const rows: Row[] = [...times, true, 1e18, 'soon'].map((joined) => ({ orders: 3, joined }));
+      await put('times.jsonl', jsonLines(rows));
+      const request = { model_id: model, input_path: 's3://data/times.jsonl', max_error_share: 1 };
+      await expectEqual(await score(request), model, rows);
+
+      const typed = await score({ model_id: model, input_path: 's3://data/dated.parquet' });
+      const cells = await score({ model_id: model, input_path: 's3://data/dated.csv' });
+      const [one, other] = [await rowsOf(typed), await rowsOf(cells)];
+      expect(one).toHaveLength(500);
+      expect(one.map((row) => row.probability_yes)).toEqual(other.map((row) => row.probability_yes));
+      await expectEqual(
+        { ...typed, files: new Map([...typed.files]) },
+        model,
+        one.map(({ orders, joined }) => ({ orders, joined })),
+      );
     });
 
     it('in CSV, read as training reads it', async () => {

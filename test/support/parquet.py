@@ -25,7 +25,7 @@ def numbers(target: Path, rows: int, columns: int, row_group_rows: int) -> None:
 def read(sources: list[Path]) -> None:
     for source in sources:
         for row in pq.read_table(source).to_pylist():
-            print(json.dumps(row))
+            print(json.dumps(row, default=lambda value: value.isoformat()))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..columns import MISSING_TOKENS
+from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS, milliseconds_of, parts_of
 
 MOST_TEXT_BYTES = 64 * 1024
 LARGEST_WHOLE = 2**53 - 1
 _LONGEST_SHOWN = 80
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _SHORT_TEXT = f"a text of at most {MOST_TEXT_BYTES} bytes"
-_NOUNS = {"number": "a number", "integer": "an integer", "boolean": "true or false", "string": "a text"}
+_TIME = "a date or time"
+_NOUNS = {
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "string": "a text",
+    "timestamp": _TIME,
+}
+_TIMES = f"{_TIME} such as 2026-02-12T10:00:00Z or whole milliseconds since 1970, in the years 1 to 9999"
 _DTYPES = {
     "float32": np.float32,
     "float64": np.float64,
@@ -34,7 +43,8 @@ class Values:
     """A feature's values over the rows of a block.
 
     Attributes:
-        data: float64 [rows] with NaN where missing; of a text feature object [rows] with '' where missing.
+        data: float64 [rows] with NaN where missing, of a timestamp milliseconds since 1970; of a text feature
+            object [rows] with '' where missing.
         missing: bool [rows].
         wrong: what stands in rows whose value is of another type, in words; their `data` means nothing.
         long: of those, texts that are only too long.
@@ -102,6 +112,10 @@ class Encoder:
             shared[each["tensor"]] = shared.get(each["tensor"], 0) + 1
         for each, data in zip(self._inputs, columns, strict=True):
             chosen = data if len(rows) == count else data[rows]
+            if each["type"] == "timestamp":
+                parts = parts_of(chosen)
+                feeds |= {part["tensor"]: parts[part["part"]].reshape(-1, 1) for part in each["parts"]}
+                continue
             known = self._known.get(each["name"])
             if known is not None:
                 number = sum(1 for value in chosen if value not in known)
@@ -136,12 +150,13 @@ def misfits(values: Values, each: dict[str, Any]) -> dict[int, str]:
         found[int(row)] = f"'{name}' must be {expected}, got {got}"
 
     for row, got in values.wrong.items():
-        tell(row, _SHORT_TEXT if row in values.long else _NOUNS[kind], got)
+        named = _TIMES if kind == "timestamp" else _NOUNS[kind]
+        tell(row, _SHORT_TEXT if row in values.long else named, got)
     if not each["nullable"]:
         for row in np.flatnonzero(values.missing):
             if row not in values.wrong:
                 tell(row, f"{_NOUNS[kind]}, and the model does not take null", "null")
-    if kind == "string":
+    if kind in ("string", "timestamp"):
         return found
     with np.errstate(over="ignore", invalid="ignore"):
         if kind == "boolean":
@@ -173,6 +188,12 @@ def from_arrow(column: pa.Array, kind: str) -> Values:
     is_text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
     if kind == "string":
         return _texts(column, missing) if is_text else _all_wrong(column, missing, kind)
+    if kind == "timestamp" and (pa.types.is_date(found) or pa.types.is_timestamp(found)):
+        # As in training: naive times count as UTC, and what is finer than a millisecond is cut off.
+        column = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+        found = column.type
+    if kind == "timestamp" and is_text:
+        return _times(column, missing)
     if pa.types.is_boolean(found) and kind == "boolean":
         data = column.cast(pa.int8()).cast(pa.float64())
     elif pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_decimal(found):
@@ -180,7 +201,11 @@ def from_arrow(column: pa.Array, kind: str) -> Values:
     else:
         return _all_wrong(column, missing, kind)
     numbers = data.to_numpy(zero_copy_only=False)
-    return Values(numbers, missing | np.isnan(numbers))
+    missing = missing | np.isnan(numbers)
+    wrong = {}
+    if kind == "timestamp":
+        wrong = {int(row): shown(numbers[row]) for row in np.flatnonzero(~_are_times(numbers) & ~missing)}
+    return Values(numbers, missing, wrong)
 
 
 def from_cells(column: pa.Array, kind: str) -> Values:
@@ -191,6 +216,8 @@ def from_cells(column: pa.Array, kind: str) -> Values:
     missing = token.to_numpy(zero_copy_only=False)
     if kind == "string":
         return _texts(present, missing)
+    if kind == "timestamp":
+        return _times(present, missing)
     if kind == "boolean":
         lowered = pc.utf8_lower(present)
         present = pc.if_else(
@@ -226,7 +253,13 @@ def from_objects(values: list[Any], kind: str) -> Values:
         return Values(data, missing, wrong, long, absent)
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
-        if isinstance(value, bool):
+        if kind == "timestamp" and value is not None and value is not _ABSENT:
+            found = _time_of(value)
+            if found is None:
+                wrong[row] = shown(value)
+            else:
+                numbers[row] = found
+        elif isinstance(value, bool):
             if kind == "boolean":
                 numbers[row] = value
             else:
@@ -268,6 +301,30 @@ def _texts(column: pa.Array, missing: np.ndarray) -> Values:
     long = [code for code, text in enumerate(texts) if _is_too_long(text)]
     rows = np.flatnonzero(np.isin(codes, long)).tolist() if long else []
     return Values(table[codes], missing, {row: shown(texts[codes[row]]) for row in rows}, rows)
+
+
+def _times(column: pa.Array, missing: np.ndarray) -> Values:
+    encoded = column.dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    parsed = [milliseconds_of(text) for text in texts]
+    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    numbers = np.array([*parsed, None], dtype=np.float64)[codes]
+    rows = np.flatnonzero(np.isnan(numbers) & ~missing)
+    return Values(numbers, missing, {int(row): shown(texts[codes[row]]) for row in rows})
+
+
+def _time_of(value: Any) -> float | None:
+    if isinstance(value, str):
+        return milliseconds_of(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    is_time = EARLIEST_MILLISECONDS <= value <= LATEST_MILLISECONDS and value == int(value)
+    return float(value) if is_time else None
+
+
+def _are_times(numbers: np.ndarray) -> np.ndarray:
+    inside = (numbers >= EARLIEST_MILLISECONDS) & (numbers <= LATEST_MILLISECONDS)
+    return inside & (numbers == np.round(numbers))
 
 
 def _is_too_long(text: str) -> bool:
