@@ -61,7 +61,7 @@ async function measure(stack, sizes, runs, rayRows) {
           run(out).catch((error) => {
             // A peer that cannot run here is no reason to tell nothing of the others.
             if (name !== RAY) throw error;
-            steps.say(`  left out: ${error.message}\n${error.hint ?? ''}`);
+            steps.say(`  left out: ${error.message}\n${error.detail ?? ''}`);
             return null;
           }),
         );
