@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { makeData } from './support/data.js';
 import { loadConfig, RuntimeConfig, S3Config, StorageConfig } from '../src/config/index.js';
 import { openObjectStore } from '../src/platform/storage/open-object-store.js';
+import { readOutput, rowsOf } from './support/batches.js';
 import type { Client } from './support/client.js';
 import { onS3 } from './support/s3.js';
 import { Service } from './support/service.js';
@@ -62,7 +63,7 @@ describe('a service whose objects lie on an S3 server', () => {
     ['subscribers.csv', 'churn', SUBSCRIBER],
     ['spend.jsonl', 'yearly_spend', CUSTOMER],
   ])(
-    'should train on %s, promote and predict',
+    'should train on %s, promote, predict and score files',
     async (file, target, features) => {
       expect((await acme.put(`/api/v1/objects/data/${file}`, files[file])).status).toBe(200);
       const { body: submitted } = await train(`s3://data/${file}`, target, target);
@@ -75,6 +76,18 @@ describe('a service whose objects lie on an S3 server', () => {
       }
       const { status, body } = await acme.post('/api/v1/predictions', { model_id, features });
       expect([status, body.version]).toEqual([200, version]);
+
+      const output = `data/scored-${target}`;
+      const batch = await acme.post('/api/v1/predictions/batch', {
+        model_id,
+        input_path: `s3://data/${file}`,
+        output_path: `s3://${output}/`,
+      });
+      const path = `/api/v1/predictions/batch/${batch.body.job_id}`;
+      const { body: scored } = await acme.waitForJob(path, 100_000);
+      expect(scored).toMatchObject({ status: 'succeeded', error: null, version });
+      const rows = await rowsOf(await readOutput(acme, output));
+      expect(rows).toHaveLength(scored.result.rows_scored);
     },
     120_000,
   );
