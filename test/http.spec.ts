@@ -174,7 +174,13 @@ describe('HTTP', () => {
         database: true,
         redis: true,
         object_store: true,
-        queues: { training: IDLE, 'training-validation': IDLE, batch: IDLE },
+        queues: {
+          training: IDLE,
+          'training-validation': IDLE,
+          batch: IDLE,
+          prediction: IDLE,
+          'prediction-export': IDLE,
+        },
         down: [],
       });
     });
@@ -216,7 +222,13 @@ describe('a service whose servers go away', () => {
           status: 'unhealthy',
           database: true,
           redis: false,
-          queues: { training: null, 'training-validation': null, batch: null },
+          queues: {
+            training: null,
+            'training-validation': null,
+            batch: null,
+            prediction: null,
+            'prediction-export': null,
+          },
           down: ['redis'],
         },
       });

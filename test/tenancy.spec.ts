@@ -538,7 +538,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
   const output = { model_id: names.model, output_path: 's3://data/log.jsonl', to: '2026-02-12T10:00:00Z' };
   await database.query(
     `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine)
-     values ($1, 'acme-corp', 'prediction_export', $2, 'ana', 'local')`,
+     values ($1, 'acme-corp', 'prediction-export', $2, 'ana', 'local')`,
     [names.exported, output],
   );
   await database.query(

@@ -2,7 +2,7 @@ import type { Job } from '../../../platform/jobs/job.entity.js';
 import type { JobKind } from '../../../platform/jobs/job-kind.js';
 import type { ExportResult, PredictionExportBody } from './prediction-export.dto.js';
 
-export const PREDICTION_EXPORT: JobKind = { name: 'prediction_export', prefix: 'export' };
+export const PREDICTION_EXPORT: JobKind = { name: 'prediction-export', prefix: 'export' };
 
 /** What the row of an export keeps of its request. */
 export interface PredictionExportSpec {
