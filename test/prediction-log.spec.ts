@@ -175,10 +175,14 @@ describe('the prediction log', () => {
       await acme.put(settings(), {});
       await followed();
       await logged(acme, (await predict()).body.request_id);
-      const found = await Promise.all(
-        answers.map(({ body }) => acme.get(`/api/v1/predictions/${body.request_id}`)),
-      );
-      const share = found.filter(({ status }) => status === 200).length / 200;
+      let kept = 0;
+      // One after the other: two hundred at once could wait too long for a connection.
+      for (const { body } of answers) {
+        const { status } = await acme.get(`/api/v1/predictions/${body.request_id}`);
+        expect([200, 404]).toContain(status);
+        if (status === 200) kept++;
+      }
+      const share = kept / answers.length;
       // Outside of it by chance once in a million.
       expect(share).toBeGreaterThan(0.32);
       expect(share).toBeLessThan(0.68);
