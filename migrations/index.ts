@@ -8,6 +8,7 @@ import { OwnerAccess } from './0050-owner-access.js';
 import { BatchOutput } from './0070-batch-output.js';
 import { PredictionLog } from './0080-prediction-log.js';
 import { PredictionJobs } from './0081-prediction-jobs.js';
+import { ModelCores } from './0090-model-cores.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   BatchOutput,
   PredictionLog,
   PredictionJobs,
+  ModelCores,
 ];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { ArtifactCorrupt, SignatureMismatch } from './errors.js';
-import { groupByTensor, type SignatureDefinition } from './signature-definition.js';
+import { type GraphPart, inputTensors, type SignatureDefinition } from './signature-definition.js';
 
 /** What a graph answers: values in row-major order. */
 export interface OutputTensor {
@@ -17,12 +17,14 @@ export interface GraphSession {
 /**
  * Loads a graph into this process.
  * @param sha256 lower-case hex digest that the bytes must have
+ * @param part which of the version's files it is
  * @throws ArtifactCorrupt, SignatureMismatch
  */
 export async function openGraph(
   bytes: Uint8Array,
   definition: SignatureDefinition,
   sha256: string,
+  part: GraphPart = 'whole',
 ): Promise<InferenceSession> {
   // Of 9,112 files with one flipped byte 1,425 loaded and ran: only the digest tells.
   const actual = createHash('sha256').update(bytes).digest('hex');
@@ -42,7 +44,7 @@ export async function openGraph(
     throw new ArtifactCorrupt('the artifact is not an ONNX graph that the runtime can read', { cause });
   }
   try {
-    checkTensors(session, definition);
+    checkTensors(session, definition, part);
     return session;
   } catch (error) {
     await session.release();
@@ -54,19 +56,12 @@ const LABELS = ['int64', 'int32', 'string'];
 const INDEXES = ['int64', 'int32'];
 const NUMBERS = ['float32', 'float64'];
 
-function checkTensors(session: InferenceSession, definition: SignatureDefinition): void {
+function checkTensors(session: InferenceSession, definition: SignatureDefinition, part: GraphPart): void {
   const graphInputs = new Map(session.inputMetadata.map((input) => [input.name, input]));
-  for (const [tensor, inputs] of groupByTensor(definition.inputs)) {
-    const [{ name, dtype, rank = 2 }] = inputs as [(typeof inputs)[0]];
-    const why = ` for the feature '${name}'`;
-    checkTensor(
-      'input',
-      tensor,
-      [dtype],
-      graphInputs.get(tensor),
-      why,
-      rank === 1 ? undefined : inputs.length,
-    );
+  for (const { name: tensor, dtype, rank, width, feature } of inputTensors(definition, part)) {
+    const why = part === 'core' ? '' : ` for the feature '${feature}'`;
+    const columns = rank === 1 ? undefined : width;
+    checkTensor('input', tensor, [dtype], graphInputs.get(tensor), why, columns);
     graphInputs.delete(tensor);
   }
   for (const tensor of graphInputs.keys()) {

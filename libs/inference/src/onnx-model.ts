@@ -46,7 +46,7 @@ export class OnnxModel {
     signature: Signature,
     { sha256 }: { sha256: string },
   ): Promise<OnnxModel> {
-    const session = await openGraph(bytes, signature.definition, sha256);
+    const session = await openGraph(bytes, signature.definition, sha256, signature.part);
     return new OnnxModel(session as GraphSession, signature, bytes.byteLength);
   }
 

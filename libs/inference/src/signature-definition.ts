@@ -45,13 +45,61 @@ export interface RegressionOutput {
   readonly value_tensor: string;
 }
 
+/** A column of the core's input: a number, or what a text is to it. Each step rounds to float32. */
+export interface CoreColumn {
+  /** The input of the whole graph, or a timestamp's part, that it is made of. */
+  readonly tensor: string;
+  /** In place of a missing number, before the others; NaN where absent. */
+  readonly missing?: number;
+  readonly offset?: number;
+  readonly scale?: number;
+  /** The place of the text in this list, or -1. */
+  readonly ordinal?: readonly string[];
+  /** 1 where the text is this one, else 0. */
+  readonly equals?: string;
+}
+
+/** The graph without its encoding, a file of its own: one input, float32 [n, columns]. */
+export interface CoreDefinition {
+  readonly tensor: string;
+  readonly columns: readonly CoreColumn[];
+}
+
+/** Which file of a version is fed: the portable graph, or the core that gives the same answers faster. */
+export type GraphPart = 'whole' | 'core';
+
 /** contracts/signature.v1.schema.json */
 export interface SignatureDefinition {
   readonly signature_version: 1;
   readonly target: string | null;
   readonly inputs: readonly SignatureInput[];
   readonly ignored: readonly string[];
+  readonly core?: CoreDefinition;
   readonly output: ClassificationOutput | RegressionOutput;
+}
+
+/** An input of a graph, as wide as the features or columns in it are many. */
+export interface InputTensor {
+  readonly name: string;
+  readonly dtype: SignatureInput['dtype'];
+  readonly rank: 1 | 2;
+  readonly width: number;
+  /** The first feature in it. */
+  readonly feature: string;
+}
+
+/** What a version's file takes, in the order of the features. @throws InvalidSignature where there is no core */
+export function inputTensors(definition: SignatureDefinition, part: GraphPart): InputTensor[] {
+  const { inputs, core } = definition;
+  if (part === 'whole') {
+    return Array.from(groupByTensor(inputs), ([name, features]) => {
+      const { dtype, rank = 2, name: feature } = features[0]!;
+      return { name, dtype, rank, width: features.length, feature };
+    });
+  }
+  if (!core) throw new InvalidSignature('the signature has no core');
+  const feature = inputs[0]!.name;
+  return [{ name: core.tensor, dtype: 'float32', rank: 2, width: core.columns.length, feature }];
 }
 
 /** The graph's inputs that one feature feeds. */
@@ -91,6 +139,7 @@ export function checkSignature(json: unknown): SignatureDefinition {
     inputNames.add(name);
   }
   for (const [tensor, inputs] of groupByTensor(json.inputs)) checkSharing(tensor, inputs);
+  if (json.core) checkCore(json.core, json.inputs);
   const both = json.ignored.find((name) => inputNames.has(name));
   if (both !== undefined) throw new InvalidSignature(`the column '${both}' is both a feature and ignored`);
   const { output } = json;
@@ -144,6 +193,30 @@ function checkSharing(tensor: string, inputs: readonly SignatureInput[]): void {
   if (inputs.some(({ dtype, rank }) => dtype !== first.dtype || rank === 1)) {
     throw new InvalidSignature(`the features of the tensor '${tensor}' are not of one dtype and rank 2`);
   }
+}
+
+/** Every feature has a column, and every column fits its feature. */
+function checkCore({ columns }: CoreDefinition, inputs: readonly SignatureInput[]): void {
+  const fed = new Map(inputs.flatMap((input) => tensorsOf(input).map((tensor) => [tensor, input] as const)));
+  const used = new Set<SignatureInput>();
+  const placed = new Set<string>();
+  for (const { tensor, ordinal, equals, missing, scale } of columns) {
+    const input = fed.get(tensor);
+    if (!input) throw new InvalidSignature(`the core reads the tensor '${tensor}', which no feature feeds`);
+    if ((input.type === 'string') !== ((ordinal ?? equals) !== undefined)) {
+      throw new InvalidSignature(`the core does not fit the feature '${input.name}' of type ${input.type}`);
+    }
+    if ((ordinal && equals !== undefined) || (input.type === 'string' && (missing ?? scale) !== undefined)) {
+      throw new InvalidSignature(`the core encodes the feature '${input.name}' in two ways at once`);
+    }
+    if (ordinal && placed.has(tensor)) {
+      throw new InvalidSignature(`the core encodes the feature '${input.name}' in two ways at once`);
+    }
+    if (ordinal) placed.add(tensor);
+    used.add(input);
+  }
+  const unused = inputs.find((input) => !used.has(input));
+  if (unused) throw new InvalidSignature(`the core does not read the feature '${unused.name}'`);
 }
 
 /** The contracts lie at the root of the repository, which is another way up from `dist` than from the sources. */

@@ -81,6 +81,7 @@ export class Model {
 @Index('model_versions_baseline_idx', ['tenantId', 'baselineSha256'])
 @Index('model_versions_card_idx', ['tenantId', 'cardSha256'])
 @Index('model_versions_card_markdown_idx', ['tenantId', 'cardMarkdownSha256'])
+@Index('model_versions_core_idx', ['tenantId', 'coreSha256'])
 @ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
   name: 'model_versions_model_fkey',
   onDelete: 'CASCADE',
@@ -127,6 +128,10 @@ export class ModelVersion {
     transformer: { from: (value) => value && Number(value), to: (value) => value },
   })
   artifactSizeBytes: number | null;
+
+  /** The artifact without its encoding, content-addressed like it: `core` of the signature says how it is fed. */
+  @Column('text', { nullable: true })
+  coreSha256: string | null;
 
   /** Per-column baseline for monitoring, content-addressed like the artifact. */
   @Column('text', { nullable: true })

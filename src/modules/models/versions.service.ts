@@ -18,6 +18,8 @@ export interface ServableVersion {
   version: string;
   artifactSha256: string;
   artifactSizeBytes: number;
+  /** The faster file that gives the same answers, where there is one. */
+  coreSha256: string | null;
   origin: Origin;
   signature: SignatureDefinition;
 }
@@ -31,6 +33,7 @@ export interface TrainedVersion {
   jobId: string;
   artifactSha256: string;
   artifactSizeBytes: number;
+  coreSha256: string | null;
   baselineSha256: string;
   cardSha256: string;
   cardMarkdownSha256: string;
@@ -223,7 +226,7 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
 }
 
 function toServable(model: Model, found: ModelVersion): ServableVersion {
-  const { artifactSha256, artifactSizeBytes, origin, signature } = found;
+  const { artifactSha256, artifactSizeBytes, coreSha256, origin, signature } = found;
   const version = formatVersion(found);
   if (artifactSha256 === null || artifactSizeBytes === null || signature === null) {
     throw new Problem(
@@ -237,6 +240,7 @@ function toServable(model: Model, found: ModelVersion): ServableVersion {
     version,
     artifactSha256,
     artifactSizeBytes,
+    coreSha256,
     origin,
     signature,
   };

@@ -171,19 +171,24 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async load(address: string, tenant: string, servable: ServableVersion): Promise<OnnxModel> {
     const start = performance.now();
-    const { artifactSha256: sha256, signature, version, modelId } = servable;
-    const model =
-      servable.origin === 'uploaded'
-        ? this.uploaded.open(this.artifacts.file(tenant, sha256, servable.artifactSizeBytes), signature)
-        : await OnnxModel.load(
-            await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes),
-            compileSignature(signature),
-            { sha256 },
-          );
+    const { version, modelId } = servable;
+    const model = await this.open(tenant, servable);
     this.sessions.set(address, model);
     const elapsedMs = performance.now() - start;
     this.loads.observe(elapsedMs / 1000);
     this.logger.info('model loaded', { model_id: modelId, version, duration_ms: Math.round(elapsedMs) });
     return model;
+  }
+
+  private async open(tenant: string, servable: ServableVersion): Promise<OnnxModel> {
+    const { artifactSha256, artifactSizeBytes, coreSha256, signature, origin } = servable;
+    if (origin === 'uploaded') {
+      return this.uploaded.open(this.artifacts.file(tenant, artifactSha256, artifactSizeBytes), signature);
+    }
+    // Versions of before have no core, and some encodings have none.
+    const hasCore = coreSha256 !== null && signature.core !== undefined;
+    const sha256 = hasCore ? coreSha256 : artifactSha256;
+    const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
+    return OnnxModel.load(bytes, compileSignature(signature, hasCore ? 'core' : 'whole'), { sha256 });
   }
 }

@@ -26,7 +26,13 @@ interface TrainedFile {
 /** `result` of the trainer's last event: contracts/job-event.v1.schema.json. */
 interface TrainingResult {
   model_type: ModelType;
-  files: { model: TrainedFile; baseline: TrainedFile; card: TrainedFile; card_markdown: TrainedFile };
+  files: {
+    model: TrainedFile;
+    core?: TrainedFile;
+    baseline: TrainedFile;
+    card: TrainedFile;
+    card_markdown: TrainedFile;
+  };
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
   importance: Importance;
@@ -128,6 +134,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       jobId: job.id,
       artifactSha256: files.model.sha256,
       artifactSizeBytes: files.model.size_bytes,
+      coreSha256: files.core?.sha256 ?? null,
       baselineSha256: files.baseline.sha256,
       cardSha256: files.card.sha256,
       cardMarkdownSha256: files.card_markdown.sha256,

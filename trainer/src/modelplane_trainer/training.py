@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from . import contracts, onnx_export, parity
+from . import contracts, core, onnx_export, parity
 from .baseline import baseline
 from .calibration import CalibratedClassifier
 from .dataset import Dataset, load
@@ -119,10 +119,14 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     card = plain(model_card(plan, dataset, metrics, found, parameters, events.warnings, spec["job_id"]))
 
     folder = spec["output_uri"]
+    files = {"model": store.write(folder, "model.onnx", model)}
+    if found_core := core.cut(model):
+        core_model, signature["core"] = found_core
+        files["core"] = store.write(folder, "core.onnx", core_model)
     return {
         "model_type": target.model_type,
         "files": {
-            "model": store.write(folder, "model.onnx", model),
+            **files,
             "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predictions))),
             "card": store.write(folder, "card.json", _json(card)),
             "card_markdown": store.write(folder, "card.md", as_markdown(card).encode()),

@@ -1,0 +1,129 @@
+import { MAX_TEXT_BYTES } from './feature-errors.js';
+import type { SignatureInput } from './signature-definition.js';
+import { partOf, toMilliseconds } from './timestamp.js';
+import type { UnseenValues } from './unseen-values.js';
+
+export type Row = Record<string, unknown>;
+
+/** The values of a tensor, row by row. */
+export type Values = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array | string[];
+
+/** Where a feature, or one part of a timestamp, goes: every `width`-th place of a tensor from `offset`. */
+export interface Place {
+  /** Index into the tensors. */
+  readonly tensor: number;
+  readonly offset: number;
+  readonly width: number;
+}
+
+/** Writes one column of the request where it goes in the tensors' values; false when a value does not fit. */
+export type ColumnFiller = (rows: readonly Row[], tensors: readonly Values[], unseen: UnseenValues) => boolean;
+
+/** @param places one, or for a timestamp one a part */
+export function compileColumn(input: SignatureInput, places: readonly Place[]): ColumnFiller {
+  if (input.type === 'timestamp') return timestampColumn(input, places, valueReader(input));
+  const place = places[0]!;
+  if (input.type === 'string') return textColumn(input, place, valueReader(input));
+  const read = numberReader(input);
+  return input.dtype === 'int64' ? bigintColumn(place, read) : numberColumn(place, read);
+}
+
+/** Reads a feature of a row. */
+export function valueReader({ name }: SignatureInput): (row: Row) => unknown {
+  // A row without a feature called "constructor" still answers `row.constructor`, with what it inherits.
+  return name in Object.prototype
+    ? (row) => (Object.hasOwn(row, name) ? row[name] : undefined)
+    : (row) => row[name];
+}
+
+/** Reads a feature that is a number to the model. */
+export function numberReader(input: SignatureInput): ReadNumber {
+  const read = valueReader(input);
+  const { type, nullable } = input;
+  const toNumber = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : toFloat;
+  return (row) => {
+    const value = read(row);
+    return value === null ? (nullable ? null : undefined) : toNumber(value);
+  };
+}
+
+const toFloat = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+const toInteger = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) ? (value as number) : undefined;
+const toBoolean = (value: unknown): number | undefined =>
+  value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined;
+
+/** null for a missing value, undefined for one that does not fit */
+export type ReadNumber = (row: Row) => number | null | undefined;
+
+function numberColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
+  return (rows, tensors) => {
+    const data = tensors[tensor] as Float32Array | Float64Array | Int32Array | Uint8Array;
+    const isInteger = data instanceof Int32Array;
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+      const value = read(rows[row]!);
+      if (value === undefined) return false;
+      data[at] = value ?? NaN;
+      // Also what the tensor cannot hold: in float32 it has become infinite by being stored, in int32 another number.
+      if (value !== null && (!Number.isFinite(data[at]) || (isInteger && data[at] !== value))) return false;
+    }
+    return true;
+  };
+}
+
+function bigintColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
+  return (rows, tensors) => {
+    const data = tensors[tensor] as BigInt64Array;
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+      const value = read(rows[row]!);
+      if (value === undefined || value === null) return false;
+      data[at] = BigInt(value);
+    }
+    return true;
+  };
+}
+
+/** Each value is read once, however many parts the model sees of it. */
+function timestampColumn(
+  { nullable, parts = [] }: SignatureInput,
+  places: readonly Place[],
+  read: (row: Row) => unknown,
+): ColumnFiller {
+  const wanted = parts.map(({ part }, at) => ({ part, ...places[at]! }));
+  return (rows, tensors) => {
+    for (let row = 0; row < rows.length; row++) {
+      const value = read(rows[row]!);
+      const milliseconds = value === null && nullable ? NaN : toMilliseconds(value);
+      if (milliseconds === null) return false;
+      for (const { part, tensor, offset, width } of wanted) {
+        (tensors[tensor] as Float32Array)[offset + row * width] = partOf(milliseconds, part);
+      }
+    }
+    return true;
+  };
+}
+
+function textColumn(
+  { name, nullable, categories }: SignatureInput,
+  { tensor, offset, width }: Place,
+  read: (row: Row) => unknown,
+): ColumnFiller {
+  const known = categories && new Set(categories);
+  // The empty text is how a missing value looks to the model, so it is nothing new to it.
+  if (nullable) known?.add('');
+  return (rows, tensors, unseen) => {
+    const data = tensors[tensor] as string[];
+    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+      const value = read(rows[row]!) ?? (nullable && read(rows[row]!) === null ? '' : undefined);
+      if (typeof value !== 'string' || isTooLong(value)) return false;
+      data[at] = value;
+      if (known && !known.has(value)) unseen.add(name, value, row);
+    }
+    return true;
+  };
+}
+
+export function isTooLong(text: string): boolean {
+  // A UTF-16 unit takes at most three bytes of UTF-8, so short texts need no counting.
+  return text.length * 3 > MAX_TEXT_BYTES && Buffer.byteLength(text) > MAX_TEXT_BYTES;
+}
