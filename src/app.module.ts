@@ -9,6 +9,7 @@ import { AuthModule } from './platform/auth/auth.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
+import { DirectRoutesModule } from './platform/http/direct-routes.module.js';
 import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
@@ -23,6 +24,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     DatabaseModule,
     AuthModule,
     RateLimitModule,
+    DirectRoutesModule,
     StorageModule,
     ComputeModule,
     InferenceModule,

@@ -329,7 +329,12 @@ describe('predictions', () => {
         estimator: 'logistic_regression',
       });
       const { artifact } = (await acme.get(`/api/v1/models/${model_id}/versions/${version}`)).body;
-      const file = join(service.stateDir, 'objects/modelplane/acme-corp/artifacts', artifact.sha256);
+      const [named] = await service.database.query<{ core: string }>(
+        'select core_sha256 as core from model_versions where model_id = $1',
+        [model_id],
+      );
+      expect(named!.core).not.toBe(artifact.sha256);
+      const file = join(service.stateDir, 'objects/modelplane/acme-corp/artifacts', named!.core);
       const flipByte = async () => {
         const bytes = await readFile(file);
         bytes[bytes.length >> 1]! ^= 1;
@@ -345,6 +350,29 @@ describe('predictions', () => {
         expect((await askFresh()).body).toMatchObject({ status: 500, code: 'INTERNAL_ERROR' });
         await flipByte();
         expect((await askFresh()).status).toBe(200);
+      } finally {
+        await fresh.stop();
+      }
+    });
+
+    it('answers the same by its whole graph, as versions do that have no core', async () => {
+      const { model_id } = await train('before cores', 'subscribers.csv', 'churn', {
+        estimator: 'gradient_boosting',
+      });
+      const rows = holdout.map(({ churn: _, ...features }) => features);
+      const request = { model_id, features: rows, options: { return_probabilities: true } };
+      const byCore = (await acme.post('/api/v1/predictions', request)).body;
+      await service.database.query(
+        `update model_versions set core_sha256 = null, signature = signature - 'core' where model_id = $1`,
+        [model_id],
+      );
+      const fresh = await Service.start({ beside: service });
+      try {
+        const client = await fresh.as('acme-corp');
+        const { status, body } = await client.post('/api/v1/predictions', request);
+        expect(status).toBe(200);
+        expect(body.probabilities).toEqual(byCore.probabilities);
+        expect(body.prediction).toEqual(byCore.prediction);
       } finally {
         await fresh.stop();
       }

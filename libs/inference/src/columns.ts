@@ -17,7 +17,11 @@ export interface Place {
 }
 
 /** Writes one column of the request where it goes in the tensors' values; false when a value does not fit. */
-export type ColumnFiller = (rows: readonly Row[], tensors: readonly Values[], unseen: UnseenValues) => boolean;
+export type ColumnFiller = (
+  rows: readonly Row[],
+  tensors: readonly Values[],
+  unseen: UnseenValues,
+) => boolean;
 
 /** @param places one, or for a timestamp one a part */
 export function compileColumn(input: SignatureInput, places: readonly Place[]): ColumnFiller {

@@ -67,7 +67,22 @@ describe('the core of a trained model', () => {
     const definition = json<SignatureDefinition>('logistic_regression mixture two classes', 'signature.json');
     const [whole, core] = [compileSignature(definition), compileSignature(definition, 'core')];
     const [row] = json<Row[]>('logistic_regression mixture two classes', 'rows.json');
-    const values = [null, '', 'Köln', 'Atlantis', 'x'.repeat(65537), 1, 0, -0, 1.5, 1e39, 2 ** 53, true, [], {}];
+    const values = [
+      null,
+      '',
+      'Köln',
+      'Atlantis',
+      'x'.repeat(65537),
+      1,
+      0,
+      -0,
+      1.5,
+      1e39,
+      2 ** 53,
+      true,
+      [],
+      {},
+    ];
     values.push('2026-02-12T10:00:00Z', '2026-02-30', 1e300);
     const outcome = (signature: typeof whole, rows: Row[]) => {
       try {
@@ -93,7 +108,10 @@ describe('the core of a trained model', () => {
 
   it.each<[string, (columns: Row[]) => Row[]]>([
     ['a tensor that no feature feeds', (columns) => [...columns, { tensor: 'x' }]],
-    ['a feature that it does not read', (columns) => columns.filter(({ tensor }) => tensor !== columns[0]!.tensor)],
+    [
+      'a feature that it does not read',
+      (columns) => columns.filter(({ tensor }) => tensor !== columns[0]!.tensor),
+    ],
     ['a text as a number', (columns) => columns.map(({ tensor }) => ({ tensor }))],
     ['a number as a text', (columns) => [...columns, { tensor: columns[0]!.tensor, equals: 'x' }]],
     ['a scale without an offset', (columns) => [...columns, { tensor: columns[0]!.tensor, scale: 2 }]],

@@ -47,22 +47,43 @@ export class OnnxModel {
     { sha256 }: { sha256: string },
   ): Promise<OnnxModel> {
     const session = await openGraph(bytes, signature.definition, sha256, signature.part);
-    return new OnnxModel(session as GraphSession, signature, bytes.byteLength);
+    return new OnnxModel(session, signature, bytes.byteLength);
   }
 
   /**
-   * Scores rows of features. Runs on the calling thread: large batches belong in a worker thread.
+   * Scores rows of features.
    * @param rows JSON objects, one a row
    * @throws FeatureErrors, ModelRunError, ModelOutputError; ModelUnavailable where the graph runs in another process
    */
   async predict(rows: readonly unknown[]): Promise<Predictions> {
     const { feeds, warnings } = this.signature.encode(rows);
-    const outputs = await this.run(feeds);
-    const { output } = this.signature.definition;
-    if (output.type === 'classification') {
-      return { ...readClasses(outputs, output, rows.length), warnings };
+    return this.read(await this.run(feeds), rows.length, warnings);
+  }
+
+  /** Whether the graph is in this thread, so that there is nothing to wait for. */
+  get isHere(): boolean {
+    return this.session.runNow !== undefined;
+  }
+
+  /** The same without waiting, on the calling thread, which it blocks meanwhile. */
+  predictNow(rows: readonly unknown[]): Predictions {
+    const { feeds, warnings } = this.signature.encode(rows);
+    if (this.isReleased) throw new ModelRunError('the model has been released');
+    let outputs: Record<string, OutputTensor>;
+    try {
+      outputs = this.session.runNow!(feeds, this.fetches);
+    } catch (cause) {
+      throw new ModelRunError('the model failed on this input', { cause });
     }
-    return { predictions: readValues(outputs[output.value_tensor], rows.length), warnings };
+    return this.read(outputs, rows.length, warnings);
+  }
+
+  private read(outputs: Record<string, OutputTensor>, rows: number, warnings: string[]): Predictions {
+    const { output } = this.signature.definition;
+    if (output.type === 'regression') {
+      return { predictions: readValues(outputs[output.value_tensor], rows), warnings };
+    }
+    return { ...readClasses(outputs, output, rows), warnings };
   }
 
   /** Frees the native memory once the predictions under way have ended; later ones get a `ModelRunError`. */

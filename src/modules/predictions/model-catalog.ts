@@ -22,6 +22,8 @@ interface Known {
   readonly tenant: string;
   readonly asked: string | undefined;
   readonly servable: ServableVersion;
+  /** Of its session. */
+  readonly address: string;
 }
 
 const POLL_MS = 1000;
@@ -93,20 +95,26 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     clearTimeout(this.timer);
   }
 
+  /** What `get` would answer, where it is in memory. */
+  find(tenant: string, modelId: string, version: string | undefined): LoadedModel | undefined {
+    const known = this.answers.get(keyOf(tenant, modelId, version));
+    const model = known && this.sessions.get(known.address);
+    return model && { version: known.servable.version, model, origin: known.servable.origin };
+  }
+
   /**
    * @param version exactly this one; undefined for the one that answers by default
    * @throws Problem 404 or 409
    */
   async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
-    const key = `${tenant}\n${modelId}\n${version ?? ''}`;
+    const key = keyOf(tenant, modelId, version);
     const answer =
       this.answers.get(key)?.servable ??
       this.refusals.get(key) ??
       (await this.once(key, () => this.ask(key, tenant, modelId, version)));
     if (answer instanceof Problem) throw answer;
 
-    // The same file may be uploaded twice and be described in two ways.
-    const address = `${tenant}\n${modelId}\n${answer.version}\n${answer.artifactSha256}`;
+    const address = addressOf(tenant, answer);
     const model =
       this.sessions.get(address) ?? (await this.once(address, () => this.load(address, tenant, answer)));
     return { version: answer.version, model, origin: answer.origin };
@@ -164,7 +172,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       this.answers.delete(key);
       this.refusals.set(key, answer);
     } else {
-      this.answers.set(key, { tenant, asked, servable: answer });
+      this.answers.set(key, { tenant, asked, servable: answer, address: addressOf(tenant, answer) });
     }
     return answer;
   }
@@ -191,4 +199,13 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
     return OnnxModel.load(bytes, compileSignature(signature, hasCore ? 'core' : 'whole'), { sha256 });
   }
+}
+
+function keyOf(tenant: string, modelId: string, version: string | undefined): string {
+  return `${tenant}\n${modelId}\n${version ?? ''}`;
+}
+
+/** The same file may be uploaded twice and be described in two ways. */
+function addressOf(tenant: string, { modelId, version, artifactSha256 }: ServableVersion): string {
+  return `${tenant}\n${modelId}\n${version}\n${artifactSha256}`;
 }

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { DirectRoutes } from '../../platform/http/direct-routes.js';
 import { Cost } from '../../platform/rate-limit/rate-limit.guard.js';
 import { PredictDto, PredictionBody } from './predictions.dto.js';
 import { rowsOf } from './predict-request.js';
@@ -13,7 +14,14 @@ import { PredictionsService } from './predictions.service.js';
 @ApiTags('Predictions')
 @Controller('api/v1/predictions')
 export class PredictionsController {
-  constructor(private readonly predictions: PredictionsService) {}
+  constructor(
+    private readonly predictions: PredictionsService,
+    direct: DirectRoutes,
+  ) {
+    direct.add(PredictionsController, 'predict', '/api/v1/predictions', (caller, request) =>
+      this.predict(caller, request, request.body as object),
+    );
+  }
 
   @Post()
   @Access('predictor')
@@ -28,7 +36,7 @@ export class PredictionsController {
     @Caller() caller: Identity,
     @Req() request: FastifyRequest,
     @Body() body: object,
-  ): Promise<PredictionBody> {
+  ): PredictionBody | Promise<PredictionBody> {
     return this.predictions.predict(caller.tenant, request.id, body);
   }
 }

@@ -24,12 +24,34 @@ export class PredictionsService {
   ) {}
 
   /** @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit */
-  async predict(tenant: string, requestId: string, body: unknown): Promise<PredictionBody> {
+  predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
+    const loaded = this.catalog.find(tenant, request.modelId, request.version);
+    // Where there is nothing to wait for, a promise or two would take longer than a small model.
+    if (loaded?.model.isHere)
+      return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
+    return this.predictLater(tenant, requestId, request, start);
+  }
+
+  private async predictLater(
+    tenant: string,
+    requestId: string,
+    request: PredictRequest,
+    start: number,
+  ): Promise<PredictionBody> {
     const loaded = await this.catalog.get(tenant, request.modelId, request.version);
-    const { version, model } = loaded;
-    const scored = await score(loaded, request);
+    return this.answer(tenant, requestId, request, loaded, await score(loaded, request), start);
+  }
+
+  private answer(
+    tenant: string,
+    requestId: string,
+    request: PredictRequest,
+    { version, model }: LoadedModel,
+    scored: Predictions,
+    start: number,
+  ): PredictionBody {
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: request.modelId,
@@ -53,18 +75,31 @@ function withClasses(
   return output.type === 'classification' ? { probabilities, classes: output.labels } : {};
 }
 
-async function score({ model, origin }: LoadedModel, { rows, single }: PredictRequest): Promise<Predictions> {
+function scoreNow(loaded: LoadedModel, request: PredictRequest): Predictions {
   try {
-    return await model.predict(rows);
+    return loaded.model.predictNow(request.rows);
   } catch (error) {
-    // What an uploaded model cannot answer is its maker's to mend, not the service's.
-    if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
-      throw unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
-    }
-    if (error instanceof ModelOutputError) {
-      throw unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
-    }
-    if (!(error instanceof FeatureErrors)) throw error;
-    throw featureProblem(error, single);
+    throw explained(error, loaded, request);
   }
+}
+
+async function score(loaded: LoadedModel, request: PredictRequest): Promise<Predictions> {
+  try {
+    return await loaded.model.predict(request.rows);
+  } catch (error) {
+    throw explained(error, loaded, request);
+  }
+}
+
+/** What went wrong, as the caller may know it. */
+function explained(error: unknown, { origin }: LoadedModel, { single }: PredictRequest): unknown {
+  // What an uploaded model cannot answer is its maker's to mend, not the service's.
+  if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
+    return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
+  }
+  if (error instanceof ModelOutputError) {
+    return unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
+  }
+  if (!(error instanceof FeatureErrors)) return error;
+  return featureProblem(error, single);
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
@@ -8,16 +7,23 @@ import { LRUCache } from 'lru-cache';
 import { Problem } from '../errors/problem.js';
 import { currentContext } from '../observability/request-context.js';
 import { Access } from './access.decorator.js';
-import { allows, type Identity } from './identity.js';
+import { allows, type Identity, type Role } from './identity.js';
 import type { VerifiedIdentity } from './jwt.strategy.js';
 
 const CACHE_MS = 60_000;
+/** A longer header is verified each time rather than kept. */
+const MAX_KEPT_LENGTH = 4096;
+
+interface Verified {
+  readonly identity: VerifiedIdentity;
+  readonly untilMs: number;
+}
 
 /** Lets a caller through whose token is valid and whose role is enough for the route. */
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
-  /** Verified tokens by their digest: 20 us less a request; never past the token's own end. */
-  private readonly verified = new LRUCache<string, VerifiedIdentity>({ max: 10_000, ttl: CACHE_MS });
+  /** Verified tokens by their header: 20 us less a request; never past the token's own end. */
+  private readonly verified = new LRUCache<string, Verified>({ max: 10_000 });
 
   constructor(private readonly reflector: Reflector) {
     super();
@@ -30,6 +36,11 @@ export class AccessGuard extends AuthGuard('jwt') {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const identity = request.identity ?? (await this.authenticate(request, http.getResponse<FastifyReply>()));
+    return this.admit(identity, needed);
+  }
+
+  /** @throws Problem 403 */
+  admit(identity: Identity, needed: Role): boolean {
     const log = currentContext();
     if (log) log.tenant = identity.tenant;
     if (!allows(identity, needed)) {
@@ -42,21 +53,25 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   /** Who calls, once a request: before its body is read, or when the guard's turn has come. */
-  async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<Identity> {
-    request.identity = await this.identify(new ExecutionContextHost([request, reply]), request);
-    return request.identity;
+  authenticate(request: FastifyRequest, reply: FastifyReply): Identity | Promise<Identity> {
+    const header = request.headers.authorization;
+    const known = header === undefined ? undefined : this.verified.get(header);
+    if (known && known.untilMs > Date.now()) return (request.identity = known.identity);
+    return this.verify(header, request, reply);
   }
 
-  private async identify(context: ExecutionContext, request: FastifyRequest): Promise<VerifiedIdentity> {
-    const header = request.headers.authorization;
-    const key = header && createHash('sha256').update(header).digest('base64');
-    const known = key ? this.verified.get(key) : undefined;
-    if (known && known.expiresAt > Date.now() / 1000) return known;
-
-    await super.canActivate(context);
+  private async verify(
+    header: string | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Identity> {
+    await super.canActivate(new ExecutionContextHost([request, reply]));
     const identity = (request as unknown as { user: VerifiedIdentity }).user;
-    if (key) this.verified.set(key, identity);
-    return identity;
+    if (header !== undefined && header.length <= MAX_KEPT_LENGTH) {
+      const untilMs = Math.min(Date.now() + CACHE_MS, identity.expiresAt * 1000);
+      this.verified.set(header, { identity, untilMs });
+    }
+    return (request.identity = identity);
   }
 
   /** passport's verdict: an error is a token that names no tenant, `info` says what else is wrong with it. */

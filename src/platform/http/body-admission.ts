@@ -17,7 +17,7 @@ const DRAINED_BYTES = 64 * 1024;
 
 interface Admission {
   /** Verifies the caller, or throws. */
-  authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+  authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
 }
@@ -27,20 +27,20 @@ interface Admission {
  * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
  */
 export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
-  fastify.addHook('preParsing', async (request, reply, payload) => {
+  fastify.addHook('preParsing', (request, reply, _payload, done) => {
     const { openBody, streamBody, readsForms } = request.routeOptions.config;
-    if (!hasBody(request.raw)) return payload;
-    if (!openBody) {
-      try {
-        await authenticate(request, reply);
-      } catch (error) {
-        if (!(Number(request.headers['content-length']) <= DRAINED_BYTES))
-          reply.header('connection', 'close');
-        throw error;
-      }
-    }
-    if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
-    return payload;
+    if (!hasBody(request.raw)) return done();
+    const admit = () => {
+      if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
+      done();
+    };
+    const refuse = (error: Error) => {
+      if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
+      done(error);
+    };
+    const known = openBody ? undefined : authenticate(request, reply);
+    if (known instanceof Promise) known.then(admit, refuse);
+    else admit();
   });
 
   const parse = fastify.getDefaultJsonParser('error', 'error');
@@ -66,6 +66,13 @@ function hasBody({ headers }: IncomingMessage): boolean {
  * and end the process.
  */
 function limitTime(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
+  // Most bodies come with the head, and have been read by then: they need no timer and nobody who stops it.
+  setImmediate(() => {
+    if (!payload.complete && !payload.destroyed) startTimer(payload, answer, milliseconds);
+  });
+}
+
+function startTimer(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
   const timer = setTimeout(() => {
     if (payload.listenerCount('error') === 0) return;
     payload.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));

@@ -1,5 +1,5 @@
 import { Injectable, type LoggerService } from '@nestjs/common';
-import { pino } from 'pino';
+import { destination, type LoggerOptions, pino } from 'pino';
 import { RuntimeConfig } from '../../config/index.js';
 import { currentContext } from './request-context.js';
 
@@ -9,7 +9,7 @@ export class AppLogger implements LoggerService {
   readonly pino;
 
   constructor(config: RuntimeConfig) {
-    this.pino = pino({
+    const options: LoggerOptions = {
       level: config.logLevel,
       base: { pid: process.pid, role: config.role },
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -24,7 +24,9 @@ export class AppLogger implements LoggerService {
           trace_id: trace?.traceId,
         };
       },
-    });
+    };
+    // Lines that come while one is being written are written together; those of a process that ends are written first.
+    this.pino = pino(options, destination({ fd: 1, sync: false }));
   }
 
   info(message: string, fields: object = {}): void {

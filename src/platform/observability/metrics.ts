@@ -1,30 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { RequestMetrics } from './request-metrics.js';
 
 /** From a prediction of one row to a download of minutes. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
-
-interface Series {
-  count(): void;
-  observe(seconds: number): void;
-}
 
 /** What this process tells Prometheus. No label names a tenant: whoever may read /metrics knows them all otherwise. */
 @Injectable()
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly requests = this.counter(
-    'modelplane_http_requests_total',
-    'Requests answered, by route and status.',
-    ['method', 'route', 'status'],
-  );
-  private readonly durations = this.histogram(
-    'modelplane_http_request_duration_seconds',
-    'From the head of a request to the end of its answer, by route.',
-    ['method', 'route'],
-  );
-  /** Finding a series by its labels costs more than counting: once for each. */
-  private readonly series = new Map<string, Series>();
+  private readonly requests = new RequestMetrics(this.registry, SECONDS);
 
   constructor() {
     // Among them the event loop's delay, CPU seconds and memory.
@@ -33,17 +18,7 @@ export class Metrics {
 
   /** @param route template of the route, never its URL */
   request(method: string, route: string | undefined, status: number, seconds: number): void {
-    const key = `${status}${method}${route}`;
-    let series = this.series.get(key);
-    if (!series) {
-      const labels = { method, route: route ?? 'unmatched' };
-      const count = this.requests.labels({ ...labels, status });
-      const duration = this.durations.labels(labels);
-      series = { count: () => count.inc(), observe: (value) => duration.observe(value) };
-      this.series.set(key, series);
-    }
-    series.count();
-    series.observe(seconds);
+    this.requests.add(method, route, status, seconds);
   }
 
   counter<const T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {

@@ -2,6 +2,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimitConfig } from '../../config/index.js';
+import type { Identity } from '../auth/identity.js';
 import { Problem } from '../errors/problem.js';
 import { RateLimiter, type Verdict } from './rate-limiter.js';
 
@@ -28,10 +29,15 @@ export class RateLimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const { identity, body } = http.getRequest<FastifyRequest>();
     // Public routes have no tenant.
-    if (!identity || this.limiter.isOff) return true;
+    if (!identity) return true;
     const cost = this.reflector.get(Cost, context.getHandler())?.(body) ?? 1;
-    const reply = http.getResponse<FastifyReply>();
-    const verdict = this.limiter.take(identity.tenant, cost);
+    return this.admit(identity, cost, http.getResponse<FastifyReply>());
+  }
+
+  /** Takes what a request costs, at once wherever the lease has it. @throws Problem 429 */
+  admit({ tenant }: Identity, cost: number, reply: FastifyReply): boolean | Promise<boolean> {
+    if (this.limiter.isOff) return true;
+    const verdict = this.limiter.take(tenant, cost);
     if (!(verdict instanceof Promise)) return this.answer(verdict, reply);
     return verdict.then((later) => this.answer(later, reply));
   }

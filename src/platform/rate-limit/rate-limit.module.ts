@@ -6,6 +6,12 @@ import { SharedBuckets } from './shared-buckets.js';
 
 /** Its guard asks who calls, so it is imported after the module that finds that out. */
 @Module({
-  providers: [SharedBuckets, RateLimiter, { provide: APP_GUARD, useClass: RateLimitGuard }],
+  providers: [
+    SharedBuckets,
+    RateLimiter,
+    RateLimitGuard,
+    { provide: APP_GUARD, useExisting: RateLimitGuard },
+  ],
+  exports: [RateLimitGuard],
 })
 export class RateLimitModule {}

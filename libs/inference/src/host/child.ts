@@ -1,14 +1,15 @@
 // A process that holds one uploaded model: the file comes on standard input, requests and replies as messages.
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { InferenceError } from '../errors.js';
 import { scanGraph } from '../gate/scan.js';
+import type { LocalGraph } from '../local-graph.js';
 import type { LoadRequest, Reply, Request, RunRequest, SentTensor } from './messages.js';
 
 const OUT_OF_MEMORY = /bad_alloc|allocat|out of memory/i;
 
 const sizeBytes = Number(process.argv[2]);
 let bytes: Buffer | undefined;
-let session: InferenceSession | undefined;
+let session: LocalGraph | undefined;
 
 process.on('message', (request: Request) => {
   void (request.type === 'load' ? load(request) : run(request));
@@ -50,7 +51,7 @@ async function run({ id, feeds, fetches, maxValues }: RunRequest): Promise<void>
     const inputs = Object.create(null) as Record<string, Tensor>;
     for (const { name, type, dims, data } of feeds)
       inputs[name] = new Tensor(type as never, data as never, dims);
-    const outputs: Record<string, Tensor> = (await session.run(inputs, fetches)) as never;
+    const outputs: Record<string, Tensor> = session.runNow(inputs, fetches) as never;
     const sent = fetches.map((name): SentTensor => {
       const tensor = outputs[name]!;
       if (tensor.size > maxValues) throw new TooLarge(`the output '${name}' has ${tensor.size} values`);

@@ -1,0 +1,8 @@
+import { Global, Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
+import { DirectRoutes } from './direct-routes.js';
+
+@Global()
+@Module({ imports: [AuthModule, RateLimitModule], providers: [DirectRoutes], exports: [DirectRoutes] })
+export class DirectRoutesModule {}
