@@ -1,11 +1,14 @@
 // What bench/predictions.mjs measures us against: the least that answers the same question over HTTP. No tenants,
-// tokens, versions, errors by feature or logs: node bench/limit.mjs <model.onnx> <signature.json> <port>
+// tokens, versions, errors by feature or logs: node bench/limit.mjs <file.onnx> <signature.json> <port> whole|core
+// "core" is the harder one: the same file, and the same encoding of a row, as the service's own.
 import { readFileSync } from 'node:fs';
 import Fastify from 'fastify';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { compileSignature } from '../dist/libs/inference/src/index.js';
 
-const [artifact, signatureFile, port] = process.argv.slice(2);
-const { inputs, output } = JSON.parse(readFileSync(signatureFile, 'utf8'));
+const [artifact, signatureFile, port, part] = process.argv.slice(2);
+const definition = JSON.parse(readFileSync(signatureFile, 'utf8'));
+const { inputs, output } = definition;
 const fetches = [output.label_tensor, output.probabilities_tensor];
 // The session's options are those of libs/inference, so that only what is around the model differs.
 const session = await InferenceSession.create(readFileSync(artifact), {
@@ -23,19 +26,30 @@ const body = {
     features: {
       type: 'object',
       required: inputs.map(({ name }) => name),
-      properties: Object.fromEntries(inputs.map(({ name }) => [name, { type: 'number' }])),
+      properties: Object.fromEntries(
+        inputs.map(({ name, type }) => [name, { type: type === 'string' ? 'string' : 'number' }]),
+      ),
       additionalProperties: false,
     },
   },
 };
 
+const core = part === 'core' && compileSignature(definition, 'core');
+
+function feedsOf(features) {
+  if (core) return core.encode([features]).feeds;
+  const feeds = {};
+  for (const { name, tensor, dtype } of inputs) {
+    const data = dtype === 'string' ? [features[name]] : Float32Array.of(features[name]);
+    feeds[tensor] = new Tensor(dtype, data, [1, 1]);
+  }
+  return feeds;
+}
+
 const app = Fastify();
 app.get('/healthcheck', () => ({ status: 'ok' }));
 app.post('/predict', { schema: { body } }, async ({ body: { features } }) => {
-  const feeds = {};
-  for (const { name, tensor } of inputs)
-    feeds[tensor] = new Tensor('float32', Float32Array.of(features[name]), [1, 1]);
-  const answers = await session.run(feeds, fetches);
+  const answers = await session.run(feedsOf(features), fetches);
   const label = Number(answers[output.label_tensor].data[0]);
   const probabilities = Array.from(answers[output.probabilities_tensor].data);
   return {

@@ -1,6 +1,6 @@
 // node bench/predictions.mjs [--seconds 8] [--connections 1,8,50]: single predictions beside plain Fastify.
 import assert from 'node:assert/strict';
-import { openAsBlob, readFileSync, writeFileSync } from 'node:fs';
+import { openAsBlob, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot, TRAINER_PYTHON } from '../scripts/parts/paths.mjs';
 import { rememberedPort } from '../scripts/parts/ports.mjs';
@@ -15,8 +15,26 @@ import { TENANT, withStack } from './parts/stack.mjs';
 import { load, requireWrk } from './parts/wrk.mjs';
 
 const WARM_UP_SECONDS = 2;
-const TARGET = 'benign';
-const DATA = `tenants/${TENANT}/breast_cancer.parquet`;
+const LIMITS = { whole: 'limit', core: 'limit on the core' };
+const SETS = [
+  {
+    name: 'numeric',
+    what: '30 numbers, gradient boosting of 100 trees',
+    target: 'benign',
+    estimator: 'gradient_boosting',
+    make: (parquet, holdout) => [
+      ...['-m', 'modelplane_trainer', 'demo-data', '--out', parquet],
+      ...['--holdout', '20', '--holdout-out', holdout],
+    ],
+  },
+  {
+    name: 'mixed',
+    what: '10 texts and 10 numbers, histogram gradient boosting',
+    target: 'label',
+    estimator: 'hist_gradient_boosting',
+    make: (parquet, holdout) => [inRoot('bench', 'mixed_data.py'), parquet, holdout],
+  },
+];
 
 const steps = new Steps();
 try {
@@ -29,74 +47,85 @@ try {
 }
 
 async function measure(stack, seconds, connections) {
-  const rows = await steps.run('Demo data', () => demoData(stack));
-  const model = await steps.run('Train and promote gradient boosting, 100 trees', () => trainModel(stack));
+  const sets = [];
+  for (const set of SETS) {
+    const rows = await steps.run(`Data of the ${set.name} set`, () => makeData(stack, set));
+    const model = await steps.run(`Train and promote: ${set.what}`, () => trainModel(stack, set));
+    sets.push({ ...set, rows, model });
+  }
   await stack.supervisor.stop('worker'); // it would only take processor time from the others
   const unguardedUrl = await steps.run('A second API without rate limit and metrics', () =>
     stack.startUnguarded(),
   );
-  const limitUrl = await steps.run('Plain Fastify on the same artifact', () => startLimit(stack, model));
-  const pid = (name) => stack.supervisor.pid(name);
-  const servers = [
-    { name: 'modelplane', pid: pid('api'), url: `${stack.url}/api/v1/predictions`, token: stack.token },
-    {
-      name: 'unguarded',
-      pid: pid('unguarded'),
-      url: `${unguardedUrl}/api/v1/predictions`,
-      token: stack.token,
-    },
-    { name: 'limit', pid: pid('limit'), url: `${limitUrl}/predict`, token: 'not-looked-at' },
-  ];
-  const requests = rows.map((features) => ({
-    model_id: model.model_id,
-    features,
-    options: { return_probabilities: true },
-  }));
-  await steps.run(`All answer the same for ${rows.length} rows`, () => compare(servers, requests));
-
-  const body = JSON.stringify(requests[0]);
   const measured = [];
-  for (const count of connections) {
-    for (const { name, pid, ...target } of servers) {
-      await steps.run(`${name}, ${count} connections`, async (step) => {
-        await load({ ...target, body, connections: count, seconds: WARM_UP_SECONDS });
-        const before = processorSeconds(pid);
-        const outcome = await load({ ...target, body, connections: count, seconds });
-        const cpu_us = round(((processorSeconds(pid) - before) * 1e6) / outcome.requests, 0);
-        measured.push({ connections: count, server: name, ...outcome, cpu_us_per_request: cpu_us });
-        step.says(`${name}, ${count} connections: ${outcome.requests_per_second} requests/s`);
-      });
+  for (const { name, rows, model } of sets) {
+    const ours = (server, url) => ({
+      server,
+      pid: stack.supervisor.pid(server === 'modelplane' ? 'api' : server),
+      url: `${url}/api/v1/predictions`,
+      token: stack.token,
+    });
+    const servers = [ours('modelplane', stack.url), ours('unguarded', unguardedUrl)];
+    for (const part of Object.keys(LIMITS)) {
+      servers.push(
+        await steps.run(`Plain Fastify on the ${part} of ${name}`, () =>
+          startLimit(stack, name, model, part),
+        ),
+      );
     }
+    const requests = rows.map((features) => ({
+      model_id: model.model_id,
+      features,
+      options: { return_probabilities: true },
+    }));
+    await steps.run(`All answer the same for ${rows.length} rows`, () => compare(servers, requests));
+    const body = JSON.stringify(requests[0]);
+    for (const count of connections) {
+      for (const { server, pid, ...target } of servers) {
+        const title = `${name}, ${server}, ${count} connections`;
+        await steps.run(title, async (step) => {
+          await load({ ...target, body, connections: count, seconds: WARM_UP_SECONDS });
+          const before = processorSeconds(pid);
+          const outcome = await load({ ...target, body, connections: count, seconds });
+          const cpu_us = round(((processorSeconds(pid) - before) * 1e6) / outcome.requests, 0);
+          measured.push({ set: name, connections: count, server, ...outcome, cpu_us_per_request: cpu_us });
+          step.says(`${title}: ${outcome.requests_per_second} requests/s`);
+        });
+      }
+    }
+    await compare(servers, requests);
+    for (const part of Object.keys(LIMITS)) await stack.supervisor.stop(limitName(name, part));
   }
-  await compare(servers, requests);
-  return report(measured, connections, { seconds, features: Object.keys(rows[0]).length, trees: 100 });
+  return report(measured, connections, { seconds, sets: SETS.map(({ name, what }) => ({ name, what })) });
 }
 
-async function demoData({ stateDir, client }) {
-  const parquet = path.join(stateDir, 'rows.parquet');
-  const holdout = path.join(stateDir, 'holdout.jsonl');
-  await mustRun(
-    TRAINER_PYTHON,
-    ['-m', 'modelplane_trainer', 'demo-data', '--out', parquet, '--holdout', '20', '--holdout-out', holdout],
-    'The demo data could not be made',
-    { env: { ...process.env, PYTHONPATH: inRoot('trainer', 'src') } },
-  );
-  await client.send('PUT', `/api/v1/objects/${DATA}`, await openAsBlob(parquet));
+function dataOf({ name }) {
+  return `tenants/${TENANT}/${name}.parquet`;
+}
+
+async function makeData({ stateDir, client }, set) {
+  const parquet = path.join(stateDir, `${set.name}.parquet`);
+  const holdout = path.join(stateDir, `${set.name}.jsonl`);
+  await mustRun(TRAINER_PYTHON, set.make(parquet, holdout), 'The data could not be made', {
+    env: { ...process.env, PYTHONPATH: inRoot('trainer', 'src') },
+  });
+  await client.send('PUT', `/api/v1/objects/${dataOf(set)}`, await openAsBlob(parquet));
   const lines = readFileSync(holdout, 'utf8').trim().split('\n');
   return lines.map((line) => {
     const features = JSON.parse(line);
-    delete features[TARGET];
+    delete features[set.target];
     return features;
   });
 }
 
-async function trainModel({ client }) {
+async function trainModel({ client, stateDir }, set) {
   const request = {
-    model_name: 'bench',
+    model_name: `bench-${set.name}`,
     framework: 'sklearn',
-    data_config: { train_path: `s3://${DATA}`, target_column: TARGET },
-    hyperparameters: { estimator: 'gradient_boosting', n_estimators: 100 },
+    data_config: { train_path: `s3://${dataOf(set)}`, target_column: set.target },
+    hyperparameters: { estimator: set.estimator },
   };
+  const before = new Set(artifactsOf(stateDir));
   const { result } = await client.train(request, { pollMs: 100 });
   for (const target_stage of ['staging', 'production']) {
     await client.send('PUT', `/api/v1/models/${result.model_id}/stage`, {
@@ -105,20 +134,43 @@ async function trainModel({ client }) {
     });
   }
   const version = await client.send('GET', `/api/v1/models/${result.model_id}/versions/${result.version}`);
-  return { model_id: result.model_id, signature: version.signature, sha256: version.artifact.sha256 };
+  const whole = path.join(artifactFolder(stateDir), version.artifact.sha256);
+  const [core] = artifactsOf(stateDir).filter((file) => !before.has(file) && file !== whole && isGraph(file));
+  return { model_id: result.model_id, signature: version.signature, files: { whole, core } };
 }
 
-async function startLimit({ supervisor, stateDir }, { sha256, signature }) {
-  const artifact = path.join(stateDir, 'objects', 'modelplane', TENANT, 'artifacts', sha256);
-  const signatureFile = path.join(stateDir, 'signature.json');
+function artifactFolder(stateDir) {
+  return path.join(stateDir, 'objects', 'modelplane', TENANT, 'artifacts');
+}
+
+function artifactsOf(stateDir) {
+  try {
+    return readdirSync(artifactFolder(stateDir)).map((name) => path.join(artifactFolder(stateDir), name));
+  } catch {
+    return []; // nothing has been published yet
+  }
+}
+
+/** The other files of a version are JSON and Markdown; a model begins with the field ir_version. */
+function isGraph(file) {
+  return readFileSync(file)[0] === 0x08;
+}
+
+function limitName(set, part) {
+  return `limit-${set}-${part}`;
+}
+
+async function startLimit({ supervisor, stateDir }, set, { files, signature }, part) {
+  const name = limitName(set, part);
+  const signatureFile = path.join(stateDir, `${name}.json`);
   writeFileSync(signatureFile, JSON.stringify(signature));
-  const port = String(await rememberedPort(stateDir, 'limit'));
+  const port = String(await rememberedPort(stateDir, name));
   const url = `http://127.0.0.1:${port}`;
   await supervisor.start({
-    name: 'limit',
+    name,
     command: () => ({
       file: process.execPath,
-      args: [inRoot('bench', 'limit.mjs'), artifact, signatureFile, port],
+      args: [inRoot('bench', 'limit.mjs'), files[part], signatureFile, port, part],
     }),
     ready: () =>
       fetch(`${url}/healthcheck`).then(
@@ -126,7 +178,7 @@ async function startLimit({ supervisor, stateDir }, { sha256, signature }) {
         () => false,
       ),
   });
-  return url;
+  return { server: LIMITS[part], pid: supervisor.pid(name), url: `${url}/predict`, token: 'not-looked-at' };
 }
 
 async function compare(servers, requests) {
@@ -140,37 +192,45 @@ async function compare(servers, requests) {
 }
 
 function report(measured, connections, settings) {
-  const at = (count, name) => measured.find((one) => one.connections === count && one.server === name);
-  const ratio = (count, name) =>
-    round(at(count, name).requests_per_second / at(count, 'limit').requests_per_second, 3);
-  const ratios = connections.map((count) => ({
-    connections: count,
-    ratio: ratio(count, 'modelplane'),
-    guards_us: at(count, 'modelplane').cpu_us_per_request - at(count, 'unguarded').cpu_us_per_request,
-  }));
-  const lines = measured.map((one) => [
-    one.server,
-    one.connections,
-    one.requests_per_second,
-    one.p50_ms,
-    one.p99_ms,
-    one.errors,
-    one.cpu_us_per_request,
-    one.server === 'limit' ? '' : ratio(one.connections, one.server),
-  ]);
+  const at = (set, count, server) =>
+    measured.find((one) => one.set === set && one.connections === count && one.server === server);
+  const lines = [];
+  const ratios = [];
+  for (const one of measured) {
+    const ofLimit = Object.values(LIMITS).map((limit) => {
+      const beside = at(one.set, one.connections, limit);
+      return {
+        requests: round(one.requests_per_second / beside.requests_per_second, 2),
+        cpu: round(beside.cpu_us_per_request / one.cpu_us_per_request, 2),
+      };
+    });
+    const { server, set, connections: count } = one;
+    if (server === 'modelplane')
+      ratios.push({ set, connections: count, whole: ofLimit[0], core: ofLimit[1] });
+    lines.push([
+      server,
+      set,
+      count,
+      one.requests_per_second,
+      one.p50_ms,
+      one.p99_ms,
+      one.errors,
+      one.cpu_us_per_request,
+      ...ofLimit.flatMap(({ requests, cpu }) => [requests, cpu]),
+    ]);
+  }
   const header = [
-    'server',
-    'connections',
-    'requests/s',
-    'p50 ms',
-    'p99 ms',
-    'errors',
-    'CPU us/request',
-    'ours/limit',
+    ...['server', 'set', 'connections', 'requests/s', 'p50 ms', 'p99 ms', 'errors', 'CPU us/request'],
+    ...['of limit', 'by CPU', 'of core limit', 'by CPU'],
   ];
   steps.say(`\n${table(header, lines)}\n`);
-  for (const { connections: count, guards_us } of ratios)
-    steps.say(`rate limit and metrics at ${count} connections: ${guards_us} us of processor time a request`);
+  for (const { name } of settings.sets) {
+    for (const count of connections) {
+      const guards =
+        at(name, count, 'modelplane').cpu_us_per_request - at(name, count, 'unguarded').cpu_us_per_request;
+      steps.say(`${name}, ${count} connections: rate limit and metrics take ${guards} us of a request`);
+    }
+  }
   steps.say(writeResults('predictions', { settings, measured, ratios }));
   return measured.some(({ errors }) => errors > 0) ? 1 : 0;
 }

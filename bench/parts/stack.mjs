@@ -70,7 +70,7 @@ function discardingLog(service) {
 }
 
 async function stop(services) {
-  for (const name of ['limit', 'unguarded', 'worker', 'api']) await services.supervisor.stop(name);
+  for (const name of ['unguarded', 'worker', 'api']) await services.supervisor.stop(name);
   await services.stop();
 }
 

@@ -12,6 +12,7 @@ export type {
   SignatureDefinition,
   SignatureInput,
 } from './signature-definition.js';
+export { GraphThread } from './thread/graph-thread.js';
 export { completeSignature } from './complete-signature.js';
 export type { FeatureDescription, SignatureDescription } from './complete-signature.js';
 export { scanGraph } from './gate/scan.js';

@@ -1,8 +1,18 @@
 import type { Tensor } from 'onnxruntime-node';
 import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
 import { type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
-import type { ClassificationOutput, Label } from './signature-definition.js';
+import { measureRun, type RunCost } from './run-cost.js';
+import {
+  type ClassificationOutput,
+  inputTensors,
+  type Label,
+  type SignatureDefinition,
+} from './signature-definition.js';
 import type { Signature } from './signature.js';
+import type { GraphThread } from './thread/graph-thread.js';
+
+/** A run may block the thread that answers requests for so long. */
+const MOST_MS = 5;
 
 export interface Predictions {
   /** One a row: the predicted class, or the value of a regression. */
@@ -27,27 +37,36 @@ export class OnnxModel {
     readonly signature: Signature,
     /** Of the artifact, in bytes; the session itself takes a small multiple of it. */
     readonly sizeBytes: number,
+    /** What a run on this thread takes, and who takes the runs that are too long for it. */
+    private readonly heavy?: { readonly cost: RunCost; readonly session: GraphSession },
   ) {
-    const { output } = signature.definition;
-    this.fetches =
-      output.type === 'classification'
-        ? [output.label_tensor, output.probabilities_tensor].filter((tensor) => tensor !== null)
-        : [output.value_tensor];
+    this.fetches = fetchesOf(signature.definition);
   }
 
   /**
    * Loads an artifact into this process. Blocks the event loop while the graph is built: milliseconds for a linear
    * model, more for a large forest.
    * @param sha256 lower-case hex digest that the bytes must have
+   * @param thread takes the runs that would block this thread for more than 5 ms; without it they are done here
    * @throws ArtifactCorrupt, SignatureMismatch
    */
   static async load(
     bytes: Uint8Array,
     signature: Signature,
-    { sha256 }: { sha256: string },
+    { sha256, thread, mostRows = 1 }: { sha256: string; thread?: GraphThread; mostRows?: number },
   ): Promise<OnnxModel> {
-    const session = await openGraph(bytes, signature.definition, sha256, signature.part);
-    return new OnnxModel(session, signature, bytes.byteLength);
+    const { definition, part } = signature;
+    const size = bytes.byteLength;
+    const session = await openGraph(bytes, definition, sha256, part);
+    if (!thread) return new OnnxModel(session, signature, size);
+    const cost = measureRun(session, inputTensors(definition, part), fetchesOf(definition));
+    if (durationMs(cost, mostRows) <= MOST_MS) return new OnnxModel(session, signature, size);
+    // The thread's graph is built from these bytes when it is first needed, so that they are kept too.
+    if (durationMs(cost, 1) <= MOST_MS) {
+      return new OnnxModel(session, signature, 2 * size, { cost, session: thread.open(bytes) });
+    }
+    await session.release();
+    return new OnnxModel(thread.open(bytes), signature, 2 * size);
   }
 
   /**
@@ -57,12 +76,12 @@ export class OnnxModel {
    */
   async predict(rows: readonly unknown[]): Promise<Predictions> {
     const { feeds, warnings } = this.signature.encode(rows);
-    return this.read(await this.run(feeds), rows.length, warnings);
+    return this.read(await this.run(feeds, rows.length), rows.length, warnings);
   }
 
-  /** Whether the graph is in this thread, so that there is nothing to wait for. */
-  get isHere(): boolean {
-    return this.session.runNow !== undefined;
+  /** Whether so many rows are scored on this thread in little time, so that there is nothing to wait for. */
+  isQuick(rows: number): boolean {
+    return this.session.runNow !== undefined && this.sessionFor(rows) === this.session;
   }
 
   /** The same without waiting, on the calling thread, which it blocks meanwhile. */
@@ -91,12 +110,17 @@ export class OnnxModel {
     if (this.isReleased) return;
     this.isReleased = true;
     await Promise.allSettled(this.running);
-    await this.session.release();
+    await Promise.all([this.session.release(), this.heavy?.session.release()]);
   }
 
-  private async run(feeds: Record<string, Tensor>): Promise<Record<string, OutputTensor>> {
+  private sessionFor(rows: number): GraphSession {
+    const { heavy } = this;
+    return heavy && durationMs(heavy.cost, rows) > MOST_MS ? heavy.session : this.session;
+  }
+
+  private async run(feeds: Record<string, Tensor>, rows: number): Promise<Record<string, OutputTensor>> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
-    const run = this.session.run(feeds, this.fetches);
+    const run = this.sessionFor(rows).run(feeds, this.fetches);
     this.running.add(run);
     try {
       return await run;
@@ -107,6 +131,16 @@ export class OnnxModel {
       this.running.delete(run);
     }
   }
+}
+
+function fetchesOf({ output }: SignatureDefinition): string[] {
+  return output.type === 'classification'
+    ? [output.label_tensor, output.probabilities_tensor].filter((tensor) => tensor !== null)
+    : [output.value_tensor];
+}
+
+function durationMs({ firstMs, perRowMs }: RunCost, rows: number): number {
+  return firstMs + perRowMs * (rows - 1);
 }
 
 function readClasses(

@@ -1,6 +1,6 @@
-"""Trains every estimator on several tables and writes each one's graph, core, signature and rows into a folder.
+"""Trains every estimator on several tables; writes each one's graph, core, signature and rows to a folder.
 
-    python libs/inference/test/trained-cores.py <folder>     (the trainer's src on PYTHONPATH)
+python libs/inference/test/trained-cores.py <folder>     (the trainer's src on PYTHONPATH)
 """
 
 import json
@@ -13,12 +13,12 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "trainer" / "tests"))
 
-from cases import CLASSIFIERS, REGRESSORS, Store  # noqa: E402
+from cases import CLASSIFIERS, REGRESSORS, Store
 
-from modelplane_trainer import core, onnx_export, training  # noqa: E402
-from modelplane_trainer.events import EventWriter  # noqa: E402
-from modelplane_trainer.job import seed_and_threads  # noqa: E402
-from modelplane_trainer.preprocessing import inputs  # noqa: E402
+from modelplane_trainer import core, onnx_export, training
+from modelplane_trainer.events import EventWriter
+from modelplane_trainer.job import seed_and_threads
+from modelplane_trainer.preprocessing import inputs
 
 ROWS, TRAINED = 600, 300
 SMALL = {"n_estimators": 12} | {"max_depth": 6}

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { compileSignature, OnnxModel } from '#libs/inference';
+import { compileSignature, GraphThread, OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
@@ -51,6 +51,8 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   private revision = '';
   /** Raised before answers are dropped: what was asked of the database before that is not kept. */
   private generation = 0;
+  /** For what would keep others waiting. */
+  private readonly thread = new GraphThread();
   private timer?: NodeJS.Timeout;
   private closed = false;
 
@@ -90,9 +92,10 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     this.poll();
   }
 
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
+    await this.thread.close();
   }
 
   /** What `get` would answer, where it is in memory. */
@@ -197,7 +200,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     const hasCore = coreSha256 !== null && signature.core !== undefined;
     const sha256 = hasCore ? coreSha256 : artifactSha256;
     const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
-    return OnnxModel.load(bytes, compileSignature(signature, hasCore ? 'core' : 'whole'), { sha256 });
+    return OnnxModel.load(bytes, compileSignature(signature, hasCore ? 'core' : 'whole'), {
+      sha256,
+      thread: this.thread,
+      mostRows: this.config.maxRows,
+    });
   }
 }
 

@@ -29,7 +29,7 @@ export class PredictionsService {
     const request = parsePredictRequest(body, this.config.maxRows);
     const loaded = this.catalog.find(tenant, request.modelId, request.version);
     // Where there is nothing to wait for, a promise or two would take longer than a small model.
-    if (loaded?.model.isHere)
+    if (loaded?.model.isQuick(request.rows.length))
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
     return this.predictLater(tenant, requestId, request, start);
   }

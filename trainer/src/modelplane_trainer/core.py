@@ -80,7 +80,9 @@ def _encoded(
             return before if values["to"] == TensorProto.FLOAT else None
         case "Imputer":
             fills = _singles(values["imputed_value_floats"], len(before))
-            known = np.isnan(values["replaced_value_float"]) and all(set(each) == {"tensor"} for each in before)
+            known = np.isnan(values["replaced_value_float"]) and all(
+                set(each) == {"tensor"} for each in before
+            )
             if not known or not np.all(np.isfinite(fills)):
                 return None
             return [each | {"missing": fill} for each, fill in zip(before, fills, strict=True)]
