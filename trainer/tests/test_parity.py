@@ -9,6 +9,7 @@ import pytest
 from cases import CLASSIFIERS, REGRESSORS, mixed
 
 from modelplane_trainer import contracts, parity, training
+from modelplane_trainer.core import cut
 from modelplane_trainer.events import EventWriter
 from modelplane_trainer.failures import JobFailure
 from modelplane_trainer.job import seed_and_threads
@@ -192,3 +193,39 @@ def test_the_list_of_estimators_is_what_can_be_trained():
 
     listed = {name for known in contracts.estimators().values() for name in known["estimators"]}
     assert listed == set(estimators.FITTERS) == set(estimators.PREPARATIONS)
+
+
+@pytest.mark.parametrize(("framework", "estimator"), CLASSIFIERS)
+def test_the_core_is_the_rest_of_the_graph(store, framework, estimator):
+    spec = store.spec(
+        store.parquet(mixed()),
+        "label",
+        framework,
+        estimator,
+        exclude_columns=["grade", "price"],
+        hyperparameters=SMALL.get(estimator, {}),
+    )
+    result = store.result(spec)
+    core, rows = result["signature"]["core"], tensors(fresh_rows(), result["signature"])
+    whole = onnx.load_from_string(store.model())
+    width = len(core["columns"])
+    whole.graph.output.append(
+        onnx.helper.make_tensor_value_info(core["tensor"], onnx.TensorProto.FLOAT, [None, width])
+    )
+    *expected, columns = onnxruntime.InferenceSession(whole.SerializeToString()).run(
+        ["label", "probabilities", core["tensor"]], rows
+    )
+    written = store.path("s3://modelplane/jobs/attempts/1/") / result["files"]["core"]["name"]
+    session = onnxruntime.InferenceSession(written.read_bytes())
+    found = session.run(["label", "probabilities"], {core["tensor"]: columns})
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_graph_with_another_encoding_has_no_core():
+    info = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node("Add", ["a", "b"], ["value"])
+    shape = [None, 1]
+    inputs_ = [info(name, onnx.TensorProto.FLOAT, shape) for name in ("a", "b")]
+    graph = onnx.helper.make_graph([node], "sum", inputs_, [info("value", onnx.TensorProto.FLOAT, shape)])
+    assert cut(onnx.helper.make_model(graph).SerializeToString()) is None
