@@ -66,9 +66,11 @@ function hasBody({ headers }: IncomingMessage): boolean {
  * and end the process.
  */
 function limitTime(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
-  // Most bodies come with the head, and have been read by then: they need no timer and nobody who stops it.
+  // Most bodies come with the head, and have been read by then: they need no timer and nobody who stops it. Nor does
+  // one that has been refused meanwhile, for which nobody would listen to the error.
   setImmediate(() => {
-    if (!payload.complete && !payload.destroyed) startTimer(payload, answer, milliseconds);
+    const isOver = payload.complete || payload.destroyed || answer.writableEnded || answer.destroyed;
+    if (!isOver) startTimer(payload, answer, milliseconds);
   });
 }
 
