@@ -271,6 +271,7 @@ def test_what_is_written_is_described(store):
         "baseline.json",
         "card.json",
         "card.md",
+        "core.onnx",
         "model.onnx",
     ]
     for file in result["files"].values():
