@@ -1,4 +1,7 @@
+import type { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Database } from '../src/platform/database/database.js';
+import { DatabaseUnavailable } from '../src/platform/database/database-unavailable.js';
 import type { Answer, Client } from './support/client.js';
 import { makeData } from './support/data.js';
 import { required, Service } from './support/service.js';
@@ -112,6 +115,18 @@ describe('a service with a loaded model', () => {
     },
     60_000,
   );
+
+  it('should know a database that has gone between two statements of a transaction', async () => {
+    const work = service.app.get(Database, { strict: false }).asTenant('acme-corp', async ({ manager }) => {
+      const connection = (await manager.queryRunner?.connect()) as EventEmitter;
+      const ended = new Promise((resolve) => connection.once('end', resolve));
+      await database.cut();
+      await ended;
+      return manager.query('select 1');
+    });
+    await expect(work.finally(() => database.restore())).rejects.toThrow(DatabaseUnavailable);
+    await untilHealthy();
+  });
 
   it('should wait for a database that is slow', async () => {
     database.slowDown(60);

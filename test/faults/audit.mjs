@@ -121,7 +121,10 @@ async function historyLosses(stack, stages) {
 }
 
 async function witnessLosses(stack, { objects, models, failures }) {
-  const losses = failures.map((text) => `a request during a fault was answered ${text}`);
+  const losses = failures.map(
+    ({ request, status, body }) =>
+      `${request} was answered ${status} during a fault: ${JSON.stringify(body)}\n${stack.logOf(body?.request_id)}`,
+  );
   for (const [name, digest] of objects) {
     if ((await digestOf(stack, 'data', name)) !== digest)
       losses.push(`object ${name} does not hold what was acknowledged`);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FolderObjectStore, S3ObjectStore } from '#libs/object-store';
@@ -103,6 +103,12 @@ export class Stack {
     const token = signToken({ tenant: TENANT, role: 'admin', days: 1, secret: env.MODELPLANE_JWT_SECRET });
     this.caller = new Caller(`http://127.0.0.1:${port}`, token);
     this.ledger = new Ledger(postgres.url('postgres', secrets.database_superuser_password, 'modelplane'));
+  }
+
+  /** What the API wrote of a request, as far as its log has not been trimmed. */
+  logOf(requestId) {
+    const lines = readFileSync(this.supervisor.logFile('api'), 'utf8').split('\n');
+    return lines.filter((line) => requestId && line.includes(requestId)).join('\n');
   }
 
   /** Ends everything in the order of npm start. */

@@ -35,16 +35,15 @@ export class Witness {
         framework: 'onnx',
       });
       if (model.status === 201) this.models.set(name, model.body.model_id);
-      this.#unexpected(object, model);
+      this.#unexpected('PUT object', object);
+      this.#unexpected('POST model', model);
     }
   }
 
   /** A fault may cost an answer or delay it; it may never look like a defect or a refusal. */
   failures = [];
-  #unexpected(...answers) {
-    for (const { status, body } of answers) {
-      if (![0, 200, 201, 503].includes(status)) this.failures.push(`${status}: ${JSON.stringify(body)}`);
-    }
+  #unexpected(request, { status, body }) {
+    if (![0, 200, 201, 503].includes(status)) this.failures.push({ request, status, body });
   }
 
   async #predict(prediction) {

@@ -1,5 +1,9 @@
 import pg from 'pg';
-import { QueryFailedError } from 'typeorm';
+import {
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+} from 'typeorm';
 
 /** The database could not be reached, or stopped answering: nothing is wrong with what was asked of it. */
 export class DatabaseUnavailable extends Error {
@@ -14,8 +18,14 @@ export class DatabaseUnavailable extends Error {
  */
 const AWAY = /^(08|57P|53300|57014|25P03)/;
 
-/** Whether a query failed for want of a server. What the driver throws by itself, with no SQLSTATE, is always that. */
+const RELEASED = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError];
+
+/**
+ * Whether work in a transaction failed for want of a server. What the driver throws by itself, with no SQLSTATE, is
+ * always that; a connection that breaks between two statements is given back by TypeORM, which then refuses the next.
+ */
 export function isDatabaseAway(error: unknown): boolean {
+  if (RELEASED.some((type) => error instanceof type)) return true;
   if (!(error instanceof QueryFailedError)) return false;
   const cause: unknown = error.driverError;
   return cause instanceof pg.DatabaseError ? AWAY.test(cause.code ?? '') : true;
