@@ -9,6 +9,7 @@ import tempfile
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from .digested_file import DigestedFile
 from .failures import OBJECT_STORE_UNAVAILABLE, JobFailure, unreadable
 
 _BLOCK = 8 << 20
@@ -116,30 +117,19 @@ def _unread(uri: str) -> JobFailure:
     return _unavailable(f"{uri} could not be read from the object store; try again.")
 
 
-class _WrittenObject:
+class _WrittenObject(DigestedFile):
     """A stream to the server would, when it is closed on the way out of a fault, publish what it has."""
 
     def __init__(self, store: S3Store, uri: str) -> None:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by publish or discard
+        super().__init__(file, uri.rsplit("/", 1)[-1])
         self._store, self._uri = store, uri
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by publish or discard
-        self._digest = hashlib.sha256()
-        self._size = 0
-
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
-        self._size += self._file.write(data)
-        return len(data)
 
     def publish(self) -> dict[str, Any]:
         self._file.seek(0)
         self._store.upload(self._uri, self._file)
         self._file.close()
-        name = self._uri.rsplit("/", 1)[-1]
-        return {"name": name, "size_bytes": self._size, "sha256": self._digest.hexdigest()}
+        return self.description()
 
     def discard(self) -> None:
         self._file.close()

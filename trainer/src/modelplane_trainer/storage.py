@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import uuid
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from .digested_file import DigestedFile
 from .failures import unreadable
 from .s3_storage import S3Store
 
@@ -109,29 +109,18 @@ class FolderStore:
         return _WrittenFile(path)
 
 
-class _WrittenFile:
+class _WrittenFile(DigestedFile):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.partial"
-        self._file = self._temporary.open("xb")
-        self._digest = hashlib.sha256()
-        self._size = 0
-
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
-        self._size += self._file.write(data)
-        return len(data)
+        super().__init__(self._temporary.open("xb"), path.name)
 
     def publish(self) -> dict[str, Any]:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         self._temporary.replace(self._path)
-        return {"name": self._path.name, "size_bytes": self._size, "sha256": self._digest.hexdigest()}
+        return self.description()
 
     def discard(self) -> None:
         self._file.close()
