@@ -1,7 +1,8 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RuntimeConfig } from '../../config/index.js';
 import { Database } from '../../platform/database/database.js';
 import { AppLogger } from '../../platform/observability/logger.js';
+import { Schedule } from '../../platform/schedule/schedule.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { ModelsRepository } from './models.repository.js';
 
@@ -10,26 +11,19 @@ const AGE_MS = 24 * 3600_000;
 
 /** Deletes artifacts that no version names, such as those of deleted models, and abandoned uploads, after 24 hours. */
 @Injectable()
-export class ArtifactSweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-
+export class ArtifactSweeper implements OnApplicationBootstrap {
   constructor(
     private readonly runtime: RuntimeConfig,
     private readonly database: Database,
     private readonly models: ModelsRepository,
     private readonly artifacts: Artifacts,
+    private readonly schedule: Schedule,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.runtime.runsWorker) return;
-    this.timer = setInterval(() => {
-      this.sweep().catch((error: Error) => this.logger.failure('artifacts could not be swept', error));
-    }, EVERY_MS);
-  }
-
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+    this.schedule.every(EVERY_MS, 'artifacts could not be swept', () => this.sweep());
   }
 
   async sweep(): Promise<void> {

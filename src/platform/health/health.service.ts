@@ -4,6 +4,7 @@ import { ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import { VERSION } from '../../config/project.js';
 import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
+import { withinTime } from '../observability/within-time.js';
 import { PLATFORM_BUCKET } from '../storage/grants.js';
 import { OBJECT_STORE } from '../storage/object-store.token.js';
 import type { HealthBody, QueueBody } from './health.dto.js';
@@ -25,7 +26,7 @@ export class HealthService {
       answers(this.database.system.query('select 1')),
       answers(this.askObjectStore()),
       ...queues.map(([, queue]) =>
-        isReachable(queue) ? withinTime(queue.getJobCounts().then(toQueueBody)) : null,
+        isReachable(queue) ? orNull(queue.getJobCounts().then(toQueueBody)) : null,
       ),
     ]);
     const redis = counts.every((count) => count !== null);
@@ -55,14 +56,10 @@ function toQueueBody({ waiting, active, delayed }: JobCounts): QueueBody {
 }
 
 async function answers(work: Promise<unknown>): Promise<boolean> {
-  return (await withinTime(work)) !== null;
+  return (await orNull(work)) !== null;
 }
 
 /** The result, or null where it failed or took too long. */
-async function withinTime<T>(work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, TIMEOUT_MS, null);
-  });
-  return Promise.race([work.catch(() => null), late]).finally(() => clearTimeout(timer));
+function orNull<T>(work: Promise<T>): Promise<T | null> {
+  return withinTime(work, TIMEOUT_MS).catch(() => null);
 }

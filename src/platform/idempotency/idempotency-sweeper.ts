@@ -1,35 +1,25 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RuntimeConfig } from '../../config/index.js';
-import { AppLogger } from '../observability/logger.js';
+import { Schedule } from '../schedule/schedule.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
-const SWEEP_MS = 10 * 60_000;
+const EVERY_MS = 10 * 60_000;
 
 /** Deletes answers that were kept long enough. */
 @Injectable()
-export class IdempotencySweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-
+export class IdempotencySweeper implements OnApplicationBootstrap {
   constructor(
     private readonly runtime: RuntimeConfig,
     private readonly answers: IdempotencyRepository,
-    private readonly logger: AppLogger,
+    private readonly schedule: Schedule,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.runtime.runsWorker) return;
-    this.timer = setInterval(() => void this.sweep(), SWEEP_MS).unref();
+    this.schedule.every(EVERY_MS, 'old idempotency keys could not be deleted', () => this.sweep());
   }
 
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
-  }
-
-  async sweep(): Promise<void> {
-    try {
-      await this.answers.sweep();
-    } catch (error) {
-      this.logger.failure('old idempotency keys could not be deleted', error);
-    }
+  sweep(): Promise<number> {
+    return this.answers.sweep();
   }
 }

@@ -1,16 +1,15 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { JobsConfig, RuntimeConfig } from '../../config/index.js';
 import { Database } from '../database/database.js';
 import { AppLogger } from '../observability/logger.js';
+import { Schedule } from '../schedule/schedule.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobQueues } from './job-queues.js';
 import { JobsRepository } from './jobs.repository.js';
 
 /** Wakes rows that the queue forgot, and ends rows whose worker died and that nobody may claim again. */
 @Injectable()
-export class JobReconciler implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-
+export class JobReconciler implements OnApplicationBootstrap {
   constructor(
     private readonly config: JobsConfig,
     private readonly runtime: RuntimeConfig,
@@ -18,21 +17,14 @@ export class JobReconciler implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly claims: JobClaimsRepository,
     private readonly jobs: JobsRepository,
     private readonly queues: JobQueues,
+    private readonly schedule: Schedule,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.runtime.runsWorker) return;
-    const tick = async () => {
-      await this.reconcile().catch((error: Error) => this.logger.failure('reconciler failed', error));
-      if (this.timer) this.timer = setTimeout(tick, this.config.reconcileSeconds * 1000);
-    };
-    this.timer = setTimeout(tick, 0);
-  }
-
-  onModuleDestroy(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    const { reconcileSeconds } = this.config;
+    this.schedule.every(reconcileSeconds * 1000, 'reconciler failed', () => this.reconcile(), 0);
   }
 
   async reconcile(): Promise<void> {

@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
+import { withinTime } from '../observability/within-time.js';
 
 /** A scraper must not wait for a server that is away: its own limit is 10 s. */
 const TIMEOUT_MS = 2000;
@@ -54,7 +55,7 @@ export class ServiceMetrics implements OnModuleInit {
     // ioredis would keep the questions of an outage in memory.
     const reachable = [...this.queues.all].filter(([, queue]) => isReachable(queue));
     const samples = reachable.map(async ([name, queue]) => {
-      const { waiting, active, delayed } = await withinTime(queue.getJobCounts());
+      const { waiting, active, delayed } = await withinTime(queue.getJobCounts(), TIMEOUT_MS);
       return Object.entries({ waiting, active, delayed }).map(([state, value]) => ({
         labels: { queue: name, state },
         value,
@@ -71,7 +72,7 @@ export class ServiceMetrics implements OnModuleInit {
       this.counted = { at: performance.now(), jobs };
       jobs.catch(() => (this.counted.at = -Infinity));
     }
-    const jobs = await withinTime(this.counted.jobs);
+    const jobs = await withinTime(this.counted.jobs, TIMEOUT_MS);
     return jobs.map(({ kind, status, count }) => ({ labels: { kind, status }, value: Number(count) }));
   }
 }
@@ -86,11 +87,4 @@ function poolSamples(pool: string, source: DataSource): Sample<'pool' | 'state'>
 
 function poolOf(source: DataSource): pg.Pool {
   return (source.driver as unknown as { master: pg.Pool }).master;
-}
-
-function withinTime<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('too slow')), TIMEOUT_MS);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,33 +1,23 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { AsyncPredictionsConfig, RuntimeConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
-import { AppLogger } from '../../../platform/observability/logger.js';
+import { Schedule } from '../../../platform/schedule/schedule.js';
 
 const EVERY_MS = 60_000;
 
 /** Deletes asynchronous predictions that were kept long enough. */
 @Injectable()
-export class AsyncPredictionsSweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-
+export class AsyncPredictionsSweeper implements OnApplicationBootstrap {
   constructor(
     private readonly config: AsyncPredictionsConfig,
     private readonly runtime: RuntimeConfig,
     private readonly database: Database,
-    private readonly logger: AppLogger,
+    private readonly schedule: Schedule,
   ) {}
 
   onApplicationBootstrap(): void {
     if (!this.runtime.runsWorker) return;
-    this.timer = setInterval(() => {
-      this.sweep().catch((error: Error) =>
-        this.logger.failure('old predictions could not be deleted', error),
-      );
-    }, EVERY_MS).unref();
-  }
-
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+    this.schedule.every(EVERY_MS, 'old predictions could not be deleted', () => this.sweep());
   }
 
   async sweep(): Promise<number> {

@@ -1,7 +1,8 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
+import { Schedule } from '../../../platform/schedule/schedule.js';
 
 const EVERY_MS = 10 * 60_000;
 const DAY_MS = 24 * 3600_000;
@@ -10,35 +11,23 @@ const DAYS_AHEAD = 7;
 
 /** Makes the log's partitions of the days to come, and lets go of what nobody keeps any longer. */
 @Injectable()
-export class LogUpkeep implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer?: NodeJS.Timeout;
-  private working: Promise<void> = Promise.resolve();
-
+export class LogUpkeep implements OnApplicationBootstrap {
   constructor(
     private readonly config: PredictionLogConfig,
     private readonly runtime: RuntimeConfig,
     private readonly database: Database,
+    private readonly schedule: Schedule,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
-    const work = () => (this.working = this.keepUp());
-    this.timer = setInterval(() => void work(), EVERY_MS).unref();
-    void work();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
-    await this.working;
+    const failed = 'partitions of the prediction log could not be kept up';
+    this.schedule.every(EVERY_MS, failed, () => this.keepUp(), 0);
   }
 
   private async keepUp(): Promise<void> {
-    try {
-      await this.makePartitions();
-      if (this.runtime.runsWorker) await this.prune();
-    } catch (error) {
-      this.logger.failure('partitions of the prediction log could not be kept up', error);
-    }
+    await this.makePartitions();
+    if (this.runtime.runsWorker) await this.prune();
   }
 
   /** From yesterday on, for requests that began before midnight. */
