@@ -75,6 +75,19 @@ describe('an export of the prediction log', () => {
     expect(none.body.result).toMatchObject({ count: 0, size_bytes: 0 });
   });
 
+  it('should be listed, and have a log and events as every job', async () => {
+    const { body } = await ended(await submit({ output_path: 's3://predictions/log/listed.jsonl' }));
+    const path = '/api/v1/predictions/exports';
+    const [newest] = (await acme.get(`${path}?status=succeeded&limit=1`)).body.data;
+    expect(newest).toEqual(body);
+    expect(body).toMatchObject({ attempt: 1, cancel_requested: false, warnings: [], error: null });
+    expect((await acme.get(`${path}/${body.job_id}/logs`)).body.data).toEqual([]);
+    const headers = { authorization: `Bearer ${acme.token}` };
+    const events = await (await fetch(`${acme.url}${path}/${body.job_id}/events`, { headers })).text();
+    expect(events.match(/(?<=^event: ).*/gm)).toEqual(['succeeded']);
+    expect((await acme.get(`${path}?status=unknown`)).status).toBe(400);
+  });
+
   it('should not replace an object unless it is asked to', async () => {
     const output_path = 's3://predictions/log/twice.jsonl';
     await ended(await submit({ output_path }));

@@ -93,6 +93,13 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
       path: `/api/v1/models/${model}/predictions/export`,
       body: { output_path: `s3://${folder}/${object}` },
     })),
+  'GET /api/v1/predictions/exports': () => [{ path: '/api/v1/predictions/exports' }],
+  'GET /api/v1/predictions/exports/{job_id}/logs': ({ exported }) => [
+    { path: `/api/v1/predictions/exports/${exported}/logs` },
+  ],
+  'GET /api/v1/predictions/exports/{job_id}/events': ({ exported }) => [
+    { path: `/api/v1/predictions/exports/${exported}/events` },
+  ],
   'GET /api/v1/predictions/exports/{job_id}': ({ exported }) => [
     { path: `/api/v1/predictions/exports/${exported}` },
   ],

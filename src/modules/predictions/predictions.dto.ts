@@ -43,7 +43,8 @@ export class PredictDto {
   options?: PredictionOptions;
 }
 
-const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
+/** A class as the training data names it, or a number. */
+export const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
 
 export class PredictionBody {
   /**

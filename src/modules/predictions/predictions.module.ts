@@ -13,7 +13,10 @@ import { BATCH } from './batch/batch-job.js';
 import { BatchOutput } from './batch/batch-output.js';
 import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchService } from './batch/batch.service.js';
-import { PredictionExportController } from './export/prediction-export.controller.js';
+import {
+  PredictionExportController,
+  PredictionExportsController,
+} from './export/prediction-export.controller.js';
 import { PREDICTION_EXPORT } from './export/prediction-export-job.js';
 import { PredictionExportProcessor } from './export/prediction-export.processor.js';
 import { PredictionExportService } from './export/prediction-export.service.js';
@@ -43,6 +46,7 @@ import { RevisionListener } from './revision-listener.js';
     BatchController,
     LogController,
     PredictionExportController,
+    PredictionExportsController,
   ],
   providers: [
     ModelCatalog,

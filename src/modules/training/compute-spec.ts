@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { StorageLocation } from '../../platform/storage/storage-location.js';
-import type { DataFiles } from './training-data.js';
+import type { TrainingFiles } from './training-data.js';
 import { specOf } from './training-job.js';
 
 /** What the trainer is told: contracts/training-spec.v1.schema.json. */
@@ -16,12 +16,12 @@ export class ComputeSpecs {
   make(
     { job, claim }: JobAttempt,
     kind: 'training' | 'validation',
-    train: DataFiles,
-    validation: DataFiles | null,
+    train: TrainingFiles,
+    validation: TrainingFiles | null,
     outputUri: string,
   ): object {
     const { framework, estimator, model_type, hyperparameters, data_config, training_config } = specOf(job);
-    const filesOf = ({ format, uris }: DataFiles) => ({ format, uris });
+    const filesOf = ({ format, files }: TrainingFiles) => ({ format, uris: files.map(({ uri }) => uri) });
     return {
       spec_version: 1,
       kind,

@@ -19,12 +19,10 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
+import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
 import { MODEL_NAME } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
-
-export const DATA_FORMATS = ['parquet', 'csv', 'json_lines'] as const;
-export type DataFormat = (typeof DATA_FORMATS)[number];
 
 export class DataConfigDto {
   /**

@@ -1,3 +1,4 @@
+import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
 import type { JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import type { ModelType } from '../models/model.entity.js';
@@ -27,12 +28,8 @@ export function specOf(job: Job): TrainingSpec {
 
 export function toTrainingBody(job: Job): TrainingBody {
   const { model_name, framework, estimator } = specOf(job);
-  const time = (date: Date | null) => date && date.toISOString();
-  const until = job.endedAt ?? new Date();
-  const minutes = job.startedAt ? (until.getTime() - job.startedAt.getTime()) / 60_000 : 0;
   return {
-    job_id: job.id,
-    status: job.status,
+    ...toJobBody(job),
     model_name,
     framework,
     estimator,
@@ -41,18 +38,10 @@ export function toTrainingBody(job: Job): TrainingBody {
     resources: {
       workers: job.resources.workers ?? 0,
       gpus: job.resources.gpus ?? 0,
-      duration_minutes: Math.max(0, Math.round(minutes * 1000) / 1000),
+      duration_minutes: durationMinutes(job),
     },
-    warnings: job.warnings,
     result: job.result as unknown as TrainingBody['result'],
-    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
     engine: job.engine,
     engine_job_id: job.engineJobId,
-    attempt: job.attempt,
-    cancel_requested: job.cancelRequestedAt !== null,
-    created_at: job.createdAt.toISOString(),
-    started_at: time(job.startedAt),
-    updated_at: job.updatedAt.toISOString(),
-    ended_at: time(job.endedAt),
   };
 }

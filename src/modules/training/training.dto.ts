@@ -1,6 +1,6 @@
-import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
-import { PageInfo, PageQuery } from '../../platform/http/page.js';
-import { JOB_STATUSES, type JobStatus } from '../../platform/jobs/job.entity.js';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { PageInfo } from '../../platform/http/page.js';
+import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
 
 export class SubmittedTrainingBody {
   /**
@@ -22,15 +22,7 @@ export class SubmittedTrainingBody {
   model_name: string;
 }
 
-export class ListTrainingQuery extends PageQuery {
-  /**
-   * Only jobs in this state.
-   * @example running
-   */
-  @IsOptional()
-  @IsIn(JOB_STATUSES)
-  status?: JobStatus;
-
+export class ListTrainingQuery extends ListJobsQuery {
   /**
    * Only jobs for this model.
    * @example customer_churn_v2
@@ -107,33 +99,7 @@ export class TrainingResultBody {
   version: string;
 }
 
-export class TrainingErrorBody {
-  /**
-   * What kind of failure.
-   * @example COLUMN_NOT_FOUND
-   */
-  code: string;
-
-  /**
-   * What went wrong and what to do.
-   * @example "There is no column 'chrned'; did you mean 'churned'?"
-   */
-  message: string;
-}
-
-export class TrainingBody {
-  /**
-   * Id of the job.
-   * @example train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
-   */
-  job_id: string;
-
-  /**
-   * submitted, running, succeeded, failed or cancelled.
-   * @example running
-   */
-  status: string;
-
+export class TrainingBody extends JobBody {
   /**
    * Model that gets the new version.
    * @example customer_churn_v2
@@ -164,17 +130,8 @@ export class TrainingBody {
   /** What it uses. */
   resources: ResourcesBody;
 
-  /**
-   * Settings without meaning here, and facts about the data that the caller should know.
-   * @example ["training_config.learning_rate has no meaning for random_forest and was ignored"]
-   */
-  warnings: string[];
-
   /** What it made; null until it has succeeded. */
   result: TrainingResultBody | null;
-
-  /** Why it failed; null unless it has. */
-  error: TrainingErrorBody | null;
 
   /**
    * Where it runs.
@@ -187,42 +144,6 @@ export class TrainingBody {
    * @example raysubmit_8tHhzGYUbZ3vGk5C
    */
   engine_job_id: string | null;
-
-  /**
-   * How often it was started; more than once after a worker died.
-   * @example 1
-   */
-  attempt: number;
-
-  /**
-   * Whether it was asked to end.
-   * @example false
-   */
-  cancel_requested: boolean;
-
-  /**
-   * When it was submitted, UTC.
-   * @example 2026-02-12T10:00:00.000Z
-   */
-  created_at: string;
-
-  /**
-   * When it was first started, UTC.
-   * @example 2026-02-12T10:00:00.100Z
-   */
-  started_at: string | null;
-
-  /**
-   * When its state was last written, UTC.
-   * @example 2026-02-12T10:00:02.000Z
-   */
-  updated_at: string;
-
-  /**
-   * When it ended, UTC.
-   * @example 2026-02-12T10:45:00.000Z
-   */
-  ended_at: string | null;
 }
 
 export class TrainingPage {

@@ -14,7 +14,7 @@ import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import type { Importance, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { ComputeSpecs } from './compute-spec.js';
-import { type DataFiles, TrainingData } from './training-data.js';
+import { TrainingData, type TrainingFiles } from './training-data.js';
 import { specOf, TRAINING } from './training-job.js';
 
 interface TrainedFile {
@@ -82,8 +82,8 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
 
   private async train(
     attempt: JobAttempt,
-    train: DataFiles,
-    validation: DataFiles | null,
+    train: TrainingFiles,
+    validation: TrainingFiles | null,
   ): Promise<ComputeOutcome> {
     try {
       return await this.engine.run(
@@ -118,8 +118,8 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
     scope: TenantScope,
     { job, claim }: JobAttempt,
     trained: TrainingResult,
-    train: DataFiles,
-    validation: DataFiles | null,
+    train: TrainingFiles,
+    validation: TrainingFiles | null,
   ): Promise<Record<string, unknown>> {
     const { model_name, framework, data_config } = specOf(job);
     for (const file of publishedFiles(trained))

@@ -1,25 +1,20 @@
-import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
-import type { Page, PageQuery } from '../../platform/http/page.js';
-import type { LogLine } from '../../platform/jobs/jobs.dto.js';
-import { JobEventStreams } from '../../platform/jobs/job-event-streams.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import type { ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
-import { toTrainingBody, TRAINING, type TrainingSpec } from './training-job.js';
+import { TRAINING, type TrainingSpec } from './training-job.js';
 import type { SubmitTrainingDto } from './submit-training.dto.js';
-import type { ListTrainingQuery, SubmittedTrainingBody, TrainingBody } from './training.dto.js';
+import type { SubmittedTrainingBody } from './training.dto.js';
 
 /** Training jobs as their tenant uses them. */
 @Injectable()
 export class TrainingService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly streams: JobEventStreams,
     private readonly versions: VersionsService,
     private readonly grants: Grants,
   ) {}
@@ -67,26 +62,6 @@ export class TrainingService {
       data_config,
       training_config,
     };
-  }
-
-  async get(tenant: string, id: string): Promise<TrainingBody> {
-    return toTrainingBody(await this.jobs.get(tenant, TRAINING, id));
-  }
-
-  list(tenant: string, query: ListTrainingQuery): Promise<Page<TrainingBody>> {
-    return this.jobs.list(tenant, TRAINING, query, toTrainingBody);
-  }
-
-  async cancel(tenant: string, id: string): Promise<TrainingBody> {
-    return toTrainingBody(await this.jobs.cancel(tenant, TRAINING, id));
-  }
-
-  logs(tenant: string, id: string, query: PageQuery): Promise<Page<LogLine>> {
-    return this.jobs.logs(tenant, TRAINING, id, query);
-  }
-
-  events(caller: Identity, id: string, lastEventId: string | undefined): Promise<Readable> {
-    return this.streams.stream(caller, TRAINING, id, lastEventId);
   }
 
   /** A new version must be what its model is; a model that does not exist yet is what the request or the data say. */

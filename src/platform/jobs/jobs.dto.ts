@@ -1,5 +1,80 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { PageInfo } from '../http/page.js';
+import { IsIn, IsOptional } from 'class-validator';
+import { PageInfo, PageQuery } from '../http/page.js';
+import { JOB_STATUSES, type JobStatus } from './job.entity.js';
+
+export class ListJobsQuery extends PageQuery {
+  @ApiProperty({
+    description: 'Only jobs in this state.',
+    enum: JOB_STATUSES,
+    required: false,
+    example: 'running',
+  })
+  @IsOptional()
+  @IsIn(JOB_STATUSES)
+  status?: JobStatus;
+}
+
+class JobErrorBody {
+  @ApiProperty({ description: 'What kind of failure.', example: 'COLUMN_NOT_FOUND' })
+  code: string;
+
+  @ApiProperty({
+    description: 'What went wrong and what to do.',
+    example: "There is no column 'total_ordrs'; did you mean 'total_orders'?",
+  })
+  message: string;
+}
+
+/** What every kind of job tells of itself. */
+export class JobBody {
+  @ApiProperty({ description: 'Id of the job.', example: 'train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e' })
+  job_id: string;
+
+  @ApiProperty({ description: 'State of the job.', enum: JOB_STATUSES, example: 'running' })
+  status: JobStatus;
+
+  @ApiProperty({ description: 'Why it failed; null unless it has.', type: JobErrorBody, nullable: true })
+  error: JobErrorBody | null;
+
+  @ApiProperty({
+    description: 'What the caller should know.',
+    type: [String],
+    example: ['plan: 12 rows hold values that training has not seen.'],
+  })
+  warnings: string[];
+
+  @ApiProperty({
+    description: 'How often it was started; more than once after a worker died.',
+    example: 1,
+  })
+  attempt: number;
+
+  @ApiProperty({ description: 'Whether it was asked to end.', example: false })
+  cancel_requested: boolean;
+
+  @ApiProperty({ description: 'When it was submitted, UTC.', example: '2026-02-12T10:00:00.000Z' })
+  created_at: string;
+
+  @ApiProperty({
+    description: 'When it was first started, UTC; null until then.',
+    type: String,
+    nullable: true,
+    example: '2026-02-12T10:00:00.100Z',
+  })
+  started_at: string | null;
+
+  @ApiProperty({ description: 'When its state was last written, UTC.', example: '2026-02-12T10:00:02.000Z' })
+  updated_at: string;
+
+  @ApiProperty({
+    description: 'When it ended, UTC; null until then.',
+    type: String,
+    nullable: true,
+    example: '2026-02-12T10:00:04.000Z',
+  })
+  ended_at: string | null;
+}
 
 export class LogLine {
   @ApiProperty({ description: 'When it was written, UTC.', example: '2026-02-12T10:00:01.250Z' })

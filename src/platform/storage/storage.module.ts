@@ -2,6 +2,7 @@ import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/comm
 import { type ObjectStore, S3ObjectStore } from '#libs/object-store';
 import { RuntimeConfig, S3Config, StorageConfig } from '../../config/index.js';
 import { Artifacts } from './artifacts.js';
+import { DataFiles } from './data-files.js';
 import { Grants } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
 import { openObjectStore } from './open-object-store.js';
@@ -12,6 +13,7 @@ import { StorageLocation } from './storage-location.js';
 @Module({
   providers: [
     Artifacts,
+    DataFiles,
     Grants,
     SignedUrls,
     StorageLocation,
@@ -21,7 +23,7 @@ import { StorageLocation } from './storage-location.js';
       useFactory: openObjectStore,
     },
   ],
-  exports: [Artifacts, Grants, SignedUrls, StorageLocation, OBJECT_STORE],
+  exports: [Artifacts, DataFiles, Grants, SignedUrls, StorageLocation, OBJECT_STORE],
 })
 export class StorageModule implements OnApplicationShutdown {
   constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}

@@ -1,7 +1,9 @@
+import { durationMinutes, toJobBody } from '../../../platform/jobs/job-body.js';
 import type { JobKind } from '../../../platform/jobs/job-kind.js';
 import type { Job, RowProgress } from '../../../platform/jobs/job.entity.js';
+import type { DataFormat } from '../../../platform/storage/data-files.js';
 import type { BatchBody } from './batch.dto.js';
-import type { InputFormat, OutputFormat } from './submit-batch.dto.js';
+import type { OutputFormat } from './submit-batch.dto.js';
 
 export const BATCH: JobKind = { name: 'batch', prefix: 'batch' };
 
@@ -11,7 +13,7 @@ export interface BatchSpec {
   /** Chosen when the job was submitted: promoting another one changes nothing for this job. */
   version: string;
   input_path: string;
-  input_format: InputFormat | null;
+  input_format: DataFormat | null;
   /** Ends with a slash. */
   output_path: string;
   output_format: OutputFormat;
@@ -30,13 +32,9 @@ export function specOf(job: Job): BatchSpec {
 
 export function toBatchBody(job: Job): BatchBody {
   const { model_id, version, input_path, output_path, estimated_completion } = specOf(job);
-  const time = (date: Date | null) => date && date.toISOString();
   const progress = job.progress as RowProgress | null;
-  const until = job.endedAt ?? new Date();
-  const minutes = job.startedAt ? (until.getTime() - job.startedAt.getTime()) / 60_000 : 0;
   return {
-    job_id: job.id,
-    status: job.status,
+    ...toJobBody(job),
     model_id,
     version,
     input_path,
@@ -48,22 +46,11 @@ export function toBatchBody(job: Job): BatchBody {
       rows_per_second: progress.rows_per_second,
     },
     estimated_completion:
-      time(job.endedAt) ??
+      job.endedAt?.toISOString() ??
       (job.status === 'running'
         ? (progress?.estimated_completion ?? estimated_completion)
         : estimated_completion),
-    resources: {
-      workers: job.resources.workers ?? 0,
-      duration_minutes: Math.max(0, Math.round(minutes * 1000) / 1000),
-    },
-    warnings: job.warnings,
+    resources: { workers: job.resources.workers ?? 0, duration_minutes: durationMinutes(job) },
     result: job.result as unknown as BatchBody['result'],
-    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
-    attempt: job.attempt,
-    cancel_requested: job.cancelRequestedAt !== null,
-    created_at: job.createdAt.toISOString(),
-    started_at: time(job.startedAt),
-    updated_at: job.updatedAt.toISOString(),
-    ended_at: time(job.endedAt),
   };
 }

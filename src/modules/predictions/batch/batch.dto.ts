@@ -1,6 +1,5 @@
-import { IsIn, IsOptional } from 'class-validator';
-import { PageInfo, PageQuery } from '../../../platform/http/page.js';
-import { JOB_STATUSES, type JobStatus } from '../../../platform/jobs/job.entity.js';
+import { PageInfo } from '../../../platform/http/page.js';
+import { JobBody } from '../../../platform/jobs/jobs.dto.js';
 
 export class SubmittedBatchBody {
   /**
@@ -20,16 +19,6 @@ export class SubmittedBatchBody {
    * @example 2026-02-12T11:00:00.000Z
    */
   estimated_completion: string;
-}
-
-export class ListBatchQuery extends PageQuery {
-  /**
-   * Only jobs in this state.
-   * @example running
-   */
-  @IsOptional()
-  @IsIn(JOB_STATUSES)
-  status?: JobStatus;
 }
 
 export class BatchProgressBody {
@@ -122,33 +111,7 @@ export class BatchResultBody {
   input_bytes: number;
 }
 
-export class BatchErrorBody {
-  /**
-   * What kind of failure.
-   * @example COLUMN_NOT_FOUND
-   */
-  code: string;
-
-  /**
-   * What went wrong and what to do.
-   * @example "The model's features: no column 'total_orders' (did you mean 'orders_total'?)."
-   */
-  message: string;
-}
-
-export class BatchBody {
-  /**
-   * Id of the job.
-   * @example batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
-   */
-  job_id: string;
-
-  /**
-   * submitted, running, succeeded, failed or cancelled.
-   * @example running
-   */
-  status: string;
-
+export class BatchBody extends JobBody {
   /**
    * Model that scores.
    * @example 550e8400-e29b-41d4-a716-446655440000
@@ -185,53 +148,8 @@ export class BatchBody {
   /** What it uses. */
   resources: BatchResourcesBody;
 
-  /**
-   * What the caller should know, such as categories that training never saw.
-   * @example ["plan: 12 rows hold values that training has not seen."]
-   */
-  warnings: string[];
-
   /** What it made; null until it has succeeded. */
   result: BatchResultBody | null;
-
-  /** Why it failed; null unless it has. */
-  error: BatchErrorBody | null;
-
-  /**
-   * How often it was started; more than once after a worker died.
-   * @example 1
-   */
-  attempt: number;
-
-  /**
-   * Whether it was asked to end.
-   * @example false
-   */
-  cancel_requested: boolean;
-
-  /**
-   * When it was submitted, UTC.
-   * @example 2026-02-12T10:00:00.000Z
-   */
-  created_at: string;
-
-  /**
-   * When it was first started, UTC.
-   * @example 2026-02-12T10:00:00.100Z
-   */
-  started_at: string | null;
-
-  /**
-   * When its state was last written, UTC.
-   * @example 2026-02-12T10:00:02.000Z
-   */
-  updated_at: string;
-
-  /**
-   * When it ended, UTC.
-   * @example 2026-02-12T10:00:04.000Z
-   */
-  ended_at: string | null;
 }
 
 export class BatchPage {

@@ -1,20 +1,16 @@
-import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import { InvalidObjectUri, parseFolderUri } from '#libs/object-store';
 import { BatchConfig } from '../../../config/index.js';
 import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
-import type { Page, PageQuery } from '../../../platform/http/page.js';
-import { JobEventStreams } from '../../../platform/jobs/job-event-streams.js';
-import type { LogLine } from '../../../platform/jobs/jobs.dto.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { VersionsService } from '../../models/versions.service.js';
 import { BatchInput, type Input } from './batch-input.js';
-import { BATCH, type BatchSpec, toBatchBody } from './batch-job.js';
+import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
-import type { BatchBody, BatchResultBody, ListBatchQuery, SubmittedBatchBody } from './batch.dto.js';
+import type { BatchResultBody, SubmittedBatchBody } from './batch.dto.js';
 import type { SubmitBatchDto } from './submit-batch.dto.js';
 
 /** Rows of one run of the model: few enough for the processor's caches. */
@@ -29,7 +25,6 @@ const START_SECONDS = 1;
 export class BatchService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly streams: JobEventStreams,
     private readonly versions: VersionsService,
     private readonly grants: Grants,
     private readonly input: BatchInput,
@@ -71,26 +66,6 @@ export class BatchService {
         throw isTaken(error) ? beingWritten(output_path) : error;
       });
     return { job_id: job.id, status: job.status, estimated_completion: spec.estimated_completion };
-  }
-
-  async get(tenant: string, id: string): Promise<BatchBody> {
-    return toBatchBody(await this.jobs.get(tenant, BATCH, id));
-  }
-
-  list(tenant: string, query: ListBatchQuery): Promise<Page<BatchBody>> {
-    return this.jobs.list(tenant, BATCH, query, toBatchBody);
-  }
-
-  async cancel(tenant: string, id: string): Promise<BatchBody> {
-    return toBatchBody(await this.jobs.cancel(tenant, BATCH, id));
-  }
-
-  logs(tenant: string, id: string, query: PageQuery): Promise<Page<LogLine>> {
-    return this.jobs.logs(tenant, BATCH, id, query);
-  }
-
-  events(caller: Identity, id: string, lastEventId: string | undefined): Promise<Readable> {
-    return this.streams.stream(caller, BATCH, id, lastEventId);
   }
 
   private async estimate(tenant: string, { files }: Input): Promise<string> {

@@ -11,9 +11,8 @@ import {
   Min,
 } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
+import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
 
-export const INPUT_FORMATS = ['parquet', 'csv', 'json_lines'] as const;
-export type InputFormat = (typeof INPUT_FORMATS)[number];
 export const OUTPUT_FORMATS = ['parquet', 'csv'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
@@ -66,8 +65,8 @@ export class SubmitBatchDto {
    * @example parquet
    */
   @MayBeAbsent()
-  @IsIn(INPUT_FORMATS)
-  input_format?: InputFormat;
+  @IsIn(DATA_FORMATS)
+  input_format?: DataFormat;
 
   /**
    * Format of the output: parquet, unless this says csv.

@@ -1,4 +1,5 @@
 import type { Job } from '../../../platform/jobs/job.entity.js';
+import { toJobBody } from '../../../platform/jobs/job-body.js';
 import type { JobKind } from '../../../platform/jobs/job-kind.js';
 import type { ExportResult, PredictionExportBody } from './prediction-export.dto.js';
 
@@ -21,16 +22,12 @@ export function specOf(job: Job): PredictionExportSpec {
 export function toBody(job: Job): PredictionExportBody {
   const { model_id, output_path, from, to, version } = specOf(job);
   return {
-    job_id: job.id,
-    status: job.status,
+    ...toJobBody(job),
     model_id,
     output_path,
     from,
     to,
     version,
     result: job.result as unknown as ExportResult | null,
-    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
-    created_at: job.createdAt.toISOString(),
-    ended_at: job.endedAt && job.endedAt.toISOString(),
   };
 }

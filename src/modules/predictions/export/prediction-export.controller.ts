@@ -1,19 +1,22 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Access, Caller } from '../../../platform/auth/access.decorator.js';
 import type { Identity } from '../../../platform/auth/identity.js';
-import { ApiJobId, ApiModelId } from '../../../platform/http/api-params.decorator.js';
+import { ApiModelId } from '../../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../../platform/http/api-problems.decorator.js';
 import { Idempotent } from '../../../platform/idempotency/idempotent.decorator.js';
-import { ExportPredictionsDto, PredictionExportBody } from './prediction-export.dto.js';
+import { JobRoutes } from '../../../platform/jobs/job-routes.js';
+import { ListJobsQuery } from '../../../platform/jobs/jobs.dto.js';
+import { PREDICTION_EXPORT, toBody } from './prediction-export-job.js';
+import { ExportPredictionsDto, PredictionExportBody, PredictionExportPage } from './prediction-export.dto.js';
 import { PredictionExportService } from './prediction-export.service.js';
 
 @ApiTags('Prediction log')
-@Controller('api/v1')
+@Controller('api/v1/models/:model_id/predictions/export')
 export class PredictionExportController {
   constructor(private readonly exports: PredictionExportService) {}
 
-  @Post('models/:model_id/predictions/export')
+  @Post()
   @Access('scientist')
   @Idempotent()
   @HttpCode(202)
@@ -28,25 +31,25 @@ export class PredictionExportController {
   ): Promise<PredictionExportBody> {
     return this.exports.submit(caller, id, dto);
   }
+}
 
-  @Get('predictions/exports/:job_id')
+const Routes = JobRoutes({
+  kind: PREDICTION_EXPORT,
+  noun: 'an export',
+  body: PredictionExportBody,
+  toBody,
+  cancels: 'scientist',
+});
+
+@ApiTags('Prediction log')
+@Controller('api/v1/predictions/exports')
+export class PredictionExportsController extends Routes {
+  @Get()
   @Access('viewer')
-  @ApiOperation({ summary: 'Get state and result of an export' })
-  @ApiJobId('export')
-  @ApiOkResponse({ type: PredictionExportBody })
-  @ApiProblems(404)
-  get(@Caller() caller: Identity, @Param('job_id') id: string): Promise<PredictionExportBody> {
-    return this.exports.get(caller.tenant, id);
-  }
-
-  @Delete('predictions/exports/:job_id')
-  @Access('scientist')
-  @HttpCode(200)
-  @ApiOperation({ summary: 'Cancel an export' })
-  @ApiJobId('export')
-  @ApiOkResponse({ type: PredictionExportBody })
-  @ApiProblems(404, 409)
-  cancel(@Caller() caller: Identity, @Param('job_id') id: string): Promise<PredictionExportBody> {
-    return this.exports.cancel(caller.tenant, id);
+  @ApiOperation({ summary: 'List exports, newest first' })
+  @ApiOkResponse({ type: PredictionExportPage })
+  @ApiProblems(400)
+  list(@Caller() caller: Identity, @Query() query: ListJobsQuery): Promise<PredictionExportPage> {
+    return this.jobs.list(caller.tenant, PREDICTION_EXPORT, query, toBody);
   }
 }

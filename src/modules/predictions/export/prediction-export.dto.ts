@@ -1,10 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsBoolean, IsISO8601, IsNotEmpty, IsString, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsString, MaxLength } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
-import { JOB_STATUSES, type JobStatus } from '../../../platform/jobs/job.entity.js';
-import { TIME_RULE, WITH_ZONE } from '../log/log.dto.js';
+import { PageInfo } from '../../../platform/http/page.js';
+import { JobBody } from '../../../platform/jobs/jobs.dto.js';
+import { LoggedPredictionsFilter } from '../log/log.dto.js';
 
-export class ExportPredictionsDto {
+export class ExportPredictionsDto extends LoggedPredictionsFilter {
   /**
    * Object to write, JSON lines; compressed by gzip where its name ends with .gz.
    * @example s3://predictions/log/churn-2026-02.jsonl.gz
@@ -12,34 +13,6 @@ export class ExportPredictionsDto {
   @IsString()
   @MaxLength(1200)
   output_path: string;
-
-  /**
-   * Only requests from this time on.
-   * @example 2026-02-01T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true }, { message: `from ${TIME_RULE}` })
-  @Matches(WITH_ZONE, { message: `from ${TIME_RULE}` })
-  from?: string;
-
-  /**
-   * Only requests before this time; without it, before the export was asked for.
-   * @example 2026-03-01T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true }, { message: `to ${TIME_RULE}` })
-  @Matches(WITH_ZONE, { message: `to ${TIME_RULE}` })
-  to?: string;
-
-  /**
-   * Only what this version answered.
-   * @example 1.2.0
-   */
-  @MayBeAbsent()
-  @IsString()
-  @IsNotEmpty()
-  @MaxLength(64)
-  version?: string;
 
   /**
    * Write even where the object exists.
@@ -70,30 +43,7 @@ export class ExportResult {
   sha256: string;
 }
 
-class ExportError {
-  /**
-   * What went wrong.
-   * @example OBJECT_STORE_UNAVAILABLE
-   */
-  code: string;
-
-  @ApiProperty({
-    description: 'The same in words.',
-    example: 'The object store is away. It was tried 3 times.',
-  })
-  message: string;
-}
-
-export class PredictionExportBody {
-  /**
-   * Id of the job.
-   * @example export-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
-   */
-  job_id: string;
-
-  @ApiProperty({ description: 'State of the job.', enum: JOB_STATUSES, example: 'succeeded' })
-  status: JobStatus;
-
+export class PredictionExportBody extends JobBody {
   /**
    * Model whose predictions are exported.
    * @example 550e8400-e29b-41d4-a716-446655440000
@@ -130,21 +80,12 @@ export class PredictionExportBody {
 
   @ApiProperty({ description: 'What was written; null until then.', type: ExportResult, nullable: true })
   result: ExportResult | null;
+}
 
-  @ApiProperty({ description: 'Why it failed, or null.', type: ExportError, nullable: true })
-  error: ExportError | null;
+export class PredictionExportPage {
+  /** Exports, newest first. */
+  data: PredictionExportBody[];
 
-  /**
-   * When it was submitted, UTC.
-   * @example 2026-03-01T10:00:00.125Z
-   */
-  created_at: string;
-
-  @ApiProperty({
-    description: 'When it ended, UTC; null until then.',
-    type: String,
-    nullable: true,
-    example: '2026-03-01T10:00:07.500Z',
-  })
-  ended_at: string | null;
+  /** Where the page stands. */
+  page: PageInfo;
 }

@@ -38,14 +38,6 @@ export class PredictionExportService {
     return toBody(job);
   }
 
-  async get(tenant: string, id: string): Promise<PredictionExportBody> {
-    return toBody(await this.jobs.get(tenant, PREDICTION_EXPORT, id));
-  }
-
-  async cancel(tenant: string, id: string): Promise<PredictionExportBody> {
-    return toBody(await this.jobs.cancel(tenant, PREDICTION_EXPORT, id));
-  }
-
   private async exists(address: ReturnType<typeof parseObjectUri>): Promise<boolean> {
     try {
       await this.store.head(address);

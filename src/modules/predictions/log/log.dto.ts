@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, IntersectionType, PickType } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayUnique,
@@ -15,12 +15,14 @@ import {
 } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { PageInfo, PageQuery } from '../../../platform/http/page.js';
+import { LABEL, PredictionBody } from '../predictions.dto.js';
 
 /** Without a zone it would mean another time on another server. */
-export const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
-export const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2026-02-12T10:00:00Z';
+const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
+const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2026-02-12T10:00:00Z';
 
-export class ListPredictionsQuery extends PageQuery {
+/** Which of the logged predictions. */
+export class LoggedPredictionsFilter {
   /**
    * Only requests from this time on.
    * @example 2026-02-12T00:00:00Z
@@ -50,27 +52,17 @@ export class ListPredictionsQuery extends PageQuery {
   version?: string;
 }
 
-const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
+export class ListPredictionsQuery extends IntersectionType(PageQuery, LoggedPredictionsFilter) {}
 
-export class LoggedPredictionBody {
-  /**
-   * Id of the request, as it was answered.
-   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
-   */
-  request_id: string;
-
-  /**
-   * Model that answered.
-   * @example 550e8400-e29b-41d4-a716-446655440000
-   */
-  model_id: string;
-
-  /**
-   * Version that answered.
-   * @example 1.2.0
-   */
-  version: string;
-
+export class LoggedPredictionBody extends PickType(PredictionBody, [
+  'request_id',
+  'model_id',
+  'version',
+  'probabilities',
+  'classes',
+  'confidence',
+  'latency_ms',
+]) {
   /**
    * When the request came, UTC.
    * @example 2026-02-12T10:00:00.125Z
@@ -82,12 +74,6 @@ export class LoggedPredictionBody {
    * @example 1
    */
   row_count: number;
-
-  /**
-   * Time that the service took, in milliseconds.
-   * @example 12.5
-   */
-  latency_ms: number;
 
   @ApiProperty({
     description:
@@ -109,32 +95,6 @@ export class LoggedPredictionBody {
     example: [1],
   })
   prediction: (string | number | boolean)[] | null;
-
-  @ApiProperty({
-    description: 'One list a row, where the request asked for them.',
-    required: false,
-    type: 'array',
-    items: { type: 'array', items: { type: 'number' } },
-    example: [[0.25, 0.75]],
-  })
-  probabilities?: number[][];
-
-  @ApiProperty({
-    description: 'Classes in the order of the probabilities.',
-    required: false,
-    type: 'array',
-    items: LABEL as never,
-    example: [0, 1],
-  })
-  classes?: (string | number | boolean)[];
-
-  @ApiProperty({
-    description: 'Probability of the predicted class; a list where several rows were asked for.',
-    required: false,
-    oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
-    example: 0.75,
-  })
-  confidence?: number | number[];
 }
 
 export class LoggedPredictionPage {

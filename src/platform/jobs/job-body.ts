@@ -1,0 +1,25 @@
+import type { Job } from './job.entity.js';
+import type { JobBody } from './jobs.dto.js';
+
+/** What every kind of job tells of itself. */
+export function toJobBody(job: Job): JobBody {
+  return {
+    job_id: job.id,
+    status: job.status,
+    error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
+    warnings: job.warnings,
+    attempt: job.attempt,
+    cancel_requested: job.cancelRequestedAt !== null,
+    created_at: job.createdAt.toISOString(),
+    started_at: job.startedAt && job.startedAt.toISOString(),
+    updated_at: job.updatedAt.toISOString(),
+    ended_at: job.endedAt && job.endedAt.toISOString(),
+  };
+}
+
+/** Time since a job was first started, in minutes, up to its end. */
+export function durationMinutes({ startedAt, endedAt }: Job): number {
+  if (!startedAt) return 0;
+  const minutes = ((endedAt ?? new Date()).getTime() - startedAt.getTime()) / 60_000;
+  return Math.max(0, Math.round(minutes * 1000) / 1000);
+}
