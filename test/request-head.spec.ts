@@ -133,7 +133,7 @@ describe('the head of a request', () => {
       expect(headers.get('access-control-allow-credentials')).toBeNull();
       const answer = await acme.get('/api/v1/models', { origin: ORIGIN });
       expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
-      expect(answer.headers.get('access-control-expose-headers')).toContain('ETag');
+      expect(answer.headers.get('access-control-expose-headers')).toMatch(/Content-Range.*ETag/);
     });
 
     it('should allow no other origin', async () => {

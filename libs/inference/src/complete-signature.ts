@@ -83,10 +83,11 @@ function single(
   features: readonly FeatureDescription[] = [],
 ): SignatureInput[] {
   const described = new Map<string, number>();
+  const names = new Set(inputs.map((input) => input.name));
   features.forEach(({ name, tensor = name }, at) => {
-    if (!inputs.some((input) => input.name === tensor)) {
+    if (!names.has(tensor)) {
       throw new SignatureIncomplete(
-        `the graph has no input ${quote(tensor)}; it has ${list(inputs.map((input) => input.name))}`,
+        `the graph has no input ${quote(tensor)}; it has ${list([...names])}`,
         `/features/${at}/${features[at]!.tensor === undefined ? 'name' : 'tensor'}`,
       );
     }
@@ -219,8 +220,9 @@ function guessEncoding(
   classes: ScannedGraph['classes'],
 ): 'index' | 'value' {
   if (type === 'string') return 'value';
+  const known = new Set(labels);
   const isLabel = classes
-    ? classes.every((value) => labels.includes(value))
+    ? classes.every((value) => known.has(value))
     : labels.every((value) => Number.isInteger(value));
   return isLabel ? 'value' : 'index';
 }

@@ -57,6 +57,8 @@ export interface BackupOptions {
 export async function backup({ ownerUrl, store, to, buckets = [] }: BackupOptions): Promise<Manifest> {
   await makeEmptyFolder(to);
   const client = new Client({ connectionString: ownerUrl, application_name: 'modelplane backup' });
+  // The statement under way, or the next one, says it too; without a listener the process would just end.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query(PORTABLE_TEXT);

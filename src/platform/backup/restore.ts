@@ -39,6 +39,8 @@ export async function restore({ ownerUrl, store, from }: RestoreOptions): Promis
   const manifest = await readManifest(from);
   const objects = await checkFiles(manifest, from);
   const client = new Client({ connectionString: ownerUrl, application_name: 'modelplane restore' });
+  // The statement under way, or the next one, says it too; without a listener the process would just end.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query(PORTABLE_TEXT);

@@ -1,7 +1,13 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { AppLogger } from '../observability/logger.js';
 
 const RECONNECT_MS = 1000;
+
+/** What pg knows of its connection and does not type. */
+interface Internals {
+  connection: { stream: Socket };
+}
 
 /**
  * Hears `NOTIFY` on a connection of its own. Only hints: whoever listens also looks from time to time, since a
@@ -44,9 +50,14 @@ export class NotificationListener {
       .then(() => onHint(), again);
   }
 
+  /** Says goodbye without waiting for an answer: the server may hang. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    await this.client?.end().catch(() => undefined);
+    const { client } = this;
+    if (!client) return;
+    const ended = client.end().catch(() => undefined);
+    (client as unknown as Internals).connection.stream.destroySoon();
+    await ended;
   }
 }

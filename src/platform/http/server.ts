@@ -15,12 +15,15 @@ import { addRequestHooks } from './request-hooks.js';
 
 /** Answer headers that a page of another origin may read beside the few that it always may. */
 const EXPOSED_HEADERS = [
+  'Content-Range',
   'ETag',
   'Idempotency-Replayed',
   'RateLimit',
   'RateLimit-Policy',
+  'Repr-Digest',
   'Request-Id',
   'Retry-After',
+  'X-Content-SHA256',
   'X-Request-Id',
 ];
 
