@@ -101,6 +101,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
   /** contracts/batch-spec.v1.schema.json */
   private computeSpec({ job, claim }: JobAttempt, servable: ServableVersion, input: Input): object {
     const spec = specOf(job);
+    const { coreSha256 } = servable;
     return {
       spec_version: 1,
       kind: 'batch',
@@ -120,8 +121,12 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
       model: {
         id: servable.modelId,
         version: servable.version,
-        artifact_uri: `s3://${PLATFORM_BUCKET}/${claim.tenant}/artifacts/${servable.artifactSha256}`,
+        artifact_uri: artifactUri(claim.tenant, servable.artifactSha256),
         sha256: servable.artifactSha256,
+        ...(coreSha256 !== null &&
+          servable.signature.core && {
+            core: { uri: artifactUri(claim.tenant, coreSha256), sha256: coreSha256 },
+          }),
         origin: servable.origin,
         signature: servable.signature,
       },
@@ -180,6 +185,10 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
 /** Of the job and not of an attempt: the next one goes on with what it finds there. */
 function stateFolder(tenant: string, id: string): string {
   return `${tenant}/jobs/${id}/parts`;
+}
+
+function artifactUri(tenant: string, sha256: string): string {
+  return `s3://${PLATFORM_BUCKET}/${tenant}/artifacts/${sha256}`;
 }
 
 function reportEvent(attempt: JobAttempt, event: JobEvent): void {

@@ -17,11 +17,15 @@ from ..events import EventWriter
 from ..failures import INTERNAL_ERROR, JobFailure
 from ..storage import Store
 from .ahead import ahead
-from .blocks import Block, Source, Wanted, open_source
+from .blocks import Block, Source, Wanted
+from .csv_blocks import CsvSource
+from .json_blocks import JsonLinesSource
+from .parquet_blocks import ParquetSource
 from .parts import Notes, Part, PartWriter
 from .sandbox import MOST_ROWS, SandboxedGraph
 from .scoring import Graph, Scored, Scorer, SessionGraph
 
+_SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
 # Looking into more files than this only to tell how much there is would keep the first row waiting.
 _MOST_COUNTED_FILES = 64
@@ -49,9 +53,10 @@ def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, An
 
 def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
     model = spec["model"]
-    with store.open(model["artifact_uri"]) as file:
+    published = model.get("core") or {"uri": model["artifact_uri"], "sha256": model["sha256"]}
+    with store.open(published["uri"]) as file:
         content = file.read()
-    if hashlib.sha256(content).hexdigest() != model["sha256"]:
+    if hashlib.sha256(content).hexdigest() != published["sha256"]:
         raise JobFailure(
             INTERNAL_ERROR, "the model's artifact is damaged: its SHA-256 is not the published one."
         )
@@ -106,7 +111,7 @@ class _Run:
         )
         uri = self._files[0]["uri"]
         with self._store.open(uri) as first:
-            return open_source(self._spec["input"]["format"], first, _name_of(uri), wanted)
+            return _SOURCES[self._spec["input"]["format"]](first, _name_of(uri), wanted)
 
     def _count_rows(self) -> int | None:
         if len(self._files) > _MOST_COUNTED_FILES:

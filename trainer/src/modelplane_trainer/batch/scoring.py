@@ -14,6 +14,8 @@ from .answers import AnswerReader, Answers, UnusableAnswer
 from .blocks import Block
 from .features import Encoded, Encoder
 
+_VALUES_AT_ONCE = 4_000_000
+
 
 class GraphFailed(Exception):
     """The graph gave no answer for these rows."""
@@ -75,7 +77,7 @@ class Scorer:
 
     Args:
         model: `model` of the job's specification.
-        graph: the model's graph.
+        graph: the model's graph, or its core where `model` names one.
         passed: columns passed on.
         batch_rows: rows of one run of the graph.
         is_text: whether the input's cells are text.
@@ -87,8 +89,10 @@ class Scorer:
     def __init__(
         self, model: dict[str, Any], graph: Graph, passed: pa.Schema, batch_rows: int, is_text: bool
     ) -> None:
-        self._model, self._graph, self._passed, self._batch_rows = model, graph, passed, batch_rows
-        self._encoder = Encoder(model["signature"], is_text)
+        self._model, self._graph, self._passed = model, graph, passed
+        self._encoder = Encoder(model["signature"], is_text, has_core="core" in model)
+        # One column a category can make a row hundreds of times as wide as it was.
+        self._rows_at_once = max(1, min(batch_rows, _VALUES_AT_ONCE // self._encoder.width))
         self._reader = AnswerReader(model["signature"]["output"])
         added = [*self._reader.columns, *(pa.field(name, _NAMED) for name in ("model_id", "model_version"))]
         taken = [each.name for each in added if each.name in passed.names]
@@ -132,12 +136,10 @@ class Scorer:
         return Scored(block, table, dict(sorted(by_number.items())), encoded.unseen)
 
     def _answers(self, encoded: Encoded) -> Answers:
-        count = len(encoded.rows)
+        count, step = len(encoded.rows), self._rows_at_once
         parts = [
-            self._run(
-                {name: values[at : at + self._batch_rows] for name, values in encoded.feeds.items()}, at
-            )
-            for at in range(0, count, self._batch_rows)
+            self._run(encoded.feeds(first, min(first + step, count)), first)
+            for first in range(0, count, step)
         ]
         return _joined(parts, self._reader)
 
