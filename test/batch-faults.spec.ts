@@ -8,6 +8,9 @@ import { Service } from './support/service.js';
 
 const BATCH = '/api/v1/predictions/batch';
 const ROWS = 75_000;
+/** Every so manieth row is one that the model does not take. */
+const ODD = 100;
+const ODD_ROWS = ROWS / ODD;
 
 /** Workers that are killed in the middle of a batch, over HTTP and in processes of their own. */
 describe('a batch whose worker dies', () => {
@@ -27,12 +30,18 @@ describe('a batch whose worker dies', () => {
     acme = await service.as('acme-corp', 'scientist');
     worker = await WorkerProcess.start(service);
     await acme.put('/api/v1/objects/data/train.parquet', await numbersParquet(2000, 8, 2000));
-    await acme.put('/api/v1/objects/data/rows.parquet', await numbersParquet(ROWS, 8, 2500));
+    for (const [name, firstId] of [
+      ['a', 0],
+      ['b', ROWS / 2],
+    ] as const) {
+      const rows = await numbersParquet(ROWS / 2, 8, 2500, { firstId, odd: ODD });
+      await acme.put(`/api/v1/objects/data/rows/${name}.parquet`, rows);
+    }
     const { body } = await acme.post('/api/v1/training', {
       model_name: 'sums',
       framework: 'sklearn',
       data_config: { train_path: 's3://data/train.parquet', target_column: 'f0', exclude_columns: ['id'] },
-      hyperparameters: { estimator: 'random_forest', n_estimators: 60, max_depth: 8 },
+      hyperparameters: { estimator: 'random_forest', n_estimators: 150, max_depth: 8 },
     });
     const job = await acme.waitForJob(`/api/v1/training/${body.job_id}`);
     modelId = job.body.result.model_id;
@@ -46,17 +55,21 @@ describe('a batch whose worker dies', () => {
   async function submit(folder: string): Promise<string> {
     const { status, body } = await acme.post(BATCH, {
       model_id: modelId,
-      input_path: 's3://data/rows.parquet',
+      input_path: 's3://data/rows/',
       output_path: `s3://predictions/${folder}/`,
     });
     expect({ status, body }).toMatchObject({ status: 202 });
     return body.job_id;
   }
 
-  async function untilParts(folder: string, count: number): Promise<string[]> {
+  async function parquetParts(folder: string): Promise<string[]> {
+    const { data } = (await acme.get(`/api/v1/objects?prefix=s3://predictions/${folder}/&limit=200`)).body;
+    return data.map(({ uri }: Row) => uri as string).filter((uri: string) => uri.endsWith('.parquet'));
+  }
+
+  async function untilParts(folder: string, count: number): Promise<void> {
     for (let tries = 0; tries < 2000; tries++) {
-      const { data } = (await acme.get(`/api/v1/objects?prefix=s3://predictions/${folder}/&limit=200`)).body;
-      if (data.length >= count) return data.map(({ uri }: Row) => uri);
+      if ((await parquetParts(folder)).length >= count) return;
       await sleep(10);
     }
     throw new Error('the parts never came');
@@ -65,50 +78,59 @@ describe('a batch whose worker dies', () => {
   const changed = async (uri: string) =>
     (await stat(join(service.stateDir, 'objects', uri.slice('s3://'.length)))).mtimeMs;
 
-  /** Everything about the rows of an output but whose job they are. */
-  const content = (parts: Row[]) =>
-    parts.map(({ output, ...part }) => {
-      const { sha256, size_bytes } = output as Row;
-      return { ...part, sha256, size_bytes };
-    });
+  /** All that a reader sees but which job it was and how long it took: manifest and every byte of the parts. */
+  async function content(folder: string, jobId: string) {
+    const { manifest, files, errors } = await readOutput(acme, `predictions/${folder}`);
+    const { timings, ...rest } = manifest;
+    expect(Object.keys(timings)).toContain('scoring_seconds');
+    const unnamed = (text: string) => text.replaceAll(jobId.slice('batch-'.length), 'JOB');
+    return {
+      manifest: JSON.parse(unnamed(JSON.stringify(rest))),
+      files: Array.from(files, ([name, bytes]) => [unnamed(name), bytes.toString('base64')]),
+      errors,
+    };
+  }
 
   it('by kill -9 is gone on with where it was, and its output is that of a job left in peace', async () => {
     const killed = await submit('killed');
-    const written = (await untilParts('killed', 5)).filter((uri) => uri.endsWith('.parquet'));
-    await worker!.kill('SIGKILL');
-    expect((await acme.get(`${BATCH}/${killed}`)).body).toMatchObject({ status: 'running', attempt: 1 });
-    const { status } = await acme.get('/api/v1/objects/predictions/killed/_SUCCESS');
-    expect(status).toBe(404);
-    const times = await Promise.all(written.map(changed));
-
-    worker = await WorkerProcess.start(service);
+    let kept: { uri: string; at: number }[] = [];
+    // Once within the first file, and once within the second.
+    for (const [attempt, parts] of [
+      [1, 5],
+      [2, 18],
+    ] as const) {
+      await untilParts('killed', parts);
+      await worker!.kill('SIGKILL');
+      expect((await acme.get(`${BATCH}/${killed}`)).body).toMatchObject({ status: 'running', attempt });
+      expect((await acme.get('/api/v1/objects/predictions/killed/_SUCCESS')).status).toBe(404);
+      for (const { uri, at } of kept) expect({ uri, at: await changed(uri) }).toEqual({ uri, at });
+      const written = (await parquetParts('killed')).slice(0, -2);
+      // All but the one or two whose note was not yet written.
+      kept = await Promise.all(written.map(async (uri) => ({ uri, at: await changed(uri) })));
+      worker = await WorkerProcess.start(service);
+    }
     const { body } = await acme.waitForJob(`${BATCH}/${killed}`, 90_000);
     expect(body).toMatchObject({
       status: 'succeeded',
-      attempt: 2,
+      attempt: 3,
       progress: { rows_done: ROWS },
-      result: { rows_read: ROWS, rows_scored: ROWS, parts: ROWS / 2500 },
+      result: { rows_read: ROWS, rows_scored: ROWS - ODD_ROWS, rows_failed: ODD_ROWS, parts: ROWS / 2500 },
     });
-    // All but the one or two whose note was not yet written.
-    const kept = await Promise.all(written.slice(0, -2).map(changed));
-    expect(kept).toEqual(times.slice(0, -2));
-    const log = (await acme.get(`${BATCH}/${killed}/logs`)).body.data;
-    expect(log).toContainEqual(
-      expect.objectContaining({
-        attempt: 2,
-        message: expect.stringMatching(/^Going on after \d+ finished parts/),
-      }),
-    );
+    for (const { uri, at } of kept) expect({ uri, at: await changed(uri) }).toEqual({ uri, at });
+    const log = (await acme.get(`${BATCH}/${killed}/logs?limit=200`)).body.data;
+    for (const attempt of [2, 3]) {
+      const message = expect.stringMatching(/^Going on after \d+ finished parts/);
+      expect(log).toContainEqual(expect.objectContaining({ attempt, message }));
+    }
 
     const quiet = await submit('quiet');
-    await acme.waitForJob(`${BATCH}/${quiet}`, 90_000);
-    const [after, peaceful] = [
-      await readOutput(acme, 'predictions/killed'),
-      await readOutput(acme, 'predictions/quiet'),
-    ];
-    expect(content(after.manifest.parts)).toEqual(content(peaceful.manifest.parts));
-    const ids = (await rowsOf(after)).map(({ id }) => id);
-    expect(ids).toEqual(Array.from({ length: ROWS }, (_, id) => id));
+    expect((await acme.waitForJob(`${BATCH}/${quiet}`, 90_000)).body).toMatchObject({ attempt: 1 });
+    const after = await content('killed', killed);
+    expect(after).toEqual(await content('quiet', quiet));
+    expect(after.errors).toHaveLength(ODD_ROWS);
+    const ids = (await rowsOf(await readOutput(acme, 'predictions/killed'))).map(({ id }) => id);
+    const fit = Array.from({ length: ROWS }, (_, id) => id).filter((id) => (id + 1) % ODD !== 0);
+    expect(ids).toEqual(fit);
   }, 180_000);
 
   it('or is told to cancel ends within moments and leaves no part behind', async () => {
@@ -123,10 +145,8 @@ describe('a batch whose worker dies', () => {
       status: 'cancelled',
       result: null,
     });
-    for (let tries = 0; ; tries++) {
-      const { data } = (await acme.get('/api/v1/objects?prefix=s3://predictions/cancelled/')).body;
-      if (data.length === 0) break;
-      if (tries === 200) throw new Error(`left behind: ${JSON.stringify(data)}`);
+    for (let tries = 0; (await parquetParts('cancelled')).length > 0; tries++) {
+      if (tries === 200) throw new Error('parts were left behind');
       await sleep(25);
     }
   }, 60_000);
@@ -135,7 +155,7 @@ describe('a batch whose worker dies', () => {
     const waiting = await submit('taken');
     const request = {
       model_id: modelId,
-      input_path: 's3://data/rows.parquet',
+      input_path: 's3://data/rows/',
       output_path: 's3://predictions/taken/',
       overwrite: true,
     };

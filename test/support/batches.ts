@@ -27,11 +27,16 @@ export function toParquet(rows: Row[], rowGroupRows = 1000): Promise<Buffer> {
   });
 }
 
-/** An `id` and columns f0, f1, … of normally distributed numbers. */
-export function numbersParquet(rows: number, columns: number, rowGroupRows: number): Promise<Buffer> {
+/** An `id` and columns f0, f1, … of normally distributed numbers; no model takes every `odd`th row. */
+export function numbersParquet(
+  rows: number,
+  columns: number,
+  rowGroupRows: number,
+  { firstId = 0, odd = 0 } = {},
+): Promise<Buffer> {
   return inFolder(async (folder) => {
     const target = join(folder, 'rows.parquet');
-    await python([SCRIPT, 'numbers', target, ...[rows, columns, rowGroupRows].map(String)]);
+    await python([SCRIPT, 'numbers', target, ...[rows, columns, rowGroupRows, firstId, odd].map(String)]);
     return readFile(target);
   });
 }

@@ -15,10 +15,13 @@ def write(source: Path, target: Path, row_group_rows: int) -> None:
     pq.write_table(pa.Table.from_pylist(rows), target, row_group_size=row_group_rows)
 
 
-def numbers(target: Path, rows: int, columns: int, row_group_rows: int) -> None:
-    """An id and normally distributed numbers f0, f1, …, seeded."""
-    random = np.random.default_rng(0)
-    table = {"id": np.arange(rows), **{f"f{place}": random.normal(size=rows) for place in range(columns)}}
+def numbers(target: Path, rows: int, columns: int, row_group_rows: int, first_id: int, odd: int) -> None:
+    """Ids and normally distributed numbers f0, f1, …, seeded; every `odd`th row has one that is too large."""
+    random = np.random.default_rng(first_id)
+    ids = np.arange(first_id, first_id + rows)
+    table = {"id": ids, **{f"f{place}": random.normal(size=rows) for place in range(columns)}}
+    if odd:
+        table["f1"][odd - 1 :: odd] = 1e300
     pq.write_table(pa.table(table), target, row_group_size=row_group_rows)
 
 
