@@ -1,4 +1,4 @@
-// node bench/batch.mjs [--rows 1000000] [--runs 3] [--ray-rows 1000000]: a batch over HTTP beside a plain loop and Ray.
+// node bench/batch.mjs [--rows 1000000] [--mixed-rows 1000000] [--runs 3] [--ray-rows 1000000]: a batch over HTTP beside a plain loop and Ray.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
@@ -20,11 +20,18 @@ const LONGEST_MS = 20 * 60_000;
 const RAY = 'Ray Data';
 const BATCH = '/api/v1/predictions/batch';
 
+/** What rows are made of, and what is trained on them. */
+const SETS = {
+  numbers: { estimator: 'gradient_boosting', n_estimators: 100 },
+  mixed: { estimator: 'hist_gradient_boosting', max_iter: 100 },
+};
+
 const steps = new Steps();
 try {
-  const options = { rows: [1_000_000], runs: [3], 'ray-rows': [1_000_000] };
-  const { rows, runs, 'ray-rows': rayRows } = numberOptions(options);
-  process.exitCode = await withStack(steps, (stack) => measure(stack, rows, runs[0], rayRows[0]));
+  const options = { rows: [1_000_000], 'mixed-rows': [1_000_000], runs: [3], 'ray-rows': [1_000_000] };
+  const { rows, 'mixed-rows': mixedRows, runs, 'ray-rows': rayRows } = numberOptions(options);
+  const sizes = { numbers: rows, mixed: mixedRows };
+  process.exitCode = await withStack(steps, (stack) => measure(stack, sizes, runs[0], rayRows[0]));
 } catch (error) {
   reportProblem(error);
   process.exitCode = 1;
@@ -33,7 +40,6 @@ try {
 async function measure(stack, sizes, runs, rayRows) {
   const folder = path.join(stack.stateDir, 'objects', 'tenants', TENANT);
   mkdirSync(folder, { recursive: true });
-  const model = await steps.run('Train gradient boosting, 100 trees', () => trainModel(stack, folder));
   const ray = await steps.run('Ray, in an environment of its own', () =>
     rayPython().catch((error) => {
       steps.say(`  left out: ${error.message}`);
@@ -41,54 +47,64 @@ async function measure(stack, sizes, runs, rayRows) {
     }),
   );
   const measured = [];
-  for (const rows of sizes) {
-    const source = path.join(folder, 'rows.parquet');
-    await steps.run(`${rows} rows of 20 numbers`, () => makeRows(source, rows));
-    const contenders = [
-      ['modelplane', (out) => ours(stack, model, out)],
-      ['plain loop', (out) => loop(TRAINER_PYTHON, 'plain_loop.py', model, source, `${out}.parquet`)],
-      [
-        'tuned loop',
-        (out) => loop(TRAINER_PYTHON, 'plain_loop.py', model, source, `${out}.parquet`, 'tuned'),
-      ],
-      ...(ray && rows <= rayRows ? [[RAY, (out) => loop(ray, 'ray_data.py', model, source, out)]] : []),
-    ];
-    const outcomes = new Map(contenders.map(([name]) => [name, []]));
-    for (let turn = 1; turn <= runs; turn++) {
-      for (const [name, run] of contenders) {
-        const out = path.join(folder, `out-${rows}-${name.replace(' ', '-')}`);
-        const outcome = await steps.run(`${name}, ${rows} rows, run ${turn}`, () =>
-          run(out).catch((error) => {
-            // A peer that cannot run here is no reason to tell nothing of the others.
-            if (name !== RAY) throw error;
-            steps.say(`  left out: ${error.message}\n${error.detail ?? ''}`);
-            return null;
-          }),
-        );
-        if (outcome) outcomes.get(name).push(outcome);
-        if (name === 'plain loop') await compare(folder, rows);
-        if (name !== 'modelplane') remove(out);
-      }
-      remove(path.join(folder, `out-${rows}-modelplane`));
-    }
-    rmSync(source);
-    for (const [name, list] of outcomes) if (list.length > 0) measured.push(summary(name, rows, list));
+  for (const set of Object.keys(SETS)) {
+    const model = await steps.run(`Train on ${set}`, () => trainModel(stack, folder, set));
+    for (const rows of sizes[set])
+      measured.push(...(await measureRows(stack, folder, model, { set, rows, runs, ray, rayRows })));
   }
   return report(measured, { sizes, runs });
 }
 
-async function trainModel({ client, stateDir }, folder) {
+/** All contenders in turns on the same rows. */
+async function measureRows(stack, folder, model, { set, rows, runs, ray, rayRows }) {
+  const source = path.join(folder, 'rows.parquet');
+  await steps.run(`${rows} rows of ${set}`, () => makeRows(source, rows, set));
+  const contenders = [
+    ['modelplane', (out) => ours(stack, model, out)],
+    ['plain loop', (out) => loop(TRAINER_PYTHON, 'plain_loop.py', model, source, `${out}.parquet`)],
+    ['tuned loop', (out) => loop(TRAINER_PYTHON, 'plain_loop.py', model, source, `${out}.parquet`, 'tuned')],
+    ...(ray && rows <= rayRows ? [[RAY, (out) => loop(ray, 'ray_data.py', model, source, out)]] : []),
+  ];
+  const outcomes = new Map(contenders.map(([name]) => [name, []]));
+  for (let turn = 1; turn <= runs; turn++) {
+    for (const [name, run] of contenders) {
+      const out = outputOf(folder, set, rows, name);
+      const outcome = await steps.run(`${name}, ${rows} rows of ${set}, run ${turn}`, () =>
+        run(out).catch((error) => {
+          // A peer that cannot run here is no reason to tell nothing of the others.
+          if (name !== RAY) throw error;
+          steps.say(`  left out: ${error.message}\n${error.detail ?? ''}`);
+          return null;
+        }),
+      );
+      if (outcome) outcomes.get(name).push(outcome);
+      if (name === 'plain loop') await compare(rows, outputOf(folder, set, rows, 'modelplane'), out);
+      if (name !== 'modelplane') remove(out);
+    }
+    remove(outputOf(folder, set, rows, 'modelplane'));
+  }
+  rmSync(source);
+  return Array.from(outcomes)
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => ({ set, ...summary(name, rows, list) }));
+}
+
+function outputOf(folder, set, rows, name) {
+  return path.join(folder, `out-${set}-${rows}-${name.replace(' ', '-')}`);
+}
+
+async function trainModel({ client, stateDir }, folder, set) {
   await mustRun(
     TRAINER_PYTHON,
-    [script('rows.py'), path.join(folder, 'train.parquet'), '20000', 'label'],
+    [script('rows.py'), path.join(folder, 'train.parquet'), '20000', set, 'label'],
     'The data could not be made',
   );
   const { result } = await client.train(
     {
-      model_name: 'bench',
+      model_name: `bench ${set}`,
       framework: 'sklearn',
       data_config: { train_path: `s3://tenants/${TENANT}/train.parquet`, target_column: 'label' },
-      hyperparameters: { estimator: 'gradient_boosting', n_estimators: 100 },
+      hyperparameters: SETS[set],
     },
     { pollMs: 100 },
   );
@@ -100,8 +116,12 @@ async function trainModel({ client, stateDir }, folder) {
   return { id: result.model_id, file };
 }
 
-function makeRows(source, rows) {
-  return mustRun(TRAINER_PYTHON, [script('rows.py'), source, String(rows)], 'The rows could not be made');
+function makeRows(source, rows, set) {
+  return mustRun(
+    TRAINER_PYTHON,
+    [script('rows.py'), source, String(rows), set],
+    'The rows could not be made',
+  );
 }
 
 /** From before it is submitted until it is seen as succeeded, its manifest written. */
@@ -150,14 +170,10 @@ async function loop(python, name, model, source, out, ...rest) {
 }
 
 /** Both have answered the same for every row. */
-async function compare(folder, rows) {
+async function compare(rows, ours, theirs) {
   const printed = await mustRun(
     TRAINER_PYTHON,
-    [
-      script('same.py'),
-      path.join(folder, `out-${rows}-modelplane`),
-      path.join(folder, `out-${rows}-plain-loop.parquet`),
-    ],
+    [script('same.py'), ours, `${theirs}.parquet`],
     'The outputs could not be compared',
   );
   const same = JSON.parse(printed.trim().split('\n').at(-1));
@@ -198,9 +214,11 @@ function summary(name, rows, outcomes) {
 function report(measured, settings) {
   const mebibytes = (bytes) => Math.round(bytes / 2 ** 20);
   const lines = measured.map((one) => {
-    const { seconds } = measured.find(({ name, rows }) => name === 'modelplane' && rows === one.rows);
+    const { seconds } = measured.find(
+      ({ name, set, rows }) => name === 'modelplane' && set === one.set && rows === one.rows,
+    );
     return [
-      one.name,
+      `${one.name}, ${one.set}`,
       one.rows,
       one.seconds,
       one.scoring_seconds ?? '',

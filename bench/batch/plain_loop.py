@@ -31,9 +31,12 @@ writer = None
 for batch in ds.dataset(source).to_batches(**reading):
     if not batch.num_rows:
         continue
-    columns = [batch.column(f"x{place}").to_numpy() for place in range(len(tensors))]
+    columns = [batch.column(name) for name in batch.schema.names if name != "id"]
     feeds = {
-        name: column.astype(np.float32).reshape(-1, 1) for name, column in zip(tensors, columns, strict=True)
+        name: column.to_numpy(zero_copy_only=False)
+        .astype(object if pa.types.is_string(column.type) else np.float32)
+        .reshape(-1, 1)
+        for name, column in zip(tensors, columns, strict=True)
     }
     label, probabilities = session.run(["label", "probabilities"], feeds)
     scored = batch.append_column("prediction", pa.array(label))

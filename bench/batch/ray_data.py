@@ -29,9 +29,9 @@ class Scorer:
         self.tensors = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        columns = [batch[f"x{place}"] for place in range(len(self.tensors))]
+        columns = [column for name, column in batch.items() if name != "id"]
         feeds = {
-            name: column.astype(np.float32).reshape(-1, 1)
+            name: column.astype(np.float32 if column.dtype.kind == "f" else object).reshape(-1, 1)
             for name, column in zip(self.tensors, columns, strict=True)
         }
         label, probabilities = self.session.run(["label", "probabilities"], feeds)
