@@ -9,6 +9,7 @@ import { BatchOutput } from './0070-batch-output.js';
 import { PredictionLog } from './0080-prediction-log.js';
 import { PredictionJobs } from './0081-prediction-jobs.js';
 import { ModelCores } from './0090-model-cores.js';
+import { LoggedBatches } from './0093-logged-batches.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   PredictionLog,
   PredictionJobs,
   ModelCores,
+  LoggedBatches,
 ];

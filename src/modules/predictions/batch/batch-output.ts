@@ -24,6 +24,11 @@ export interface Manifest {
   parts: ManifestPart[];
 }
 
+export interface Published {
+  sha256: string;
+  replaced: string[];
+}
+
 /** The folder that a batch writes to: readers trust its manifest alone. */
 @Injectable()
 export class BatchOutput {
@@ -42,24 +47,24 @@ export class BatchOutput {
 
   /**
    * Puts the manifest in one step; before it none of the job's parts count, after it all do.
-   * @returns names of files that an earlier manifest named and this one does not
+   * @returns the manifest's digest, and names of files that an earlier one named and this one does not
    * @throws Problem 409 where another job's is there and may not be replaced
    */
-  async publish(path: string, manifest: Manifest, overwrite: boolean): Promise<string[]> {
+  async publish(path: string, manifest: Manifest, overwrite: boolean): Promise<Published> {
     const content = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
     const address = manifestOf(path);
     try {
-      await this.store.put(address, content, { ifAbsent: true });
-      return [];
+      const { sha256 } = await this.store.put(address, content, { ifAbsent: true });
+      return { sha256, replaced: [] };
     } catch (error) {
       if (!(error instanceof ObjectExists)) throw error;
     }
     // An attempt that died after this put, or a job that may be replaced.
     const earlier = await this.read(path);
     if (earlier?.job_id !== manifest.job_id && !overwrite) throw taken(path);
-    await this.store.put(address, content);
+    const { sha256 } = await this.store.put(address, content);
     const kept = new Set(namesIn(manifest));
-    return namesIn(earlier).filter((name) => !kept.has(name));
+    return { sha256, replaced: namesIn(earlier).filter((name) => !kept.has(name)) };
   }
 
   /** Deletes files of the folder by name. */

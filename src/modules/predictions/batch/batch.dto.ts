@@ -63,6 +63,12 @@ export class BatchResourcesBody {
 
 export class BatchResultBody {
   /**
+   * Id under which the prediction log knows the batch.
+   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  request_id: string;
+
+  /**
    * The manifest; what it does not name is not part of the output.
    * @example s3://predictions/churn_scores/_SUCCESS
    */

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ComputeOutcome, EngineUnavailable, type JobEvent } from '#libs/compute';
 import { BatchConfig, RuntimeConfig, UploadsConfig } from '../../../config/index.js';
+import type { TenantScope } from '../../../platform/database/database.js';
 import { EmbeddedEngine } from '../../../platform/compute/compute.module.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import type { Claim } from '../../../platform/jobs/job-claims.repository.js';
@@ -9,6 +10,7 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { StorageLocation } from '../../../platform/storage/storage-location.js';
 import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
+import { LogRepository } from '../log/log.repository.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, specOf } from './batch-job.js';
 import { BatchOutput, MANIFEST, type ManifestPart } from './batch-output.js';
@@ -46,6 +48,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     private readonly storage: StorageLocation,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
+    private readonly log: LogRepository,
   ) {
     this.concurrency = config.concurrency;
     this.maxRunSeconds = config.maxRunSeconds;
@@ -70,7 +73,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     return {
       type: 'succeeded',
       metrics: {},
-      commit: () => this.publish(attempt, servable, input, result),
+      commit: (scope) => this.publish(scope, attempt, servable, input, result),
     };
   }
 
@@ -145,15 +148,19 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
   }
 
   private async publish(
+    scope: TenantScope,
     { job }: JobAttempt,
     servable: ServableVersion,
     input: Input,
     { parts, columns, unseen_values, scoring_seconds, rows_per_second, ...rows }: BatchResult,
   ): Promise<Record<string, unknown>> {
     const { output_path, output_format, overwrite, input_path } = specOf(job);
+    const published = new Date();
+    const requestId = job.id.slice(BATCH.prefix.length + 1);
     const manifest = {
       manifest_version: 1,
       job_id: job.id,
+      request_id: `req-${requestId}`,
       model_id: servable.modelId,
       model_version: servable.version,
       artifact_sha256: servable.artifactSha256,
@@ -165,14 +172,33 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
       timings: {
         submitted_at: job.createdAt,
         started_at: job.startedAt,
-        published_at: new Date(),
+        published_at: published,
         scoring_seconds,
         rows_per_second,
       },
     };
-    this.replaced.set(job.id, await this.output.publish(output_path, manifest, overwrite));
+    const { sha256, replaced } = await this.output.publish(output_path, manifest, overwrite);
+    this.replaced.set(job.id, replaced);
+    const { rows_read, rows_scored, rows_failed } = rows;
+    const address = `${output_path}${MANIFEST}`;
+    await this.log.addBatch(scope, {
+      requestId,
+      modelId: servable.modelId,
+      version: servable.version,
+      rowCount: rows_read,
+      latencyMs: published.getTime() - job.createdAt.getTime(),
+      batch: {
+        job_id: job.id,
+        input_path,
+        manifest: address,
+        manifest_sha256: sha256,
+        rows_scored,
+        rows_failed,
+      },
+    });
     return {
-      manifest: `${output_path}${MANIFEST}`,
+      request_id: manifest.request_id,
+      manifest: address,
       parts: parts.length,
       ...rows,
       scoring_seconds,

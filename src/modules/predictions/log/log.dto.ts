@@ -54,6 +54,44 @@ export class LoggedPredictionsFilter {
 
 export class ListPredictionsQuery extends IntersectionType(PageQuery, LoggedPredictionsFilter) {}
 
+export class LoggedBatchBody {
+  /**
+   * Job that scored the rows.
+   * @example batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  job_id: string;
+
+  /**
+   * What was scored.
+   * @example s3://data/customers_to_score.parquet
+   */
+  input_path: string;
+
+  /**
+   * The manifest, which names every file of the output with its digest.
+   * @example s3://predictions/churn_scores/_SUCCESS
+   */
+  manifest: string;
+
+  /**
+   * Digest of the manifest as it was written.
+   * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+   */
+  manifest_sha256: string;
+
+  /**
+   * Rows with a prediction.
+   * @example 999988
+   */
+  rows_scored: number;
+
+  /**
+   * Rows without one.
+   * @example 12
+   */
+  rows_failed: number;
+}
+
 export class LoggedPredictionBody extends PickType(PredictionBody, [
   'request_id',
   'model_id',
@@ -61,7 +99,6 @@ export class LoggedPredictionBody extends PickType(PredictionBody, [
   'probabilities',
   'classes',
   'confidence',
-  'latency_ms',
 ]) {
   /**
    * When the request came, UTC.
@@ -75,9 +112,15 @@ export class LoggedPredictionBody extends PickType(PredictionBody, [
    */
   row_count: number;
 
+  /**
+   * Time that the service took, in milliseconds; of a batch from its submission to its end.
+   * @example 12.5
+   */
+  latency_ms: number;
+
   @ApiProperty({
     description:
-      'Features of one row by name, or a list of rows, as they came but for redacted ones; null in lists where the request had more than 20 rows.',
+      'Features of one row by name, or a list of rows, as they came but for redacted ones; null of a batch, and in lists where the request had more than 20 rows.',
     nullable: true,
     oneOf: [
       { type: 'object', additionalProperties: true },
@@ -88,13 +131,20 @@ export class LoggedPredictionBody extends PickType(PredictionBody, [
   features: object | null;
 
   @ApiProperty({
-    description: 'One item a row; null in lists where the request had more than 20 rows.',
+    description: 'One item a row; null of a batch, and in lists where the request had more than 20 rows.',
     nullable: true,
     type: 'array',
     items: LABEL as never,
     example: [1],
   })
   prediction: (string | number | boolean)[] | null;
+
+  @ApiProperty({
+    description: 'Of a batch: where its rows and predictions lie.',
+    required: false,
+    type: LoggedBatchBody,
+  })
+  batch?: LoggedBatchBody;
 }
 
 export class LoggedPredictionPage {

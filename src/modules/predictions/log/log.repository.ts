@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantScope } from '../../../platform/database/database.js';
-import { LoggedPrediction, LogSettings } from './prediction-log.entity.js';
+import { timeOf } from './log-entry.js';
+import { type LoggedBatch, LoggedPrediction, LogSettings } from './prediction-log.entity.js';
 
 export interface LogFilter {
   readonly modelId: string;
@@ -15,6 +16,16 @@ export interface LogFilter {
   /** Leave out features and output of requests with more rows than this. */
   readonly maxRows?: number;
 }
+
+export type BatchEntry = Pick<
+  LoggedPrediction,
+  'requestId' | 'modelId' | 'version' | 'rowCount' | 'latencyMs'
+> & {
+  readonly batch: LoggedBatch;
+};
+
+/** What the column can hold. */
+const MOST_ROWS = 2 ** 31 - 1;
 
 /** SQL of one tenant's prediction log and its settings. */
 @Injectable()
@@ -41,12 +52,29 @@ export class LogRepository {
       maxRows === undefined ? column : `case when row_count <= ${maxRows} then ${column} end as ${column}`;
     const rows: Record<string, unknown>[] = await manager.query(
       `select request_id as "requestId", model_id as "modelId", version, row_count as "rowCount",
-              latency_ms as "latencyMs", ${shown('features')}, ${shown('output')}
+              latency_ms as "latencyMs", ${shown('features')}, ${shown('output')}, batch
        from prediction_log where ${where.join(' and ')}
        order by request_id ${after === undefined ? 'desc' : 'asc'} limit ${limit}`,
       parameters,
     );
     return rows as unknown as LoggedPrediction[];
+  }
+
+  /** Nothing where the day of the request is no longer kept, which must not fail a job that took that long. */
+  async addBatch({ manager, tenant }: TenantScope, entry: BatchEntry): Promise<void> {
+    const { requestId, modelId, version, rowCount, latencyMs, batch } = entry;
+    const day = new Date(timeOf(requestId)).toISOString().slice(0, 10).replaceAll('-', '');
+    await manager.query(
+      `insert into prediction_log
+         (tenant_id, request_id, model_id, version, row_count, latency_ms, features, output, batch)
+       select $1, $2::uuid, $3::uuid, $4, $5, $6, 'null', 'null', $7::json
+       where to_regclass($8) is not null
+       on conflict do nothing`,
+      [
+        ...[tenant, requestId, modelId, version, Math.min(rowCount, MOST_ROWS), latencyMs],
+        ...[JSON.stringify(batch), `prediction_log_${day}`],
+      ],
+    );
   }
 
   async modelExists({ manager, tenant }: TenantScope, modelId: string): Promise<boolean> {

@@ -109,5 +109,6 @@ export function toBody(row: LoggedPrediction): LoggedPredictionBody {
     latency_ms: row.latencyMs,
     features: row.features,
     ...(row.output ?? { prediction: null }),
+    ...(row.batch && { batch: row.batch }),
   };
 }

@@ -23,12 +23,26 @@ export class LoggedPrediction {
   @Column('double precision')
   latencyMs: number;
 
-  /** Not jsonb: any text that JSON allows can be kept, as it came, and nothing looks inside. */
+  /** Not jsonb: any text that JSON allows can be kept, as it came, and nothing looks inside. null for a batch. */
   @Column('json')
-  features: object;
+  features: object | null;
 
+  /** null for a batch. */
   @Column('json')
-  output: LoggedOutput;
+  output: LoggedOutput | null;
+
+  /** Where the output of a batch lies; null for every other request. */
+  @Column('json', { nullable: true })
+  batch: LoggedBatch | null;
+}
+
+export interface LoggedBatch {
+  job_id: string;
+  input_path: string;
+  manifest: string;
+  manifest_sha256: string;
+  rows_scored: number;
+  rows_failed: number;
 }
 
 export interface LoggedOutput {
