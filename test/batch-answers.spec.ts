@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BatchScene } from './support/batch-scene.js';
 import { jsonLines, type Row, rowsOf, toParquet } from './support/batches.js';
 import type { Client } from './support/client.js';
-import { makeData, python } from './support/data.js';
+import { python } from './support/data.js';
 import { makeUploads, registerModel, upload } from './support/uploads.js';
 
 describe('the answers of batches', () => {
