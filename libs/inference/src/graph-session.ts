@@ -50,11 +50,14 @@ export async function openGraph(
   }
 }
 
+type GraphTensors = Pick<LocalGraph, 'inputs' | 'outputs'>;
+
 const LABELS = ['int64', 'int32', 'string'];
 const INDEXES = ['int64', 'int32'];
 const NUMBERS = ['float32', 'float64'];
 
-function checkTensors(session: LocalGraph, definition: SignatureDefinition, part: GraphPart): void {
+/** @throws SignatureMismatch where the graph has not the tensors that the signature names */
+export function checkTensors(session: GraphTensors, definition: SignatureDefinition, part: GraphPart): void {
   const graphInputs = new Map(session.inputs.map((input) => [input.name, input]));
   for (const { name: tensor, dtype, rank, width, feature } of inputTensors(definition, part)) {
     const why = part === 'core' ? '' : ` for the feature '${feature}'`;

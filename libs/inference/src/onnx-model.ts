@@ -1,7 +1,8 @@
 import type { Tensor } from 'onnxruntime-node';
 import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
-import { type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
-import { measureRun, type RunCost } from './run-cost.js';
+import { checkTensors, type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
+import { LocalGraph } from './local-graph.js';
+import type { RunCost } from './run-cost.js';
 import {
   type ClassificationOutput,
   inputTensors,
@@ -11,8 +12,19 @@ import {
 import type { Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
-/** A run may block the thread that answers requests for so long. */
+/** A run may block the thread that answers requests for so long, */
 const MOST_MS = 5;
+/** and building a graph, which happens once, for so long. */
+const MOST_BUILD_MS = 50;
+
+/** Where a model is built and long runs are done, so that they do not block the calling thread. */
+export interface OffThread {
+  readonly thread: GraphThread;
+  /** Rows of the largest request. */
+  readonly mostRows: number;
+  /** The artifact's bytes once more. */
+  read(): Promise<Uint8Array>;
+}
 
 export interface Predictions {
   /** One a row: the predicted class, or the value of a regression. */
@@ -44,29 +56,41 @@ export class OnnxModel {
   }
 
   /**
-   * Loads an artifact into this process. Blocks the event loop while the graph is built: milliseconds for a linear
-   * model, more for a large forest.
-   * @param sha256 lower-case hex digest that the bytes must have
-   * @param thread takes the runs that would block this thread for more than 5 ms; without it they are done here
-   * @throws ArtifactCorrupt, SignatureMismatch
+   * Loads an artifact into this process. With a thread, the graph is built and measured there first, and once more
+   * here where neither building it nor its shortest run blocks for long; what blocks for long is left to the thread.
+   * @param bytes with a thread, no longer the caller's
+   * @param sha256 lower-case hex digest that they must have
+   * @throws ArtifactCorrupt, SignatureMismatch, ModelUnavailable where the thread has ended
    */
   static async load(
     bytes: Uint8Array,
     signature: Signature,
-    { sha256, thread, mostRows = 1 }: { sha256: string; thread?: GraphThread; mostRows?: number },
+    { sha256 }: { readonly sha256: string },
+    off?: OffThread,
   ): Promise<OnnxModel> {
     const { definition, part } = signature;
     const size = bytes.byteLength;
-    const session = await openGraph(bytes, definition, sha256, part);
-    if (!thread) return new OnnxModel(session, signature, size);
-    const cost = measureRun(session, inputTensors(definition, part), fetchesOf(definition));
-    if (durationMs(cost, mostRows) <= MOST_MS) return new OnnxModel(session, signature, size);
-    // The thread's graph is built from these bytes when it is first needed, so that they are kept too.
-    if (durationMs(cost, 1) <= MOST_MS) {
-      return new OnnxModel(session, signature, 2 * size, { cost, session: thread.open(bytes) });
+    if (!off) return new OnnxModel(await openGraph(bytes, definition, sha256, part), signature, size);
+    const probe = { tensors: inputTensors(definition, part), fetches: fetchesOf(definition) };
+    const { session: there, loaded } = await off.thread.load(bytes, {
+      sha256,
+      probe,
+      read: () => off.read(),
+    });
+    const { cost, buildMs } = loaded;
+    try {
+      checkTensors(loaded, definition, part);
+      if (durationMs(cost, 1) > MOST_MS || buildMs > MOST_BUILD_MS)
+        return new OnnxModel(there, signature, size);
+      const here = new LocalGraph(loaded.bytes);
+      if (durationMs(cost, off.mostRows) > MOST_MS)
+        return new OnnxModel(here, signature, 2 * size, { cost, session: there });
+      await there.release();
+      return new OnnxModel(here, signature, size);
+    } catch (error) {
+      await there.release();
+      throw error;
     }
-    await session.release();
-    return new OnnxModel(thread.open(bytes), signature, 2 * size);
   }
 
   /**

@@ -2,8 +2,11 @@ import { Tensor } from 'onnxruntime-node';
 import type { LocalGraph } from './local-graph.js';
 import type { InputTensor } from './signature-definition.js';
 
-const ROWS = 64;
 const TRIES = 3;
+/** A graph that is this slow is tried less, and with fewer rows. */
+const SLOW_MS = 5;
+const ROWS = { quick: 64, slow: 8 };
+const LONG_ENOUGH_MS = 100;
 
 /** What a run of a graph takes on this machine. */
 export interface RunCost {
@@ -11,7 +14,7 @@ export interface RunCost {
   readonly perRowMs: number;
 }
 
-/** The quickest of a few runs, of one row and of 64; it also leaves the graph warm. */
+/** The quickest of a few runs, of one row and of several; it also leaves the graph warm. */
 export function measureRun(
   graph: LocalGraph,
   tensors: readonly InputTensor[],
@@ -19,10 +22,9 @@ export function measureRun(
 ): RunCost {
   try {
     const firstMs = quickest(graph, tensors, fetches, 1);
-    // A graph that blocks for this long is not asked for 64 rows to learn it better.
-    if (firstMs > 50) return { firstMs, perRowMs: firstMs };
-    const manyMs = quickest(graph, tensors, fetches, ROWS);
-    return { firstMs, perRowMs: Math.max(0, manyMs - firstMs) / (ROWS - 1) };
+    const rows = firstMs > SLOW_MS ? ROWS.slow : ROWS.quick;
+    const manyMs = quickest(graph, tensors, fetches, rows);
+    return { firstMs, perRowMs: Math.max(0, manyMs - firstMs) / (rows - 1) };
   } catch {
     // It does not take zeros; what it takes with other values is not known.
     return { firstMs: 0, perRowMs: 0 };
@@ -37,7 +39,9 @@ function quickest(
 ): number {
   const feeds = Object.fromEntries(tensors.map((tensor) => [tensor.name, zeros(tensor, rows)]));
   let bestMs = Infinity;
+  const began = performance.now();
   for (let tries = 0; tries < TRIES; tries++) {
+    if (tries > 0 && performance.now() - began > LONG_ENOUGH_MS) break;
     const start = performance.now();
     graph.runNow(feeds, fetches);
     bestMs = Math.min(bestMs, performance.now() - start);

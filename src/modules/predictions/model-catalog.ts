@@ -28,7 +28,7 @@ interface Known {
 
 const POLL_MS = 1000;
 /** Between a model's eviction and the end of its native memory. */
-const RELEASE_MS = 10_000;
+const RELEASE_MS = 1000;
 const MAX_ANSWERS = 100_000;
 const MAX_REFUSALS = 10_000;
 /** Longer ones name nothing, and would only fill the memory. */
@@ -47,6 +47,8 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
   private readonly sessions: LRUCache<string, OnnxModel>;
   private readonly loads;
+  private readonly evictions;
+  private readonly shared;
   private readonly pending = new Map<string, Promise<unknown>>();
   private revision = '';
   /** Raised before answers are dropped: what was asked of the database before that is not kept. */
@@ -69,8 +71,19 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       maxSize: config.modelCacheBytes,
       sizeCalculation: (model) => Math.max(1, model.sizeBytes),
       // Whoever was handed the model a moment ago may not have started to use it.
-      dispose: (model) => setTimeout(() => void model.release(), RELEASE_MS).unref(),
+      dispose: (model) => {
+        this.evictions.inc();
+        setTimeout(() => void model.release(), RELEASE_MS).unref();
+      },
     });
+    this.evictions = metrics.counter(
+      'modelplane_model_evictions_total',
+      'Models that left the memory of this process for others.',
+    );
+    this.shared = metrics.counter(
+      'modelplane_model_loads_shared_total',
+      'Requests that waited for a load of their model which another request had begun.',
+    );
     this.loads = metrics.histogram(
       'modelplane_model_load_duration_seconds',
       'Reading an artifact and making it ready to score.',
@@ -118,8 +131,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     if (answer instanceof Problem) throw answer;
 
     const address = addressOf(tenant, answer);
-    const model =
-      this.sessions.get(address) ?? (await this.once(address, () => this.load(address, tenant, answer)));
+    let model = this.sessions.get(address);
+    if (!model) {
+      if (this.pending.has(address)) this.shared.inc();
+      model = await this.once(address, () => this.load(address, tenant, answer));
+    }
     return { version: answer.version, model, origin: answer.origin };
   }
 
@@ -199,12 +215,10 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     // Versions of before have no core, and some encodings have none.
     const hasCore = coreSha256 !== null && signature.core !== undefined;
     const sha256 = hasCore ? coreSha256 : artifactSha256;
-    const bytes = await this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
-    return OnnxModel.load(bytes, compileSignature(signature, hasCore ? 'core' : 'whole'), {
-      sha256,
-      thread: this.thread,
-      mostRows: this.config.maxRows,
-    });
+    const read = () => this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
+    const compiled = compileSignature(signature, hasCore ? 'core' : 'whole');
+    const off = { thread: this.thread, mostRows: this.config.maxRows, read };
+    return OnnxModel.load(await read(), compiled, { sha256 }, off);
   }
 }
 

@@ -1,8 +1,11 @@
-// A thread that holds graphs whose runs would block the event loop for too long.
+// A thread that holds graphs: it builds and measures them, and runs what would block the event loop for too long.
+import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { Tensor } from 'onnxruntime-node';
 import { LocalGraph } from '../local-graph.js';
-import type { Reply, Request, SentTensor } from './messages.js';
+import { measureRun } from '../run-cost.js';
+import type { LoadRequest, Outcome, Reply, Request, RunRequest, SentTensor } from './messages.js';
+import { joinRows, rowsOf, splitRows } from './rows.js';
 
 const graphs = new Map<number, LocalGraph>();
 
@@ -10,29 +13,58 @@ parentPort!.on('message', (request: Request) => {
   if (request.type === 'release') {
     void graphs.get(request.graph)?.release();
     graphs.delete(request.graph);
-    return;
-  }
-  const { id } = request;
-  try {
-    const outputs = request.type === 'load' ? load(request.graph, request.bytes) : run(request);
-    parentPort!.postMessage({ id, outputs } satisfies Reply);
-  } catch (error) {
-    parentPort!.postMessage({ id, error: (error as Error).message } satisfies Reply);
-  }
+  } else if (request.type === 'load') answer(load(request));
+  else answer({ type: 'ran', outcomes: runAll(request) });
 });
 
-function load(graph: number, bytes: Uint8Array): SentTensor[] {
-  graphs.set(graph, new LocalGraph(bytes));
-  return [];
+function answer(reply: Reply): void {
+  // The file is not copied on its way; whoever asked may need it once more.
+  parentPort!.postMessage(reply, reply.type === 'loaded' ? [reply.loaded.bytes.buffer as ArrayBuffer] : []);
 }
 
-function run({ graph, feeds, fetches }: Extract<Request, { type: 'run' }>): SentTensor[] {
-  const inputs = Object.fromEntries(
-    feeds.map(({ name, type, dims, data }) => [name, new Tensor(type as never, data as never, dims)]),
+function load({ graph: id, bytes, sha256, probe }: LoadRequest): Reply {
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  if (digest !== sha256) return { type: 'refused', digest };
+  try {
+    const start = performance.now();
+    const graph = new LocalGraph(bytes);
+    const buildMs = performance.now() - start;
+    graphs.set(id, graph);
+    const cost = measureRun(graph, probe.tensors, probe.fetches);
+    const { inputs, outputs } = graph;
+    return { type: 'loaded', loaded: { bytes, inputs, outputs, buildMs, cost } };
+  } catch (error) {
+    return { type: 'failed', error: (error as Error).message };
+  }
+}
+
+function runAll(request: RunRequest): Outcome[] {
+  const { requests } = request;
+  if (requests.length > 1) {
+    try {
+      return splitRows(run(request, joinRows(requests)), requests.map(rowsOf)).map((outputs) => ({
+        outputs,
+      }));
+    } catch {
+      // One of them fails, or the graph does not go row by row: each by itself, so that no one has another's fault.
+    }
+  }
+  return requests.map((tensors) => {
+    try {
+      return { outputs: run(request, tensors) };
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  });
+}
+
+function run({ graph, fetches }: RunRequest, tensors: readonly SentTensor[]): SentTensor[] {
+  const feeds = Object.fromEntries(
+    tensors.map(({ name, type, dims, data }) => [name, new Tensor(type as never, data as never, dims)]),
   );
-  const outputs = graphs.get(graph)!.runNow(inputs, fetches);
+  const outputs = graphs.get(graph)!.runNow(feeds, fetches);
   return fetches.map((name) => {
     const { type, dims, data } = outputs[name] as Tensor;
-    return { name, type, dims, data };
+    return { name, type, dims, data: data as SentTensor['data'] };
   });
 }

@@ -2,91 +2,203 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Tensor } from 'onnxruntime-node';
-import { ModelRunError } from '../errors.js';
+import { ArtifactCorrupt, ModelRunError, ModelUnavailable } from '../errors.js';
 import type { GraphSession, OutputTensor } from '../graph-session.js';
-import type { Reply, Request, SentTensor } from './messages.js';
+import { GraphQueue } from './graph-queue.js';
+import type { LoadedGraph, Probe, Reply, Request, SentTensor } from './messages.js';
+import { joinRows, rowsOf, splitRows } from './rows.js';
 
-interface Waiting {
-  resolve(outputs: readonly SentTensor[]): void;
-  reject(error: Error): void;
+/** Where a graph comes from, and what it is tried with. */
+export interface GraphSource {
+  /** Lower-case hex digest that the bytes must have. */
+  readonly sha256: string;
+  readonly probe: Probe;
+  /** The bytes once more, for a thread that has ended with what it held. */
+  read(): Promise<Uint8Array>;
 }
 
-/** One thread, started when it is first needed, for graphs whose runs would block the caller's for too long. */
+class Graph extends GraphQueue {
+  /** The thread that holds it. */
+  home?: Worker;
+  loading?: { bytes: Uint8Array; resolve: (loaded: LoadedGraph) => void; reject: (error: Error) => void };
+
+  constructor(
+    readonly id: number,
+    readonly source: GraphSource,
+  ) {
+    super();
+  }
+}
+
+/**
+ * One thread, started when it is first needed, for what would block the caller's: building graphs, and long runs. It
+ * does one thing at a time, of the graph that has had least of its time; what comes meanwhile waits here.
+ */
 export class GraphThread {
   private worker?: Worker;
-  private readonly waiting = new Map<number, Waiting>();
-  private lastId = 0;
+  private reply?: { resolve(reply: Reply): void; reject(error: Error): void };
+  private readonly waiting = new Set<Graph>();
+  private isWorking = false;
   private lastGraph = 0;
+  /** What the graph that was served last has had: who was idle has saved nothing up. */
+  private servedMs = 0;
 
-  /** @param bytes the graph, checked by the caller; the thread gets it with the first run */
-  open(bytes: Uint8Array): GraphSession {
-    const graph = ++this.lastGraph;
-    let loaded: { worker: Worker; done: Promise<unknown> } | undefined;
-    return {
-      run: async (feeds, fetches) => {
-        // A thread that ended has taken its graphs with it.
-        if (!loaded || loaded.worker !== this.worker) loaded = this.load(graph, bytes);
-        await loaded.done;
-        return this.run(graph, feeds, fetches);
+  /**
+   * Builds a graph and measures it.
+   * @param bytes the file; its memory moves to the thread and comes back with the graph
+   * @throws ArtifactCorrupt where the digest is another one, or the runtime cannot read it; ModelUnavailable
+   */
+  async load(
+    bytes: Uint8Array,
+    source: GraphSource,
+  ): Promise<{ session: GraphSession; loaded: LoadedGraph }> {
+    const graph = new Graph(++this.lastGraph, source);
+    const loaded = await new Promise<LoadedGraph>((resolve, reject) => {
+      graph.loading = { bytes: movable(bytes), resolve, reject };
+      this.wake(graph);
+    });
+    graph.cost = loaded.cost;
+    const session: GraphSession = {
+      run: (feeds, fetches) => this.run(graph, feeds, fetches),
+      release: async () => {
+        this.waiting.delete(graph);
+        graph.fail(new ModelRunError('the model has been released'));
+        if (graph.home === this.worker)
+          this.worker?.postMessage({ type: 'release', graph: graph.id } satisfies Request);
       },
-      release: async () => this.worker?.postMessage({ type: 'release', graph } satisfies Request),
     };
+    return { session, loaded };
   }
 
   async close(): Promise<void> {
     await this.worker?.terminate();
   }
 
-  private load(graph: number, bytes: Uint8Array): { worker: Worker; done: Promise<unknown> } {
-    const worker = this.running();
-    return { worker, done: this.ask({ type: 'load', id: ++this.lastId, graph, bytes }) };
-  }
-
+  /** In pieces, where it would keep other models waiting for long. */
   private async run(
-    graph: number,
+    graph: Graph,
     feeds: Record<string, Tensor>,
     fetches: readonly string[],
   ): Promise<Record<string, OutputTensor>> {
-    const sent = Object.entries(feeds).map(([name, { type, dims, data }]) => ({ name, type, dims, data }));
-    const outputs = await this.ask({ type: 'run', id: ++this.lastId, graph, feeds: sent, fetches });
-    return Object.fromEntries(outputs.map((output) => [output.name, output as unknown as OutputTensor]));
+    const tensors = Object.entries(feeds).map(([name, { type, dims, data }]) => {
+      return { name, type, dims, data } as SentTensor;
+    });
+    const parts = splitRows(tensors, piecesOf(rowsOf(tensors), graph.rowsOfTurn));
+    const answers = parts.map(
+      (part) =>
+        new Promise<readonly SentTensor[]>((resolve, reject) => {
+          graph.add({ tensors: part, rows: rowsOf(part), fetches, resolve, reject });
+        }),
+    );
+    this.wake(graph);
+    const outputs = joinRows(await Promise.all(answers));
+    return Object.fromEntries(outputs.map((output) => [output.name, output]));
   }
 
-  private ask(request: Extract<Request, { id: number }>): Promise<readonly SentTensor[]> {
+  private wake(graph: Graph): void {
+    if (!this.waiting.has(graph)) graph.servedMs = Math.max(graph.servedMs, this.servedMs);
+    this.waiting.add(graph);
+    if (!this.isWorking) void this.work();
+  }
+
+  private async work(): Promise<void> {
+    this.isWorking = true;
+    for (let graph = this.next(); graph; graph = this.next()) {
+      const start = performance.now();
+      this.servedMs = graph.servedMs;
+      await this.serve(graph);
+      graph.servedMs += performance.now() - start;
+      if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
+    }
+    this.isWorking = false;
+    // The process ends without waiting for a thread that nobody waits for.
+    this.worker?.unref();
+  }
+
+  private next(): Graph | undefined {
+    let next: Graph | undefined;
+    for (const graph of this.waiting) if (!next || graph.servedMs < next.servedMs) next = graph;
+    return next;
+  }
+
+  private async serve(graph: Graph): Promise<void> {
+    try {
+      // A thread that ended has taken its graphs with it.
+      if (graph.home === undefined || graph.home !== this.worker) await this.build(graph);
+      else await this.runBatch(graph);
+    } catch (error) {
+      graph.loading?.reject(error as Error);
+      graph.loading = undefined;
+      graph.fail(error as Error);
+    }
+  }
+
+  private async build(graph: Graph): Promise<void> {
+    const { sha256, probe } = graph.source;
+    const bytes = graph.loading?.bytes ?? movable(await graph.source.read());
+    const reply = await this.ask({ type: 'load', graph: graph.id, bytes, sha256, probe }, [bytes.buffer]);
+    if (reply.type === 'refused')
+      throw new ArtifactCorrupt(`the artifact has the SHA-256 ${reply.digest}, not ${sha256}`);
+    if (reply.type !== 'loaded') {
+      const cause = reply.type === 'failed' ? reply.error : undefined;
+      throw new ArtifactCorrupt('the artifact is not an ONNX graph that the runtime can read', { cause });
+    }
+    graph.home = this.worker;
+    graph.loading?.resolve(reply.loaded);
+    graph.loading = undefined;
+  }
+
+  private async runBatch(graph: Graph): Promise<void> {
+    const batch = graph.take();
+    try {
+      const requests = batch.map(({ tensors }) => tensors);
+      const { fetches } = batch[0]!;
+      const reply = await this.ask({ type: 'run', graph: graph.id, requests, fetches });
+      if (reply.type !== 'ran') throw new Error(`unexpected ${reply.type}`);
+      batch.forEach(({ resolve, reject }, at) => {
+        const outcome = reply.outcomes[at]!;
+        if ('error' in outcome) reject(new ModelRunError(outcome.error));
+        else resolve(outcome.outputs);
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error as Error);
+      throw error;
+    }
+  }
+
+  private ask(request: Request, moved: ArrayBufferLike[] = []): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.waiting.set(request.id, { resolve, reject });
+      this.reply = { resolve, reject };
       const worker = this.running();
-      // The process ends without waiting for a thread that nobody waits for.
       worker.ref();
-      worker.postMessage(request);
+      worker.postMessage(request, moved as ArrayBuffer[]);
     });
   }
 
   private running(): Worker {
     if (this.worker) return this.worker;
     const worker = new Worker(entryFile());
-    worker.on('message', (reply: Reply) => this.answered(worker, reply));
+    worker.on('message', (reply: Reply) => this.reply?.resolve(reply));
     worker.on('error', () => undefined);
-    worker.on('exit', () => this.ended(worker));
+    worker.on('exit', () => {
+      if (this.worker !== worker) return;
+      this.worker = undefined;
+      this.reply?.reject(new ModelUnavailable('the thread of the model ended', 1));
+    });
     worker.unref();
     this.worker = worker;
     return worker;
   }
+}
 
-  private answered(worker: Worker, reply: Reply): void {
-    const waiting = this.waiting.get(reply.id);
-    this.waiting.delete(reply.id);
-    if (this.waiting.size === 0) worker.unref();
-    if ('error' in reply) waiting?.reject(new ModelRunError(reply.error));
-    else waiting?.resolve(reply.outputs);
-  }
+/** Memory that others hold parts of cannot move. */
+function movable(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+}
 
-  private ended(worker: Worker): void {
-    if (this.worker === worker) this.worker = undefined;
-    const waiting = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const { reject } of waiting) reject(new ModelRunError('the thread of the model ended'));
-  }
+function piecesOf(rows: number, most: number): number[] {
+  const pieces = Array<number>(Math.floor(rows / most)).fill(most);
+  return rows % most > 0 ? [...pieces, rows % most] : pieces;
 }
 
 /** Compiled, wherever this file itself runs from: a thread has no compiler. */
