@@ -59,6 +59,9 @@ describe('GET /metrics', () => {
     'modelplane_database_waiting_requests{pool="tenant"} 0',
     'modelplane_database_connections{pool="system",state="idle"} ',
     'nodejs_eventloop_lag_p99_seconds ',
+    'modelplane_processes 1',
+    'modelplane_event_loop_delay_seconds{quantile="0.99"} ',
+    'modelplane_predictions_waiting{of="all"} 0',
     'process_cpu_seconds_total ',
   ])('should have %s', (line) => {
     expect(text).toContain(`\n${line}`);

@@ -8,6 +8,13 @@ export class HttpConfig {
   @Env('MODELPLANE_PORT', integer(0, 65535), 'Port the API listens on; 0 picks a free one.')
   port = 8000;
 
+  @Env(
+    'MODELPLANE_API_PROCESSES',
+    integer(1, 1024),
+    'Processes that share the port, for as many cores; each loads models, and opens connections, of its own.',
+  )
+  processes = 1;
+
   @Env('MODELPLANE_PUBLIC_URL', url, 'URL under which callers reach the API; empty: as each request says.')
   publicUrl = '';
 
@@ -20,6 +27,13 @@ export class HttpConfig {
     'Longest that the head of a request, and then its JSON body, may take to arrive; uploads may take longer.',
   )
   receiveSeconds = 30;
+
+  @Env(
+    'MODELPLANE_MAX_DELAY_MS',
+    integer(1, 600_000),
+    'A prediction that this process could not begin to read for so long is answered with 503 OVERLOADED.',
+  )
+  maxDelayMs = 500;
 
   @Env(
     'MODELPLANE_MAX_OBJECT_BYTES',

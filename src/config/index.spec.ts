@@ -5,6 +5,7 @@ import {
   environmentExample,
   HttpConfig,
   loadConfig,
+  RateLimitConfig,
   RuntimeConfig,
   S3Config,
   StorageConfig,
@@ -48,6 +49,19 @@ describe('the environment', () => {
     });
     expect(config.get(HttpConfig)).toMatchObject({ host: '127.0.0.1', port: 9000 });
     expect(config.get(RuntimeConfig).role).toBe('all');
+  });
+
+  it('should start several processes of an api alone, and share the rate limit out among them', () => {
+    const processes = (env: NodeJS.ProcessEnv) =>
+      loadConfig({ ...VALID, MODELPLANE_ROLE: 'api', ...env }).get(RateLimitConfig).processes;
+    expect(processes({})).toBe(1);
+    expect(processes({ MODELPLANE_API_PROCESSES: '4' })).toBe(4);
+    expect(processes({ MODELPLANE_API_PROCESSES: '4', MODELPLANE_RATE_LIMIT_PROCESSES: '12' })).toBe(12);
+    expect(faultsOf({ MODELPLANE_API_PROCESSES: '2', MODELPLANE_ROLE: 'worker' })).toEqual([]);
+    expect(faultsOf({ MODELPLANE_API_PROCESSES: '2' })).toEqual([
+      expect.stringMatching(/^MODELPLANE_API_PROCESSES: more than one needs MODELPLANE_ROLE=api/),
+    ]);
+    expect(faultsOf({ MODELPLANE_API_PROCESSES: '0' })).toHaveLength(1);
   });
 
   it('should name every fault at once', () => {

@@ -121,6 +121,11 @@ function checkTogether(config: Config, faults: string[]): void {
   }
 
   const runtime = config.get(RuntimeConfig);
+  const { processes } = config.get(HttpConfig);
+  if (processes > 1 && runtime.role === 'all') {
+    faults.push('MODELPLANE_API_PROCESSES: more than one needs MODELPLANE_ROLE=api, and workers beside it');
+  }
+  config.get(RateLimitConfig).processes ||= processes;
   const storage = config.get(StorageConfig);
   const s3 = config.get(S3Config);
   if (storage.kind === 's3' && !s3.accessKeyId !== !s3.secretAccessKey) {

@@ -6,6 +6,27 @@ export class PredictionsConfig {
   maxRows = 1000;
 
   @Env(
+    'MODELPLANE_PREDICTIONS_MAX_WAIT_MS',
+    integer(1, 600_000),
+    'Longest that a request may be expected to wait for a model that does not run on the main thread; others are answered with 503 OVERLOADED.',
+  )
+  maxWaitMs = 2000;
+
+  @Env(
+    'MODELPLANE_PREDICTIONS_MAX_WAITING',
+    integer(1, 100_000),
+    'Requests that may wait so for one model in one process.',
+  )
+  maxWaiting = 1000;
+
+  @Env(
+    'MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS',
+    integer(1, 100_000_000),
+    'Rows of all requests that wait so, or for a model to be loaded.',
+  )
+  maxWaitingRows = 50_000;
+
+  @Env(
     'MODELPLANE_MODEL_CACHE_BYTES',
     integer(2 ** 20, 2 ** 40),
     'Artifact bytes of loaded models kept in memory.',

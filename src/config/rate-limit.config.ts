@@ -18,8 +18,8 @@ export class RateLimitConfig {
 
   @Env(
     'MODELPLANE_RATE_LIMIT_PROCESSES',
-    integer(1, 10_000),
-    'API processes of this installation: without Redis each applies its share of the limit.',
+    integer(0, 10_000),
+    'API processes of this installation: without Redis each applies its share of the limit; 0: MODELPLANE_API_PROCESSES.',
   )
-  processes = 1;
+  processes = 0;
 }

@@ -25,7 +25,7 @@ export class PredictionsController {
 
   @Post()
   @Access('predictor')
-  @RouteConfig({ lastNameHolds: true })
+  @RouteConfig({ lastNameHolds: true, shedsLoad: true })
   @Cost(rowsOf)
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })

@@ -28,6 +28,7 @@ import { LogUpkeep } from './log/log-upkeep.js';
 import { LoggedPrediction, LogSettings } from './log/prediction-log.entity.js';
 import { PredictionLog } from './log/prediction-log.js';
 import { ModelCatalog } from './model-catalog.js';
+import { ModelQueues } from './model-queues.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
 import { RevisionListener } from './revision-listener.js';
@@ -50,6 +51,7 @@ import { RevisionListener } from './revision-listener.js';
   ],
   providers: [
     ModelCatalog,
+    ModelQueues,
     RevisionListener,
     PredictionsService,
     PredictionLog,

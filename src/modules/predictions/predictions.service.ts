@@ -11,6 +11,7 @@ import { unfit } from '../../platform/errors/problem.js';
 import { featureProblem } from './feature-problem.js';
 import { PredictionLog } from './log/prediction-log.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
+import { ModelQueues } from './model-queues.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import type { PredictionBody } from './predictions.dto.js';
 
@@ -21,9 +22,13 @@ export class PredictionsService {
     private readonly catalog: ModelCatalog,
     private readonly config: PredictionsConfig,
     private readonly log: PredictionLog,
+    private readonly queues: ModelQueues,
   ) {}
 
-  /** @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit */
+  /**
+   * @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit,
+   * 503 where too many wait for the model
+   */
   predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
@@ -31,7 +36,7 @@ export class PredictionsService {
     // Where there is nothing to wait for, a promise or two would take longer than a small model.
     if (loaded?.model.isQuick(request.rows.length))
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
-    return this.predictLater(tenant, requestId, request, start);
+    return this.predictLater(tenant, requestId, request, start, loaded);
   }
 
   private async predictLater(
@@ -39,9 +44,15 @@ export class PredictionsService {
     requestId: string,
     request: PredictRequest,
     start: number,
+    found: LoadedModel | undefined,
   ): Promise<PredictionBody> {
-    const loaded = await this.catalog.get(tenant, request.modelId, request.version);
-    return this.answer(tenant, requestId, request, loaded, await score(loaded, request), start);
+    const { modelId, version, rows } = request;
+    const loaded =
+      found ?? (await this.queues.load(rows.length, () => this.catalog.get(tenant, modelId, version)));
+    const scored = loaded.model.isQuick(rows.length)
+      ? scoreNow(loaded, request)
+      : await this.queues.run(tenant, modelId, rows.length, () => score(loaded, request));
+    return this.answer(tenant, requestId, request, loaded, scored, start);
   }
 
   private answer(

@@ -29,6 +29,7 @@ export const ERROR_STATUS = {
   AUTH_UNAVAILABLE: 503,
   MODEL_UNAVAILABLE: 503,
   WORKER_BUSY: 503,
+  OVERLOADED: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -25,7 +25,9 @@ export class ProblemFilter implements ExceptionFilter {
 
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const problem = asProblem(error);
-    if (problem.status >= 500) this.logger.failure('request failed', error);
+    // To refuse has to cost little, and is no failure: the request's own line and a metric tell of it.
+    const isFailure = problem.status >= 500 && problem.code !== 'OVERLOADED';
+    if (isFailure) this.logger.failure('request failed', error);
     // A stream that broke after the head was sent can only be cut.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     void reply
@@ -74,6 +76,7 @@ const TITLES: Record<ErrorCode, string> = {
   AUTH_UNAVAILABLE: 'Identity provider unreachable',
   MODEL_UNAVAILABLE: 'Model unavailable',
   WORKER_BUSY: 'No worker is free',
+  OVERLOADED: 'Too much to do',
 };
 
 const RETRY_AFTER_SECONDS = '5';

@@ -2,11 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, jsonPointer } from '../errors/problem.js';
 import { duplicateKey } from './duplicate-key.js';
+import type { Overload } from './overload.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads a body from callers without a token. */
     openBody?: boolean;
+    /** Refused, before its body is read, where it has waited for too long. */
+    shedsLoad?: boolean;
     /** Names given twice are not looked for: it would cost more than the rest of reading the body. The last one holds. */
     lastNameHolds?: boolean;
   }
@@ -20,15 +23,19 @@ interface Admission {
   authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
+  overload: Overload;
 }
 
 /**
  * Reads a body only for a caller whose token is valid, and only for a while: what a stranger or a slow caller can
  * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
  */
-export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
+export function admitBodies(
+  fastify: FastifyInstance,
+  { authenticate, bodyTimeoutMs, overload }: Admission,
+): void {
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
-    const { openBody, streamBody, readsForms } = request.routeOptions.config;
+    const { openBody, streamBody, readsForms, shedsLoad } = request.routeOptions.config;
     if (!hasBody(request.raw)) return done();
     const admit = () => {
       if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
@@ -38,6 +45,8 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
       if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
       done(error);
     };
+    const late = shedsLoad ? overload.late() : undefined;
+    if (late) return refuse(late);
     const known = openBody ? undefined : authenticate(request, reply);
     if (known instanceof Promise) known.then(admit, refuse);
     else admit();

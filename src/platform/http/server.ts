@@ -11,6 +11,7 @@ import { Tracing } from '../observability/tracing.js';
 import { admitBodies } from './body-admission.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
+import { Overload } from './overload.js';
 import { addRequestHooks } from './request-hooks.js';
 
 /** Answer headers that a page of another origin may read beside the few that it always may. */
@@ -56,6 +57,7 @@ export async function createServer(root: Type | object, config: Config): Promise
   admitBodies(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
     bodyTimeoutMs: receiveSeconds * 1000,
+    overload: app.get(Overload, { strict: false }),
   });
   if (corsOrigins.length > 0) {
     // Tokens travel in a header, never in a cookie: no credentials.

@@ -30,9 +30,14 @@ export class ServiceMetrics implements OnModuleInit {
       'Wake-ups in the queue of a kind of job: those that wait, are handled, or come again later.',
       ['queue', 'state'],
       () => this.queueSamples(),
+      'first',
     );
-    this.metrics.gauge('modelplane_jobs', 'Jobs of all tenants by status.', ['kind', 'status'], () =>
-      this.jobSamples(),
+    this.metrics.gauge(
+      'modelplane_jobs',
+      'Jobs of all tenants by status.',
+      ['kind', 'status'],
+      () => this.jobSamples(),
+      'first',
     );
     this.metrics.gauge(
       'modelplane_database_connections',

@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import cluster from 'node:cluster';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { reportEventLoopDelay } from './event-loop-delay.js';
+import { metricsOfAll } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
 /** From a prediction of one row to a download of minutes. */
@@ -10,10 +13,15 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export class Metrics {
   private readonly registry = new Registry();
   private readonly requests = new RequestMetrics(this.registry, SECONDS);
+  private readonly ofAll = cluster.isWorker ? metricsOfAll(this.registry) : undefined;
 
   constructor() {
-    // Among them the event loop's delay, CPU seconds and memory.
+    // Among them CPU seconds and memory.
     collectDefaultMetrics({ register: this.registry });
+    reportEventLoopDelay(this);
+    this.gauge('modelplane_processes', 'Processes that these metrics are of.', [], () => [
+      { labels: {}, value: 1 },
+    ]);
   }
 
   /** @param route template of the route, never its URL */
@@ -30,18 +38,23 @@ export class Metrics {
     return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 
-  /** A value that is looked at when somebody asks; a look that fails shows nothing rather than something old. */
+  /**
+   * A value that is looked at when somebody asks; a look that fails shows nothing rather than something old.
+   * @param together what several processes of one machine say together
+   */
   gauge<const T extends string>(
     name: string,
     help: string,
     labelNames: readonly T[],
     read: () => Sample<T>[] | Promise<Sample<T>[]>,
+    together: Together = 'sum',
   ): void {
     new Gauge({
       name,
       help,
       labelNames,
       registers: [this.registry],
+      aggregator: together,
       async collect() {
         this.reset();
         const samples = await Promise.resolve()
@@ -56,11 +69,14 @@ export class Metrics {
     return this.registry.contentType;
   }
 
-  /** Text exposition format of Prometheus. */
+  /** Text exposition format of Prometheus; of all processes where several share the port. */
   text(): Promise<string> {
-    return this.registry.metrics();
+    return this.ofAll?.() ?? this.registry.metrics();
   }
 }
+
+/** `first`, where all processes say the same. */
+type Together = 'sum' | 'max' | 'first';
 
 export interface Sample<T extends string> {
   labels: Partial<Record<T, string>>;

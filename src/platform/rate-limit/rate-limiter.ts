@@ -73,6 +73,7 @@ export class RateLimiter {
       '1 while Redis is away and each process applies its share.',
       [],
       () => [{ labels: {}, value: this.isLocal ? 1 : 0 }],
+      'max',
     );
   }
 

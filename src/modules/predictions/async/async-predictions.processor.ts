@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { ModelUnavailable } from '#libs/inference';
 import { AsyncPredictionsConfig, RuntimeConfig } from '../../../config/index.js';
+import { Problem } from '../../../platform/errors/problem.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../../platform/jobs/job-runner.js';
 import { PredictionsService } from '../predictions.service.js';
@@ -34,7 +35,9 @@ export class AsyncPredictionsProcessor implements JobHandler, OnApplicationBoots
       const commit = () => Promise.resolve({ answer: JSON.stringify(answer) });
       return { type: 'succeeded', metrics: {}, commit };
     } catch (error) {
-      if (error instanceof ModelUnavailable) return { type: 'crashed', message: error.message };
+      const passes =
+        error instanceof ModelUnavailable || (error instanceof Problem && error.code === 'OVERLOADED');
+      if (passes) return { type: 'crashed', message: error.message };
       throw error;
     }
   }

@@ -1,0 +1,150 @@
+import { type Answer, Client } from './support/client.js';
+import { FEATURES, trainChurn } from './support/churn.js';
+import { ApiProcess } from './support/processes.js';
+import { Service, type ServiceOptions } from './support/service.js';
+
+const NAMES = ['a', 'b', 'c', 'd', 'e'];
+/** Compared with each of so many, a thousand rows keep the thread busy for far longer than they take to read. */
+const NEIGHBOURS = 12_000;
+
+describe('more predictions than can be answered', () => {
+  let service: Service;
+  let token: string | undefined;
+  let slow: string;
+  let other: string;
+
+  beforeAll(async () => {
+    service = await Service.start({ role: 'all' });
+    const acme = await service.as('acme-corp');
+    token = acme.token;
+    await acme.put('/api/v1/objects/data/points.csv', points());
+    slow = await train(acme, 'slow');
+    other = await train(acme, 'other');
+  }, 180_000);
+  afterAll(() => service?.stop());
+
+  function points(): string {
+    const lines = Array.from({ length: NEIGHBOURS }, (_, at) => {
+      const values = NAMES.map((_, column) => Math.sin(at * (column + 1)).toFixed(6));
+      return [...values, Number(values[0]) + Number(values[1]) > 0 ? 'high' : 'low'].join(',');
+    });
+    return [[...NAMES, 'y'].join(','), ...lines].join('\n');
+  }
+
+  async function train(acme: Client, model_name: string): Promise<string> {
+    const data_config = { train_path: 's3://data/points.csv', target_column: 'y' };
+    const hyperparameters = { estimator: 'k_nearest_neighbors' };
+    const request = { model_name, framework: 'sklearn', data_config, hyperparameters };
+    const { job_id } = (await acme.post('/api/v1/training', request)).body;
+    const { body } = await acme.waitForJob(`/api/v1/training/${job_id}`);
+    expect(body).toMatchObject({ status: 'succeeded', error: null });
+    return body.result.model_id;
+  }
+
+  async function beside(env: ServiceOptions['env'], test: (client: Client) => Promise<void>): Promise<void> {
+    const api = await Service.start({ beside: service, env });
+    try {
+      await test(api.with(token));
+    } finally {
+      await api.stop();
+    }
+  }
+
+  const rowsFrom = (first: number, count: number) =>
+    Array.from({ length: count }, (_, at) =>
+      Object.fromEntries(NAMES.map((name, column) => [name, Math.cos((first + at) * (column + 1))])),
+    );
+  const ask = (client: Client, model_id: string, features: object) =>
+    client.post('/api/v1/predictions', { model_id, features });
+  const statuses = (answers: Answer[]) => answers.map(({ status }) => status);
+
+  async function refused(client: Client, where: string): Promise<number> {
+    const text = String((await client.get('/metrics')).body);
+    const line = text
+      .split('\n')
+      .find((each) => each.startsWith(`modelplane_overloaded_total{where="${where}"}`));
+    return Number(line?.split(' ').at(-1) ?? 0);
+  }
+
+  it('should be refused past the bound of a model, cheaply and in words, and answered as ever below it', async () => {
+    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
+      await ask(client, slow, rowsFrom(0, 1));
+      const asked = Promise.all(Array.from({ length: 20 }, (_, at) => ask(client, slow, rowsFrom(at, 1000))));
+      expect((await client.get('/healthcheck/live')).status).toBe(200);
+      const answers = await asked;
+      const late = answers.filter(({ status }) => status === 503);
+      expect(new Set(statuses(answers))).toEqual(new Set([200, 503]));
+      expect(late.length).toBeLessThanOrEqual(17);
+      for (const { headers, body } of late) {
+        expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+        expect(headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+        expect(body).toMatchObject({ status: 503, code: 'OVERLOADED', request_id: expect.any(String) });
+        expect(body.detail).toMatch(/^3 requests wait for this model already; try again in \d+ s\.$/);
+      }
+      expect(await refused(client, 'model')).toBe(late.length);
+
+      for (const [at, { status, body }] of answers.entries()) {
+        if (status !== 200) continue;
+        const again = await ask(client, slow, rowsFrom(at, 1000));
+        expect(again.body.prediction).toEqual(body.prediction);
+      }
+    });
+  }, 60_000);
+
+  it('should be refused where the answer would come too late, as soon as it is known what a row takes', async () => {
+    await beside({ MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '1' }, async (client) => {
+      const asked = Array.from({ length: 6 }, (_, at) => ask(client, slow, rowsFrom(at, 1000)));
+      await Promise.race(asked);
+      const late = await ask(client, slow, rowsFrom(0, 1000));
+      expect(late).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
+      expect(new Set(statuses(await Promise.all(asked)))).toEqual(new Set([200]));
+      expect(await refused(client, 'model')).toBe(1);
+      expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
+    });
+  }, 60_000);
+
+  it('should be refused past the bound of rows, whichever model they are for', async () => {
+    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1500' }, async (client) => {
+      const answers = await Promise.all(
+        [slow, other, slow, other, slow, other].map((model, at) => ask(client, model, rowsFrom(at, 1000))),
+      );
+      expect(new Set(statuses(answers))).toEqual(new Set([200, 503]));
+      const late = answers.filter(({ status }) => status === 503);
+      expect(late[0]!.body.detail).toMatch(/^1000 rows wait for their models already/);
+      expect(await refused(client, 'rows')).toBe(late.length);
+      expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
+    });
+  }, 60_000);
+
+  it('should not keep another model waiting for all that waits for one', async () => {
+    await beside({}, async (client) => {
+      await Promise.all([slow, other].map((model) => ask(client, model, rowsFrom(0, 1000))));
+      let done = 0;
+      const many = Array.from({ length: 12 }, (_, at) =>
+        ask(client, slow, rowsFrom(at, 1000)).finally(() => done++),
+      );
+      const one = await ask(client, other, rowsFrom(0, 1000));
+      expect(one.status).toBe(200);
+      expect(done).toBeLessThan(12);
+      expect(new Set(statuses(await Promise.all(many)))).toEqual(new Set([200]));
+    });
+  }, 60_000);
+
+  it('should be refused where the main thread is late', async () => {
+    const quick = await trainChurn(service.with(token), 'quick');
+    const api = await ApiProcess.start(service, { MODELPLANE_MAX_DELAY_MS: '1' });
+    try {
+      const there = new Client(api.url, token);
+      const features = Array(500).fill(FEATURES);
+      const answers = await Promise.all(Array.from({ length: 100 }, () => ask(there, quick, features)));
+      const late = answers.filter(({ status }) => status === 503);
+      expect(new Set(statuses(answers))).toEqual(new Set([200, 503]));
+      expect(late[0]!.body).toMatchObject({ code: 'OVERLOADED' });
+      expect(late[0]!.headers.get('retry-after')).toBe('1');
+      expect(await refused(there, 'event_loop')).toBe(late.length);
+      expect((await ask(there, quick, FEATURES)).status).toBe(200);
+    } finally {
+      await api.kill('SIGKILL');
+    }
+  }, 60_000);
+});
