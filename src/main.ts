@@ -1,4 +1,6 @@
 import './config/telemetry.js';
+import cluster from 'node:cluster';
+import { ApiProcesses } from './api-processes.js';
 import { AppModule } from './app.module.js';
 import { ConfigError, HttpConfig, loadConfig, RuntimeConfig } from './config/index.js';
 import { serveDocument } from './platform/http/open-api.js';
@@ -8,6 +10,9 @@ import { AppLogger } from './platform/observability/logger.js';
 async function main(): Promise<void> {
   const config = loadConfig();
   const runtime = config.get(RuntimeConfig);
+  const { processes } = config.get(HttpConfig);
+  if (runtime.role === 'api' && processes > 1 && cluster.isPrimary)
+    return new ApiProcesses(processes, new AppLogger(runtime)).start();
   const app = await createServer(AppModule.with(config), config);
   app.enableShutdownHooks();
   const logger = app.get(AppLogger);
