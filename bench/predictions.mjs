@@ -8,6 +8,7 @@ import { reportProblem } from '../scripts/parts/problem.mjs';
 import { mustRun } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
 import { Client } from './parts/client.mjs';
+import { eventLoopDelayMs, readMetrics } from './parts/metrics.mjs';
 import { numberOptions } from './parts/options.mjs';
 import { processorSeconds } from './parts/processor-time.mjs';
 import { round, table, writeResults } from './parts/results.mjs';
@@ -85,11 +86,18 @@ async function measure(stack, seconds, connections) {
         const title = `${name}, ${server}, ${count} connections`;
         await steps.run(title, async (step) => {
           await load({ ...target, body, connections: count, seconds: WARM_UP_SECONDS });
+          if (server === 'modelplane') await readMetrics(stack.url);
           const before = processorSeconds(pid);
           const outcome = await load({ ...target, body, connections: count, seconds });
           const cpu_us = round(((processorSeconds(pid) - before) * 1e6) / outcome.requests, 0);
           measured.push({ set: name, connections: count, server, ...outcome, cpu_us_per_request: cpu_us });
           step.says(`${title}: ${outcome.requests_per_second} requests/s`);
+          if (server !== 'modelplane') return;
+          const delay = eventLoopDelayMs(await readMetrics(stack.url));
+          Object.assign(measured.at(-1), { event_loop_p99_ms: delay.p99 });
+          step.says(
+            `${title}: ${outcome.requests_per_second} requests/s, event loop p99 ${delay.p99} ms late`,
+          );
         });
       }
     }

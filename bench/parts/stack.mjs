@@ -8,6 +8,9 @@ import { Client } from './client.mjs';
 
 export const TENANT = 'bench';
 
+/** Further APIs, by name. */
+const others = new Set();
+
 /** Runs `measure(stack)` on a stack that is gone afterwards; answers the exit code. */
 export async function withStack(steps, measure) {
   forgetShellSettings();
@@ -46,18 +49,26 @@ async function startApplication({ supervisor, stateDir, urls, redis, secrets }) 
     days: 1,
     secret: env.MODELPLANE_JWT_SECRET,
   });
-  const startUnguarded = async () => {
-    const unguardedPort = await rememberedPort(stateDir, 'unguarded');
-    const unguarded = {
-      ...env,
-      MODELPLANE_PORT: String(unguardedPort),
-      MODELPLANE_RATE_LIMIT_PER_MINUTE: '0',
-      MODELPLANE_METRICS: 'false',
-    };
-    await supervisor.start({ ...discardingLog(apiService(unguarded)), name: 'unguarded' });
-    return `http://127.0.0.1:${unguardedPort}`;
+  const startAnother = async (name, settings) => {
+    const otherPort = await rememberedPort(stateDir, name);
+    const other = { ...env, ...settings, MODELPLANE_PORT: String(otherPort) };
+    await supervisor.start({ ...discardingLog(apiService(other)), name });
+    others.add(name);
+    return `http://127.0.0.1:${otherPort}`;
   };
-  return { supervisor, stateDir, url, token, client: new Client(url, token), startUnguarded };
+  const startUnguarded = () =>
+    startAnother('unguarded', { MODELPLANE_RATE_LIMIT_PER_MINUTE: '0', MODELPLANE_METRICS: 'false' });
+  const client = new Client(url, token);
+  return {
+    supervisor,
+    stateDir,
+    url,
+    token,
+    client,
+    startUnguarded,
+    startAnother,
+    databaseUrl: urls.migrationUrl,
+  };
 }
 
 /** Every line is made and written, but what is measured is not the disk; errors on stderr are kept. */
@@ -70,7 +81,7 @@ function discardingLog(service) {
 }
 
 async function stop(services) {
-  for (const name of ['unguarded', 'worker', 'api']) await services.supervisor.stop(name);
+  for (const name of [...others, 'worker', 'api']) await services.supervisor.stop(name);
   await services.stop();
 }
 

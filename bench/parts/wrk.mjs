@@ -4,8 +4,6 @@ import { Problem } from '../../scripts/parts/problem.mjs';
 import { lastLines } from '../../scripts/parts/log-files.mjs';
 import { round } from './results.mjs';
 
-const SCRIPT = inRoot('bench', 'parts', 'post.lua');
-
 export function requireWrk() {
   if (!onPath('wrk'))
     throw new Problem('wrk was not found: install the package wrk (Debian: apt-get install wrk)');
@@ -13,10 +11,27 @@ export function requireWrk() {
 
 /** Sends one request over and over on open connections; latencies are milliseconds. */
 export async function load({ url, token, body, connections, seconds }) {
+  return runWrk({
+    url,
+    connections,
+    seconds,
+    script: 'post.lua',
+    env: { BENCH_BODY: body, BENCH_TOKEN: token },
+  });
+}
+
+/** The same for many models: of the bodies in a file, a line each, the first `hot` get all but one of `coldEvery`. */
+export async function loadMix({ url, token, bodies, hot, coldEvery, connections, seconds }) {
+  const env = { BENCH_BODIES: bodies, BENCH_HOT: hot, BENCH_COLD_EVERY: coldEvery, BENCH_TOKEN: token };
+  return runWrk({ url, connections, seconds, script: 'mix.lua', env });
+}
+
+async function runWrk({ url, connections, seconds, script, env }) {
+  const file = inRoot('bench', 'parts', script);
   const { ok, output } = await run(
     'wrk',
-    ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', SCRIPT, url],
-    { env: { ...process.env, BENCH_BODY: body, BENCH_TOKEN: token } },
+    ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', file, url],
+    { env: { ...process.env, ...env } },
   );
   const counted = /^bench (\{.*\})$/m.exec(output)?.[1];
   if (!ok || !counted) throw new Problem('wrk failed', lastLines(output));
