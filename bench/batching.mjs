@@ -28,7 +28,9 @@ try {
 async function measure(stack, seconds, callers) {
   const trained = [];
   for (const { name, hyperparameters } of MODELS) {
-    const model = await steps.run(`Train a ${name}`, () => trainOnBreastCancer(stack, name, hyperparameters));
+    const model = await steps.run(`Train a ${name}`, () =>
+      trainOnBreastCancer(stack, hyperparameters.estimator, hyperparameters),
+    );
     trained.push({ name, rows: model.rows, ...(await coreOf(stack, model)) });
   }
   for (const service of ['worker', 'api']) await stack.supervisor.stop(service);

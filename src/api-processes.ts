@@ -7,6 +7,8 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 /** One that has lived for so long did not die of how it was started. */
 const HEALTHY_MS = 60_000;
+/** Longer than answering and writing the log may take; less than the 30 s that Kubernetes waits. */
+const LONGEST_END_MS = 25_000;
 
 /**
  * Several processes of the API on one port: this one accepts connections and hands them out in turn, starts again
@@ -22,7 +24,7 @@ export class ApiProcesses {
   ) {}
 
   start(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(0));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(0, 'SIGTERM'));
     answerWithMetricsOfAll();
     for (let number = 0; number < this.count; number++) this.fork(0);
   }
@@ -40,7 +42,7 @@ export class ApiProcesses {
 
   private async ended(worker: Worker, how: string, deaths: number): Promise<void> {
     // Its faults, such as a setting or a port that is taken, would be those of the next one too.
-    if (!this.wasReady) this.stop(1);
+    if (!this.wasReady) this.stop(1, 'SIGKILL');
     if (this.exitCode !== undefined) return this.exitWithTheLast();
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** deaths, LONGEST_DELAY_MS);
     this.logger.warn('api process ended and starts again', {
@@ -52,12 +54,17 @@ export class ApiProcesses {
     this.fork(deaths + 1);
   }
 
-  /** Each answers what it has accepted first. */
-  private stop(exitCode: number): void {
+  /** With SIGTERM each answers what it has accepted first, within a while. */
+  private stop(exitCode: number, signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.exitCode !== undefined) return;
     this.exitCode = exitCode;
-    for (const worker of this.workers) worker.process.kill('SIGTERM');
+    this.signal(signal);
+    setTimeout(() => this.signal('SIGKILL'), LONGEST_END_MS).unref();
     this.exitWithTheLast();
+  }
+
+  private signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    for (const worker of this.workers) worker.process.kill(signal);
   }
 
   private exitWithTheLast(): void {

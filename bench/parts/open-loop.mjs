@@ -19,13 +19,27 @@ const options = {
 /** Queues are full by then. What is answered after the last was sent does not count: it would be more than the rate. */
 const SETTLE_MS = 2000;
 
+/** Connections are there before the clock starts, as in the pool of a proxy: so many seconds of requests may be open. */
+const POOL_SECONDS = 2;
+
 const answered = { ok: [], late: 0, refused: 0, failed: 0 };
 const retryAfter = new Set();
 const total = Math.round(perSecond * seconds);
+await openConnections(Math.ceil(perSecond * POOL_SECONDS));
 const start = performance.now();
 let sent = 0;
 let open = 0;
 let mostOpen = 0;
+
+async function openConnections(count) {
+  const open = () =>
+    new Promise((resolve, reject) => {
+      http
+        .get(new URL('/healthcheck/live', url), { agent }, (response) => response.resume().on('end', resolve))
+        .on('error', reject);
+    });
+  await Promise.all(Array.from({ length: count }, open));
+}
 
 function ask(dueMs) {
   mostOpen = Math.max(mostOpen, ++open);
