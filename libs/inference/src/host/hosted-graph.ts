@@ -4,8 +4,6 @@ import type { GraphSession, OutputTensor } from '../graph-session.js';
 import type { SignatureDefinition } from '../signature-definition.js';
 import { type HostLimits, HostProcess, type ModelFile } from './host-process.js';
 
-/** Requests that may wait for one process. */
-const MAX_PENDING = 256;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** Columns of an answer for a row, at most: far more than classes that anyone asks for. */
@@ -58,7 +56,6 @@ export class HostedGraph implements GraphSession {
     fetches: readonly string[],
   ): Promise<Record<string, OutputTensor>> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
-    if (this.asked >= MAX_PENDING) throw new ModelUnavailable('too many requests wait for this model', 1);
     this.asked++;
     clearTimeout(this.idleTimer);
     try {
