@@ -11,7 +11,7 @@ import { mustRun } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
 import { numberOptions } from './parts/options.mjs';
 import { below, PeakMemory } from './parts/peak-memory.mjs';
-import { rayPython } from './parts/ray-environment.mjs';
+import { pythonWith } from './parts/python-environment.mjs';
 import { median, round, table, writeResults } from './parts/results.mjs';
 import { TENANT, withStack } from './parts/stack.mjs';
 
@@ -41,7 +41,7 @@ async function measure(stack, sizes, runs, rayRows) {
   const folder = path.join(stack.stateDir, 'objects', 'tenants', TENANT);
   mkdirSync(folder, { recursive: true });
   const ray = await steps.run('Ray, in an environment of its own', () =>
-    rayPython().catch((error) => {
+    pythonWith('ray-data', script('requirements.lock')).catch((error) => {
       steps.say(`  left out: ${error.message}`);
       return null;
     }),

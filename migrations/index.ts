@@ -9,6 +9,7 @@ import { BatchOutput } from './0070-batch-output.js';
 import { PredictionLog } from './0080-prediction-log.js';
 import { PredictionJobs } from './0081-prediction-jobs.js';
 import { ModelCores } from './0090-model-cores.js';
+import { ExplanationBackgrounds } from './0091-explanation-backgrounds.js';
 import { LoggedBatches } from './0093-logged-batches.js';
 
 /** In the order in which they run. */
@@ -24,5 +25,6 @@ export const migrations = [
   PredictionLog,
   PredictionJobs,
   ModelCores,
+  ExplanationBackgrounds,
   LoggedBatches,
 ];

@@ -28,11 +28,11 @@ describe('the sweeper of artifacts', () => {
     const model = { name: 'kept', model_type: 'regression', framework: 'sklearn' };
     const { model_id } = (await acme.post('/api/v1/models', model)).body;
     await service.database.query(
-      `update model_versions set artifact_sha256 = $2, artifact_size_bytes = 1, baseline_sha256 = $3, core_sha256 = $4, signature = '{}',
-       filled_at = now() where model_id = $1`,
-      [model_id, digest('a'), digest('b'), digest('e')],
+      `update model_versions set artifact_sha256 = $2, artifact_size_bytes = 1, baseline_sha256 = $3, core_sha256 = $4, background_sha256 = $5,
+       signature = '{}', filled_at = now() where model_id = $1`,
+      [model_id, digest('a'), digest('b'), digest('e'), digest('f')],
     );
-    for (const letter of ['a', 'b', 'c', 'e']) await store('acme-corp', letter, 25);
+    for (const letter of ['a', 'b', 'c', 'e', 'f']) await store('acme-corp', letter, 25);
     await store('acme-corp', 'd', 23);
     // The same content as another tenant's artifact is nobody else's business.
     await store('acme', 'a', 25);
@@ -40,8 +40,8 @@ describe('the sweeper of artifacts', () => {
 
     await service.app.get(ArtifactSweeper, { strict: false }).sweep();
     const left = (tenant: string) =>
-      ['a', 'b', 'c', 'd', 'e'].filter((letter) => existsSync(file(tenant, letter)));
-    expect(left('acme-corp')).toEqual(['a', 'b', 'd', 'e']);
+      ['a', 'b', 'c', 'd', 'e', 'f'].filter((letter) => existsSync(file(tenant, letter)));
+    expect(left('acme-corp')).toEqual(['a', 'b', 'd', 'e', 'f']);
     expect(left('acme')).toEqual([]);
     expect(left('globex')).toEqual([]);
   });

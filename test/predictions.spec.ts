@@ -201,7 +201,7 @@ describe('predictions', () => {
       ['options as a list', { options: [] }, '/options'],
       ['an unknown option', { options: { probabilities: true } }, '/options/probabilities'],
       ['an option in words', { options: { return_probabilities: 'yes' } }, '/options/return_probabilities'],
-      ['an explanation', { options: { return_explanation: true } }, '/options/return_explanation'],
+      ['an explanation in words', { options: { return_explanation: 'yes' } }, '/options/return_explanation'],
     ])('%s', async (_, wrong, pointer) => {
       const { status, body } = await predict(fit, wrong);
       expect({

@@ -42,6 +42,9 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/models/{model_id}/versions/{version}/card': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0/card` },
   ],
+  'GET /api/v1/models/{model_id}/versions/{version}/importance': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/importance` },
+  ],
   'GET /api/v1/models/{model_id}/versions/{version}': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0` },
     { path: `/api/v1/models/${model}/versions/9.9.9` },

@@ -35,4 +35,11 @@ export class PredictionsConfig {
 
   @Env('MODELPLANE_MAX_ARTIFACT_BYTES', integer(2 ** 10, 2 ** 40), 'Largest artifact that is loaded.')
   maxArtifactBytes = 512 * 2 ** 20;
+
+  @Env(
+    'MODELPLANE_EXPLANATION_MAX_SAMPLES',
+    integer(1000, 1_000_000_000),
+    'Rows that a model may score to explain one request: about 10,000 for each of its rows.',
+  )
+  maxExplanationSamples = 1_000_000;
 }

@@ -1,4 +1,6 @@
 export * from './errors.js';
+export { Explainer, MIXTURES_AT_ONCE } from './explanations/explainer.js';
+export type { Explanation } from './explanations/explainer.js';
 export { FeatureErrors } from './feature-errors.js';
 export type { FeatureProblem } from './feature-errors.js';
 export { OnnxModel } from './onnx-model.js';

@@ -42,6 +42,8 @@ export class OnnxModel {
   /** Runs that have been asked for and have not ended: the runtime starts each on a later turn of the event loop. */
   private readonly running = new Set<Promise<unknown>>();
   private isReleased = false;
+  /** Works of many runs under way. */
+  private kept = 0;
 
   /** @param session the graph, already checked against the signature */
   constructor(
@@ -142,8 +144,22 @@ export class OnnxModel {
     return heavy && durationMs(heavy.cost, rows) > MOST_MS ? heavy.session : this.session;
   }
 
-  private async run(feeds: Record<string, Tensor>, rows: number): Promise<Record<string, OutputTensor>> {
+  /** Keeps the graph until work of many runs has ended, although it is released meanwhile. @throws ModelRunError */
+  async keepFor<T>(work: () => Promise<T>): Promise<T> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
+    this.kept++;
+    const done = work().finally(() => this.kept--);
+    this.running.add(done);
+    try {
+      return await done;
+    } finally {
+      this.running.delete(done);
+    }
+  }
+
+  /** The graph's own answers to rows that are encoded already. @throws ModelRunError */
+  async run(feeds: Record<string, Tensor>, rows: number): Promise<Record<string, OutputTensor>> {
+    if (this.isReleased && this.kept === 0) throw new ModelRunError('the model has been released');
     const run = this.sessionFor(rows).run(feeds, this.fetches);
     this.running.add(run);
     try {

@@ -79,6 +79,7 @@ export class Model {
 })
 @Index('model_versions_artifact_idx', ['tenantId', 'artifactSha256'])
 @Index('model_versions_baseline_idx', ['tenantId', 'baselineSha256'])
+@Index('model_versions_background_idx', ['tenantId', 'backgroundSha256'])
 @Index('model_versions_card_idx', ['tenantId', 'cardSha256'])
 @Index('model_versions_card_markdown_idx', ['tenantId', 'cardMarkdownSha256'])
 @Index('model_versions_core_idx', ['tenantId', 'coreSha256'])
@@ -136,6 +137,10 @@ export class ModelVersion {
   /** Per-column baseline for monitoring, content-addressed like the artifact. */
   @Column('text', { nullable: true })
   baselineSha256: string | null;
+
+  /** Rows of the training data that explanations compare with, content-addressed like the artifact. */
+  @Column('text', { nullable: true })
+  backgroundSha256: string | null;
 
   /** Model card as JSON, content-addressed like the artifact. */
   @Column('text', { nullable: true })

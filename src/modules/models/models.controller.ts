@@ -34,6 +34,7 @@ import {
   RegisterModelDto,
   UpdateModelDto,
   VersionBody,
+  VersionImportanceBody,
   VersionPage,
 } from './models.dto.js';
 import { ModelsService } from './models.service.js';
@@ -134,6 +135,22 @@ export class ModelsController {
     @Param('version') version: string,
   ): Promise<VersionBody> {
     return this.models.version(caller.tenant, id, version);
+  }
+
+  @Get(':model_id/versions/:version/importance')
+  @Access('viewer')
+  @TaggedRead()
+  @ApiOperation({ summary: 'Get how much a trained version depends on each feature' })
+  @ApiModelId()
+  @ApiVersion()
+  @ApiOkResponse({ type: VersionImportanceBody })
+  @ApiProblems(404)
+  importance(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Param('version') version: string,
+  ): Promise<VersionImportanceBody> {
+    return this.models.importance(caller.tenant, id, version);
   }
 
   @Put(':model_id/stage')

@@ -332,6 +332,26 @@ export class ImportanceBody {
   features: FeatureImportanceBody[];
 }
 
+export class VersionImportanceBody extends ImportanceBody {
+  /**
+   * Model.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that was measured.
+   * @example 1.2.0
+   */
+  version: string;
+
+  /**
+   * How it was measured: `permutation` (Breiman 2001), on the validation rows of the training.
+   * @example permutation
+   */
+  method: string;
+}
+
 export class VersionBody extends VersionSummaryBody {
   /**
    * Model it belongs to.

@@ -1,6 +1,13 @@
+import { Problem } from '../../platform/errors/problem.js';
 import { defaultVersion } from './default-version.js';
 import type { Model, ModelVersion, StageChange } from './model.entity.js';
-import type { ModelBody, StageChangeBody, VersionBody, VersionSummaryBody } from './models.dto.js';
+import type {
+  ModelBody,
+  StageChangeBody,
+  VersionBody,
+  VersionImportanceBody,
+  VersionSummaryBody,
+} from './models.dto.js';
 import type { VersionState } from './models.repository.js';
 import { FIRST_VERSION, formatVersion } from './version-number.js';
 
@@ -46,6 +53,17 @@ export function toVersionBody(version: ModelVersion): VersionBody {
     lineage: { job_id: version.jobId, data: version.data },
     created_by: version.createdBy,
   };
+}
+
+/** @throws Problem 404 where it was not measured */
+export function toImportanceBody(version: ModelVersion): VersionImportanceBody {
+  const { importance, modelId: model_id, filledAt } = version;
+  const number = formatVersion(version);
+  if (importance === null) {
+    const why = filledAt === null ? 'has no artifact yet' : 'was not trained here';
+    throw new Problem('NOT_FOUND', `Version ${number} ${why}, so that its importance was not measured.`);
+  }
+  return { model_id, version: number, method: 'permutation', ...importance };
 }
 
 export function toStageChangeBody(change: StageChange): StageChangeBody {

@@ -148,6 +148,7 @@ export class ModelsRepository {
        where exists (select from model_versions where tenant_id = $1 and artifact_sha256 = digest)
           or exists (select from model_versions where tenant_id = $1 and core_sha256 = digest)
           or exists (select from model_versions where tenant_id = $1 and baseline_sha256 = digest)
+          or exists (select from model_versions where tenant_id = $1 and background_sha256 = digest)
           or exists (select from model_versions where tenant_id = $1 and card_sha256 = digest)
           or exists (select from model_versions where tenant_id = $1 and card_markdown_sha256 = digest)`,
       [tenant, digests],

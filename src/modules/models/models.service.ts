@@ -15,9 +15,16 @@ import type {
   RegisterModelDto,
   UpdateModelDto,
   VersionBody,
+  VersionImportanceBody,
   VersionPage,
 } from './models.dto.js';
-import { toModelBody, toStageChangeBody, toVersionBody, toVersionSummary } from './models.mapping.js';
+import {
+  toImportanceBody,
+  toModelBody,
+  toStageChangeBody,
+  toVersionBody,
+  toVersionSummary,
+} from './models.mapping.js';
 import { ModelsRepository } from './models.repository.js';
 import { allowedMoves } from './stage.js';
 import { FIRST_VERSION, formatVersion, parseVersion } from './version-number.js';
@@ -136,6 +143,14 @@ export class ModelsService {
     return this.database.asTenant(tenant, async (scope) => {
       await this.find(scope, id);
       return toVersionBody(await this.findVersion(scope, id, number));
+    });
+  }
+
+  /** @throws Problem 404 where there is no such version, or it was not measured */
+  importance(tenant: string, id: string, number: string): Promise<VersionImportanceBody> {
+    return this.database.asTenant(tenant, async (scope) => {
+      await this.find(scope, id);
+      return toImportanceBody(await this.findVersion(scope, id, number));
     });
   }
 

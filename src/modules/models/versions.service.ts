@@ -20,7 +20,11 @@ export interface ServableVersion {
   artifactSizeBytes: number;
   /** The faster file that gives the same answers, where there is one. */
   coreSha256: string | null;
+  /** Rows that explanations compare with; uploads and older versions have none. */
+  backgroundSha256: string | null;
   origin: Origin;
+  /** What our trainer fitted; null for uploads. */
+  estimator: string | null;
   signature: SignatureDefinition;
 }
 
@@ -35,6 +39,7 @@ export interface TrainedVersion {
   artifactSizeBytes: number;
   coreSha256: string | null;
   baselineSha256: string;
+  backgroundSha256: string;
   cardSha256: string;
   cardMarkdownSha256: string;
   signature: SignatureDefinition;
@@ -226,7 +231,8 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
 }
 
 function toServable(model: Model, found: ModelVersion): ServableVersion {
-  const { artifactSha256, artifactSizeBytes, coreSha256, origin, signature } = found;
+  const { artifactSha256, artifactSizeBytes, coreSha256, backgroundSha256, origin, signature } = found;
+  const { estimator } = found.parameters;
   const version = formatVersion(found);
   if (artifactSha256 === null || artifactSizeBytes === null || signature === null) {
     throw new Problem(
@@ -241,7 +247,9 @@ function toServable(model: Model, found: ModelVersion): ServableVersion {
     artifactSha256,
     artifactSizeBytes,
     coreSha256,
+    backgroundSha256,
     origin,
+    estimator: typeof estimator === 'string' ? estimator : null,
     signature,
   };
 }

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { compileSignature, GraphThread, OnnxModel } from '#libs/inference';
+import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
@@ -15,6 +15,7 @@ export interface LoadedModel {
   readonly version: string;
   readonly model: OnnxModel;
   readonly origin: Origin;
+  readonly servable: ServableVersion;
 }
 
 /** What was asked for, and what is known of it. */
@@ -115,7 +116,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
   find(tenant: string, modelId: string, version: string | undefined): LoadedModel | undefined {
     const known = this.answers.get(keyOf(tenant, modelId, version));
     const model = known && this.sessions.get(known.address);
-    return model && { version: known.servable.version, model, origin: known.servable.origin };
+    return model && loadedModel(model, known.servable);
   }
 
   /**
@@ -136,7 +137,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.pending.has(address)) this.shared.inc();
       model = await this.once(address, () => this.load(address, tenant, answer));
     }
-    return { version: answer.version, model, origin: answer.origin };
+    return loadedModel(model, answer);
   }
 
   /**
@@ -217,9 +218,13 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     const sha256 = hasCore ? coreSha256 : artifactSha256;
     const read = () => this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
     const compiled = compileSignature(signature, hasCore ? 'core' : 'whole');
-    const off = { thread: this.thread, mostRows: this.config.maxRows, read };
+    const off = { thread: this.thread, mostRows: Math.max(this.config.maxRows, MIXTURES_AT_ONCE), read };
     return OnnxModel.load(await read(), compiled, { sha256 }, off);
   }
+}
+
+function loadedModel(model: OnnxModel, servable: ServableVersion): LoadedModel {
+  return { version: servable.version, model, origin: servable.origin, servable };
 }
 
 function keyOf(tenant: string, modelId: string, version: string | undefined): string {

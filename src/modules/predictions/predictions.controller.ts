@@ -8,7 +8,7 @@ import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { DirectRoutes } from '../../platform/http/direct-routes.js';
 import { Cost } from '../../platform/rate-limit/rate-limit.guard.js';
 import { PredictDto, PredictionBody } from './predictions.dto.js';
-import { rowsOf } from './predict-request.js';
+import { costOf } from './predict-request.js';
 import { PredictionsService } from './predictions.service.js';
 
 @ApiTags('Predictions')
@@ -26,7 +26,7 @@ export class PredictionsController {
   @Post()
   @Access('predictor')
   @RouteConfig({ lastNameHolds: true, shedsLoad: true })
-  @Cost(rowsOf)
+  @Cost(costOf)
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })
   @ApiBody({ type: PredictDto })

@@ -1,5 +1,6 @@
 // Bodies of requests here are checked by predict-request.ts; these classes document them.
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
+import { ExplanationBody } from './explanations/explanation.dto.js';
 
 export class PredictionOptions {
   /**
@@ -9,7 +10,7 @@ export class PredictionOptions {
   return_probabilities?: boolean;
 
   /**
-   * Explanations are not available: false is the only value.
+   * Also answer how much each feature contributed. Costs 100 tokens of the rate limit a row.
    * @example false
    */
   return_explanation?: boolean;
@@ -46,6 +47,7 @@ export class PredictDto {
 /** A class as the training data names it, or a number. */
 export const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
 
+@ApiExtraModels(ExplanationBody)
 export class PredictionBody {
   /**
    * Id of this request.
@@ -99,6 +101,29 @@ export class PredictionBody {
     example: 0.75,
   })
   confidence?: number | number[];
+
+  @ApiProperty({
+    description: 'How the answer came about; one a row where several rows were asked for.',
+    required: false,
+    oneOf: [
+      { $ref: getSchemaPath(ExplanationBody) },
+      { type: 'array', items: { $ref: getSchemaPath(ExplanationBody) } },
+    ],
+    example: {
+      class: 1,
+      base_value: 0.31,
+      contributions: {
+        total_orders: 0.08,
+        days_since_last_order: 0.31,
+        avg_order_value: -0.02,
+        support_tickets: 0.07,
+      },
+      standard_error: { total_orders: 0, days_since_last_order: 0, avg_order_value: 0, support_tickets: 0 },
+      samples: 1400,
+      exact: true,
+    },
+  })
+  explanation?: ExplanationBody | ExplanationBody[];
 
   /**
    * Time that the service took, in milliseconds.

@@ -13,6 +13,7 @@ import { BATCH } from './batch/batch-job.js';
 import { BatchOutput } from './batch/batch-output.js';
 import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchService } from './batch/batch.service.js';
+import { ExplanationsService } from './explanations/explanations.service.js';
 import {
   PredictionExportController,
   PredictionExportsController,
@@ -54,6 +55,7 @@ import { RevisionListener } from './revision-listener.js';
     ModelQueues,
     RevisionListener,
     PredictionsService,
+    ExplanationsService,
     PredictionLog,
     LogRules,
     LogUpkeep,

@@ -8,6 +8,8 @@ import {
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { unfit } from '../../platform/errors/problem.js';
+import type { ExplanationBody } from './explanations/explanation.dto.js';
+import { ExplanationsService } from './explanations/explanations.service.js';
 import { featureProblem } from './feature-problem.js';
 import { PredictionLog } from './log/prediction-log.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
@@ -23,6 +25,7 @@ export class PredictionsService {
     private readonly config: PredictionsConfig,
     private readonly log: PredictionLog,
     private readonly queues: ModelQueues,
+    private readonly explanations: ExplanationsService,
   ) {}
 
   /**
@@ -34,7 +37,7 @@ export class PredictionsService {
     const request = parsePredictRequest(body, this.config.maxRows);
     const loaded = this.catalog.find(tenant, request.modelId, request.version);
     // Where there is nothing to wait for, a promise or two would take longer than a small model.
-    if (loaded?.model.isQuick(request.rows.length))
+    if (loaded?.model.isQuick(request.rows.length) && !request.returnExplanation)
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
     return this.predictLater(tenant, requestId, request, start, loaded);
   }
@@ -52,7 +55,12 @@ export class PredictionsService {
     const scored = loaded.model.isQuick(rows.length)
       ? scoreNow(loaded, request)
       : await this.queues.run(tenant, modelId, rows.length, () => score(loaded, request));
-    return this.answer(tenant, requestId, request, loaded, scored, start);
+    const explained = request.returnExplanation
+      ? await this.explanations.explain(tenant, loaded, request, scored).catch((error: unknown) => {
+          throw fault(error, loaded, request);
+        })
+      : undefined;
+    return this.answer(tenant, requestId, request, loaded, scored, start, explained);
   }
 
   private answer(
@@ -62,6 +70,7 @@ export class PredictionsService {
     { version, model }: LoadedModel,
     scored: Predictions,
     start: number,
+    explained?: ExplanationBody[],
   ): PredictionBody {
     const answer: PredictionBody = {
       request_id: requestId,
@@ -70,6 +79,7 @@ export class PredictionsService {
       prediction: scored.predictions,
       ...(request.returnProbabilities && scored.probabilities && withClasses(model, scored.probabilities)),
       ...(scored.confidences && { confidence: request.single ? scored.confidences[0] : scored.confidences }),
+      ...(explained && { explanation: request.single ? explained[0] : explained }),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
     };
@@ -90,7 +100,7 @@ function scoreNow(loaded: LoadedModel, request: PredictRequest): Predictions {
   try {
     return loaded.model.predictNow(request.rows);
   } catch (error) {
-    throw explained(error, loaded, request);
+    throw fault(error, loaded, request);
   }
 }
 
@@ -98,12 +108,12 @@ async function score(loaded: LoadedModel, request: PredictRequest): Promise<Pred
   try {
     return await loaded.model.predict(request.rows);
   } catch (error) {
-    throw explained(error, loaded, request);
+    throw fault(error, loaded, request);
   }
 }
 
 /** What went wrong, as the caller may know it. */
-function explained(error: unknown, { origin }: LoadedModel, { single }: PredictRequest): unknown {
+function fault(error: unknown, { origin }: LoadedModel, { single }: PredictRequest): unknown {
   // What an uploaded model cannot answer is its maker's to mend, not the service's.
   if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
     return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);

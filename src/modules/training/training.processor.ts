@@ -30,6 +30,7 @@ interface TrainingResult {
     model: TrainedFile;
     core?: TrainedFile;
     baseline: TrainedFile;
+    background: TrainedFile;
     card: TrainedFile;
     card_markdown: TrainedFile;
   };
@@ -136,6 +137,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       artifactSizeBytes: files.model.size_bytes,
       coreSha256: files.core?.sha256 ?? null,
       baselineSha256: files.baseline.sha256,
+      backgroundSha256: files.background.sha256,
       cardSha256: files.card.sha256,
       cardMarkdownSha256: files.card_markdown.sha256,
       data: {

@@ -26,6 +26,7 @@ export const ARTIFACT_COLUMNS = [
   'artifact_sha256',
   'core_sha256',
   'baseline_sha256',
+  'background_sha256',
   'card_sha256',
   'card_markdown_sha256',
 ];

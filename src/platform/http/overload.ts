@@ -3,8 +3,8 @@ import { HttpConfig } from '../../config/index.js';
 import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 
-/** What was full: the main thread, the queue of one model, or the queues of all models together. */
-type Place = 'event_loop' | 'model' | 'rows';
+/** What was full: the main thread, the queue of one model, those of all models together, or that of explanations. */
+type Place = 'event_loop' | 'model' | 'rows' | 'explanations';
 
 /** Refuses what would wait for too long, and counts it. */
 @Injectable()

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from . import contracts, core, onnx_export, parity
+from .background import background
 from .baseline import baseline
 from .calibration import CalibratedClassifier
 from .dataset import Dataset, load
@@ -128,6 +129,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
         "files": {
             **files,
             "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predictions))),
+            "background": store.write(folder, "background.json", _json(background(dataset, plan.seed))),
             "card": store.write(folder, "card.json", _json(card)),
             "card_markdown": store.write(folder, "card.md", as_markdown(card).encode()),
         },

@@ -8,7 +8,7 @@ import { ApiJobId } from '../../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../../platform/http/api-problems.decorator.js';
 import { Idempotent } from '../../../platform/idempotency/idempotent.decorator.js';
 import { Cost } from '../../../platform/rate-limit/rate-limit.guard.js';
-import { rowsOf } from '../predict-request.js';
+import { costOf } from '../predict-request.js';
 import { PredictDto, PredictionBody } from '../predictions.dto.js';
 import { AsyncPredictionBody } from './async-predictions.dto.js';
 import { AsyncPredictionsService } from './async-predictions.service.js';
@@ -21,7 +21,7 @@ export class AsyncPredictionsController {
   @Post()
   @Access('predictor')
   @RouteConfig({ lastNameHolds: true })
-  @Cost(rowsOf)
+  @Cost(costOf)
   @Idempotent()
   @HttpCode(202)
   @ApiOperation({ summary: 'Score one row or up to 1,000 later; the request is checked at once' })

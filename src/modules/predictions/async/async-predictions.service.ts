@@ -7,6 +7,7 @@ import { Problem } from '../../../platform/errors/problem.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
+import { backgroundOf } from '../explanations/explanations.service.js';
 import { featureProblem } from '../feature-problem.js';
 import { parsePredictRequest, type PredictRequest } from '../predict-request.js';
 import type { PredictionBody } from '../predictions.dto.js';
@@ -66,9 +67,10 @@ export class AsyncPredictionsService {
 }
 
 /** Now, rather than in a job that fails later. */
-function refuseUnfit({ rows, single }: PredictRequest, { signature }: ServableVersion): void {
+function refuseUnfit({ rows, single, returnExplanation }: PredictRequest, servable: ServableVersion): void {
+  if (returnExplanation) backgroundOf(servable);
   try {
-    compileSignature(signature).encode(rows);
+    compileSignature(servable.signature).encode(rows);
   } catch (error) {
     throw error instanceof FeatureErrors ? featureProblem(error, single) : error;
   }

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ModelOutputError } from '../errors.js';
+import type { OutputTensor } from '../graph-session.js';
+import type { OnnxModel, Predictions } from '../onnx-model.js';
+import type { Label, SignatureDefinition } from '../signature-definition.js';
+import type { EncodedRows } from '../signature.js';
+import { chooseGame, type Game, mostCoalitions } from './game.js';
+import { Mixtures } from './mixtures.js';
+import { randomFrom } from './random.js';
+
+/** Mixtures for an explanation, about; a few more for models of many features. */
+const MIXTURES = 10_000;
+/** Rows of one run: few, so that the thread's other runs, or other requests, have their turn soon. */
+export const MIXTURES_AT_ONCE = 250;
+/** Values of one run, which are copied on this thread. */
+const VALUES_AT_ONCE = 2 ** 18;
+
+/** Why a row was answered so: `baseValue` and the contributions add up to what was predicted. */
+export interface Explanation {
+  /** Classification: whose probability is explained. */
+  readonly label?: Label;
+  /** The mean answer over the background. */
+  readonly baseValue: number;
+  /** Shapley values, one a feature in the signature's order; in units of the probability or the value. */
+  readonly contributions: Float64Array;
+  /** Of the contributions, from sampling alone; zeros where `isExact`. */
+  readonly standardErrors: Float64Array;
+  /** Coalitions that were scored, each with one background row. */
+  readonly samples: number;
+  readonly isExact: boolean;
+}
+
+export interface ExplainerOptions {
+  /** Whether the answer is known to be a sum of one term a feature, as that of a linear regression. */
+  readonly isAdditive: boolean;
+  /** What tells this model from others; the same row of the same model is explained the same. */
+  readonly identity: string;
+}
+
+/**
+ * Explains answers of a model by interventional Shapley values over a background. Each background row plays a game of
+ * its own with the row: exact where the players are few or the model is additive, sampled elsewhere. As every
+ * background row takes part alike, the contributions add up exactly.
+ */
+export class Explainer {
+  private readonly mixtures: Mixtures;
+  private readonly quota: number;
+
+  private constructor(
+    private readonly model: OnnxModel,
+    private readonly rows: number,
+    encoded: EncodedRows,
+    /** What the model answers to the background. */
+    private readonly answers: Record<string, OutputTensor>,
+    private readonly options: ExplainerOptions,
+  ) {
+    const { definition, part } = model.signature;
+    this.mixtures = new Mixtures(definition, part, encoded);
+    this.quota = Math.floor(MIXTURES / rows);
+  }
+
+  /**
+   * @param background rows of features as `predict` takes them, at least one
+   * @throws FeatureErrors, ModelRunError, ModelOutputError
+   */
+  static async open(
+    model: OnnxModel,
+    background: readonly unknown[],
+    options: ExplainerOptions,
+  ): Promise<Explainer> {
+    const encoded = model.signature.encode(background);
+    const answers = await model.run(encoded.feeds, background.length);
+    return new Explainer(model, background.length, encoded, answers, options);
+  }
+
+  /** The most mixtures that explaining one row takes. */
+  get mostSamples(): number {
+    const { inputs } = this.model.signature.definition;
+    return this.rows * mostCoalitions(inputs.length, this.quota, this.options.isAdditive);
+  }
+
+  /**
+   * Explains rows that have been predicted.
+   * @throws FeatureErrors, ModelRunError, ModelOutputError
+   */
+  async explain(rows: readonly unknown[], predicted: Predictions): Promise<Explanation[]> {
+    const explanations: Explanation[] = [];
+    for (const [at, row] of rows.entries())
+      explanations.push(await this.explainRow(this.model.signature.encode([row]), predicted, at));
+    return explanations;
+  }
+
+  private async explainRow(row: EncodedRows, predicted: Predictions, at: number): Promise<Explanation> {
+    const { definition } = this.model.signature;
+    const { output, inputs } = definition;
+    const prediction = predicted.predictions[at]!;
+    const index = output.type === 'classification' ? output.labels.indexOf(prediction) : 0;
+    const all = output.type === 'classification' ? predicted.probabilities![at]![index]! : Number(prediction);
+    const none = readAnswers(this.answers, definition, index, this.rows);
+
+    const random = randomFrom(this.seedOf(row));
+    const games = Array.from(none, (_, background) =>
+      chooseGame(this.mixtures.differences(row, background), this.quota, this.options.isAdditive, random),
+    );
+    // A model may answer a row alone and among others with different last bits, which nothing explains.
+    for (const [background, { players }] of games.entries()) if (players.length === 0) none[background] = all;
+    const worths = await this.score(row, games, index);
+
+    const contributions = new Float64Array(inputs.length);
+    const variances = new Float64Array(inputs.length);
+    let from = 0;
+    for (const [background, game] of games.entries()) {
+      const outcome = game.settle(worths.subarray(from, (from += game.size)), none[background]!, all);
+      game.players.forEach((feature, player) => {
+        contributions[feature]! += outcome.contributions[player]! / this.rows;
+        variances[feature]! += outcome.variances[player]! / this.rows ** 2;
+      });
+    }
+    return {
+      ...(output.type === 'classification' && { label: prediction }),
+      baseValue: none.reduce((sum, value) => sum + value, 0) / this.rows,
+      contributions,
+      standardErrors: variances.map(Math.sqrt),
+      samples: worths.length,
+      isExact: games.every(({ isExact }) => isExact),
+    };
+  }
+
+  /** What the model answers to every coalition of every game, block by block. */
+  private async score(row: EncodedRows, games: readonly Game[], index: number): Promise<Float64Array> {
+    const worths = new Float64Array(games.reduce((sum, { size }) => sum + size, 0));
+    const capacity = Math.min(MIXTURES_AT_ONCE, this.mixtures.rowsWithin(VALUES_AT_ONCE));
+    const block = this.mixtures.startBlock(row, capacity);
+    let scored = 0;
+    const scoreBlock = async () => {
+      const { count } = block;
+      const answers = await this.model.run(block.take(), count);
+      worths.set(readAnswers(answers, this.model.signature.definition, index, count), scored);
+      scored += count;
+      // A run on this thread was over when it returned, and others wait for their turn.
+      await nextTurn();
+    };
+    for (const [background, game] of games.entries()) {
+      for (const coalition of game.coalitions()) {
+        block.add(background, coalition);
+        if (block.isFull) await scoreBlock();
+      }
+    }
+    if (block.count > 0) await scoreBlock();
+    return worths;
+  }
+
+  private seedOf({ feeds }: EncodedRows): Uint8Array {
+    const hash = createHash('sha256').update(this.options.identity);
+    for (const { data } of Object.values(feeds)) {
+      if (Array.isArray(data)) hash.update(JSON.stringify(data));
+      else hash.update(data as Uint8Array);
+    }
+    return hash.digest();
+  }
+}
+
+/** Of each row the value, or the probability of one class. */
+function readAnswers(
+  outputs: Record<string, OutputTensor>,
+  { output }: SignatureDefinition,
+  index: number,
+  rows: number,
+): Float64Array {
+  const isClassification = output.type === 'classification';
+  const name = isClassification ? output.probabilities_tensor! : output.value_tensor;
+  const flat = outputs[name]!.data as ArrayLike<number>;
+  const width = flat.length / rows;
+  // One column is the probability of the second of two classes.
+  const isOne = isClassification && width === 1;
+  return Float64Array.from({ length: rows }, (_, row) => {
+    const found = flat[row * width + (isOne ? 0 : index)]!;
+    if (!Number.isFinite(found)) throw new ModelOutputError(`the model's answer to a mixture is ${found}`);
+    return isOne && index === 0 ? 1 - found : found;
+  });
+}
