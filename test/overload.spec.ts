@@ -58,13 +58,22 @@ describe('more predictions than can be answered', () => {
     client.post('/api/v1/predictions', { model_id, features });
   const statuses = (answers: Answer[]) => answers.map(({ status }) => status);
 
-  async function refused(client: Client, where: string): Promise<number> {
+  async function line(client: Client, start: string): Promise<string> {
     const text = String((await client.get('/metrics')).body);
-    const line = text
-      .split('\n')
-      .find((each) => each.startsWith(`modelplane_overloaded_total{where="${where}"}`));
-    return Number(line?.split(' ').at(-1) ?? 0);
+    return (text.split('\n').find((each) => each.startsWith(start)) ?? '').slice(start.length);
   }
+
+  const waitingAt = async (client: Client) =>
+    Number(await line(client, 'modelplane_predictions_waiting{of="all"}'));
+  const answeredAt = async (client: Client) =>
+    Number(
+      await line(
+        client,
+        'modelplane_http_requests_total{method="POST",route="/api/v1/predictions",status="200"}',
+      ),
+    );
+  const refused = async (client: Client, where: string) =>
+    Number(await line(client, `modelplane_overloaded_total{where="${where}"}`));
 
   it('should be refused past the bound of a model, cheaply and in words, and answered as ever below it', async () => {
     await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
@@ -128,6 +137,17 @@ describe('more predictions than can be answered', () => {
       expect(done).toBeLessThan(12);
       expect(new Set(statuses(await Promise.all(many)))).toEqual(new Set([200]));
     });
+  }, 60_000);
+
+  it('should be answered where they wait for the thread while the process is asked to end', async () => {
+    const api = await ApiProcess.start(service, { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000' });
+    const there = new Client(api.url, token);
+    await ask(there, slow, rowsFrom(0, 1000));
+    const asked = Promise.all(Array.from({ length: 30 }, (_, at) => ask(there, slow, rowsFrom(at, 1000))));
+    while ((await waitingAt(there)) + (await answeredAt(there)) < 31) continue;
+    expect(await waitingAt(there)).toBeGreaterThan(0);
+    await api.kill('SIGTERM');
+    expect(new Set(statuses(await asked))).toEqual(new Set([200]));
   }, 60_000);
 
   it('should be refused where the main thread is late', async () => {

@@ -1,4 +1,9 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
@@ -42,7 +47,7 @@ const NEGATIVE_MS = 2000;
  * catalogue's revision, which it takes every second and on each hint; in between it asks nobody.
  */
 @Injectable()
-export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
+export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   private readonly answers = new LRUCache<string, Known>({ max: MAX_ANSWERS });
   /** Apart from the answers, which a caller who makes up ids must not drive out. */
   private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
@@ -106,9 +111,13 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy {
     this.poll();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  onModuleDestroy(): void {
     this.closed = true;
     clearTimeout(this.timer);
+  }
+
+  /** After the last request has been answered. */
+  async onApplicationShutdown(): Promise<void> {
     await this.thread.close();
   }
 

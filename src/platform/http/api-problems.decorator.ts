@@ -46,6 +46,13 @@ class ProblemBody {
   errors?: FieldErrorBody[];
 }
 
+const RETRY_AFTER = {
+  'Retry-After': {
+    description: 'Seconds after which it is worth to ask again, where that is known.',
+    schema: { type: 'integer' as const, minimum: 1, example: 2 },
+  },
+};
+
 /** Documents the problems a route answers with; 401, 403, 429, 500 and 503 can come from every route. */
 export function ApiProblems(...statuses: number[]): MethodDecorator & ClassDecorator {
   const all = [...new Set([...statuses, 401, 403, 429, 500, 503])].sort();
@@ -60,6 +67,7 @@ export function ApiProblems(...statuses: number[]): MethodDecorator & ClassDecor
           .map(([code]) => code)
           .join(', '),
         content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemBody) } } },
+        ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
       }),
     ),
   );
