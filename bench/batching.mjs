@@ -12,9 +12,17 @@ import { percentile, round, table, writeResults } from './parts/results.mjs';
 import { TENANT, withStack } from './parts/stack.mjs';
 
 const MODELS = [
-  { name: 'forest of 3,000 trees', hyperparameters: { estimator: 'random_forest', n_estimators: 3000 } },
+  { name: 'forest of 1,000 trees', hyperparameters: { estimator: 'random_forest', n_estimators: 1000 } },
   { name: 'boosting of 100 trees', hyperparameters: { estimator: 'gradient_boosting' } },
 ];
+
+const WAYS = {
+  'main thread': async (_, bytes, signature) => ({
+    model: await OnnxModel.load(Buffer.from(bytes), signature, { sha256: digestOf(bytes) }),
+  }),
+  'thread, one by one': (thread, bytes, signature) => onThread(thread, bytes, signature, false),
+  'thread, together': (thread, bytes, signature) => onThread(thread, bytes, signature, true),
+};
 
 const steps = new Steps();
 try {
@@ -62,14 +70,6 @@ async function coreOf({ client, stateDir, databaseUrl }, { model_id, version }) 
   const folder = path.join(stateDir, 'objects', 'modelplane', TENANT, 'artifacts');
   return { signature, bytes: readFileSync(path.join(folder, rows[0].core_sha256)) };
 }
-
-const WAYS = {
-  'main thread': async (_, bytes, signature) => ({
-    model: await OnnxModel.load(Buffer.from(bytes), signature, { sha256: digestOf(bytes) }),
-  }),
-  'thread, one by one': (thread, bytes, signature) => onThread(thread, bytes, signature, false),
-  'thread, together': (thread, bytes, signature) => onThread(thread, bytes, signature, true),
-};
 
 /** A graph that cannot be measured, as here with no input, is never asked for several requests at once. */
 async function onThread(thread, bytes, signature, isMeasured) {

@@ -147,6 +147,7 @@ async function look({ supervisor }, url) {
   const metrics = await readMetrics(url);
   return {
     resident_mb: round(residentBytes(supervisor.pid('bounded')) / MB, 1),
+    heap_mb: round(metrics('nodejs_heap_size_used_bytes') / MB, 1),
     models: metrics('modelplane_models_loaded'),
     cache_mb: round(metrics('modelplane_model_cache_bytes') / MB, 2),
     loads: metrics('modelplane_model_load_duration_seconds_count'),
@@ -158,7 +159,16 @@ async function look({ supervisor }, url) {
 }
 
 function report(samples, outcome, cold, settings) {
-  const header = ['minute', 'resident MB', 'models in memory', 'cache MB', 'loads', 'evictions', 'answered'];
+  const header = [
+    'minute',
+    'resident MB',
+    'heap MB',
+    'models in memory',
+    'cache MB',
+    'loads',
+    'evictions',
+    'answered',
+  ];
   steps.say(`\n${table(header, samples.map(Object.values))}\n`);
   steps.say(`budget ${round(settings.budget / MB, 2)} MB, a model ${settings.artifact_bytes} bytes`);
   steps.say(

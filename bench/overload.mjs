@@ -22,7 +22,7 @@ const LEAST_RATIO = 0.8;
 const CONNECTIONS = [4, 16, 50];
 const CASES = [
   { name: 'one row, of microseconds', rows: 1, closed: true },
-  { name: '50 rows, on the main thread', rows: 50 },
+  { name: '100 rows, on the main thread', rows: 100 },
   { name: '500 rows, on the other thread', rows: 500 },
 ];
 

@@ -33,7 +33,7 @@ export class ApiProcesses {
     if (this.exitCode !== undefined) return;
     const start = performance.now();
     const worker = cluster.fork();
-    worker.once('listening', () => (this.wasReady = true));
+    worker.on('listening', ({ port }) => (this.wasReady ||= port > 0));
     worker.once('exit', (code, signal) => {
       const wasHealthy = performance.now() - start > HEALTHY_MS;
       void this.ended(worker, signal ?? `exit code ${code}`, wasHealthy ? 0 : deaths);

@@ -36,6 +36,8 @@ const POLL_MS = 1000;
 /** Between a model's eviction and the end of its native memory. */
 const RELEASE_MS = 1000;
 const MAX_ANSWERS = 100_000;
+/** Of their signatures, about a kilobyte each. */
+const MAX_ANSWERED_FEATURES = 200_000;
 const MAX_REFUSALS = 10_000;
 /** Longer ones name nothing, and would only fill the memory. */
 const MAX_KEY_LENGTH = 200;
@@ -48,7 +50,11 @@ const NEGATIVE_MS = 2000;
  */
 @Injectable()
 export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
-  private readonly answers = new LRUCache<string, Known>({ max: MAX_ANSWERS });
+  private readonly answers = new LRUCache<string, Known>({
+    max: MAX_ANSWERS,
+    maxSize: MAX_ANSWERED_FEATURES,
+    sizeCalculation: ({ servable }) => 1 + servable.signature.inputs.length,
+  });
   /** Apart from the answers, which a caller who makes up ids must not drive out. */
   private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
   private readonly sessions: LRUCache<string, OnnxModel>;

@@ -25,7 +25,7 @@ export class PredictionsController {
 
   @Post()
   @Access('predictor')
-  @RouteConfig({ lastNameHolds: true, shedsLoad: true })
+  @RouteConfig({ lastNameHolds: true })
   @Cost(costOf)
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })

@@ -11,7 +11,7 @@ import {
 import { DatabaseUnavailable } from '../database/database-unavailable.js';
 import { AppLogger } from '../observability/logger.js';
 import { ERROR_STATUS, type ErrorCode } from './error-code.js';
-import { Problem } from './problem.js';
+import { Problem, problemBody } from './problem.js';
 
 /** Turns whatever was thrown into problem+json; the log alone learns the stack of what was not expected. */
 @Catch()
@@ -34,50 +34,9 @@ export class ProblemFilter implements ExceptionFilter {
       .status(problem.status)
       .headers(problem.extra.headers ?? {})
       .type('application/problem+json')
-      .send({
-        type: 'about:blank',
-        title: TITLES[problem.code],
-        status: problem.status,
-        code: problem.code,
-        detail: problem.detail,
-        request_id: request.id,
-        ...(problem.extra.errors && { errors: problem.extra.errors }),
-      });
+      .send(problemBody(problem, request.id));
   }
 }
-
-const TITLES: Record<ErrorCode, string> = {
-  INVALID_REQUEST: 'Malformed request',
-  UNAUTHORIZED: 'Invalid token',
-  FORBIDDEN: 'Not allowed',
-  NOT_FOUND: 'Does not exist',
-  MODEL_NOT_FOUND: 'Model does not exist',
-  JOB_NOT_FOUND: 'Job does not exist',
-  METHOD_NOT_ALLOWED: 'Method not allowed',
-  MODEL_EXISTS: 'Model exists',
-  STAGE_CONFLICT: 'Invalid stage transition',
-  VERSION_FILLED: 'Version has an artifact',
-  JOB_ENDED: 'Job has ended',
-  OBJECT_CONFLICT: 'Object in the way',
-  OUTPUT_EXISTS: 'Output exists',
-  IDEMPOTENCY_IN_FLIGHT: 'Request in progress',
-  PRECONDITION_FAILED: 'Changed meanwhile',
-  PAYLOAD_TOO_LARGE: 'Too large',
-  UNSUPPORTED_MEDIA_TYPE: 'Unsupported media type',
-  RANGE_NOT_SATISFIABLE: 'Range not satisfiable',
-  VALIDATION_ERROR: 'Validation failed',
-  IDEMPOTENCY_MISMATCH: 'Idempotency key of another request',
-  PRECONDITION_REQUIRED: 'If-Match required',
-  RATE_LIMITED: 'Too many requests',
-  INTERNAL_ERROR: 'Server error',
-  OBJECT_STORE_UNAVAILABLE: 'Object store unavailable',
-  RAY_UNAVAILABLE: 'Ray cluster unreachable',
-  DATABASE_UNAVAILABLE: 'Database unreachable',
-  AUTH_UNAVAILABLE: 'Identity provider unreachable',
-  MODEL_UNAVAILABLE: 'Model unavailable',
-  WORKER_BUSY: 'No worker is free',
-  OVERLOADED: 'Too much to do',
-};
 
 const RETRY_AFTER_SECONDS = '5';
 

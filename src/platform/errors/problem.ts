@@ -20,6 +20,52 @@ export class Problem extends Error {
   }
 }
 
+/** The body of its answer. */
+export function problemBody({ code, status, detail, extra }: Problem, requestId: string): object {
+  return {
+    type: 'about:blank',
+    title: TITLES[code],
+    status,
+    code,
+    detail,
+    request_id: requestId,
+    ...(extra.errors && { errors: extra.errors }),
+  };
+}
+
+const TITLES: Record<ErrorCode, string> = {
+  INVALID_REQUEST: 'Malformed request',
+  UNAUTHORIZED: 'Invalid token',
+  FORBIDDEN: 'Not allowed',
+  NOT_FOUND: 'Does not exist',
+  MODEL_NOT_FOUND: 'Model does not exist',
+  JOB_NOT_FOUND: 'Job does not exist',
+  METHOD_NOT_ALLOWED: 'Method not allowed',
+  MODEL_EXISTS: 'Model exists',
+  STAGE_CONFLICT: 'Invalid stage transition',
+  VERSION_FILLED: 'Version has an artifact',
+  JOB_ENDED: 'Job has ended',
+  OBJECT_CONFLICT: 'Object in the way',
+  OUTPUT_EXISTS: 'Output exists',
+  IDEMPOTENCY_IN_FLIGHT: 'Request in progress',
+  PRECONDITION_FAILED: 'Changed meanwhile',
+  PAYLOAD_TOO_LARGE: 'Too large',
+  UNSUPPORTED_MEDIA_TYPE: 'Unsupported media type',
+  RANGE_NOT_SATISFIABLE: 'Range not satisfiable',
+  VALIDATION_ERROR: 'Validation failed',
+  IDEMPOTENCY_MISMATCH: 'Idempotency key of another request',
+  PRECONDITION_REQUIRED: 'If-Match required',
+  RATE_LIMITED: 'Too many requests',
+  INTERNAL_ERROR: 'Server error',
+  OBJECT_STORE_UNAVAILABLE: 'Object store unavailable',
+  RAY_UNAVAILABLE: 'Ray cluster unreachable',
+  DATABASE_UNAVAILABLE: 'Database unreachable',
+  AUTH_UNAVAILABLE: 'Identity provider unreachable',
+  MODEL_UNAVAILABLE: 'Model unavailable',
+  WORKER_BUSY: 'No worker is free',
+  OVERLOADED: 'Too much to do',
+};
+
 const MAX_SHOWN = 3;
 const MAX_LISTED = 100;
 

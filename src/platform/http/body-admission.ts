@@ -2,40 +2,33 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, jsonPointer } from '../errors/problem.js';
 import { duplicateKey } from './duplicate-key.js';
-import type { Overload } from './overload.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads a body from callers without a token. */
     openBody?: boolean;
-    /** Refused, before its body is read, where it has waited for too long. */
-    shedsLoad?: boolean;
     /** Names given twice are not looked for: it would cost more than the rest of reading the body. The last one holds. */
     lastNameHolds?: boolean;
   }
 }
 
 /** What is left of a refused body is read and dropped up to this size; past it the connection is closed. */
-const DRAINED_BYTES = 64 * 1024;
+export const DRAINED_BYTES = 64 * 1024;
 
 interface Admission {
   /** Verifies the caller, or throws. */
   authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
-  overload: Overload;
 }
 
 /**
  * Reads a body only for a caller whose token is valid, and only for a while: what a stranger or a slow caller can
  * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
  */
-export function admitBodies(
-  fastify: FastifyInstance,
-  { authenticate, bodyTimeoutMs, overload }: Admission,
-): void {
+export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
-    const { openBody, streamBody, readsForms, shedsLoad } = request.routeOptions.config;
+    const { openBody, streamBody, readsForms } = request.routeOptions.config;
     if (!hasBody(request.raw)) return done();
     const admit = () => {
       if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
@@ -45,8 +38,6 @@ export function admitBodies(
       if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
       done(error);
     };
-    const late = shedsLoad ? overload.late() : undefined;
-    if (late) return refuse(late);
     const known = openBody ? undefined : authenticate(request, reply);
     if (known instanceof Promise) known.then(admit, refuse);
     else admit();

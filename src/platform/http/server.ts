@@ -57,8 +57,8 @@ export async function createServer(root: Type | object, config: Config): Promise
   admitBodies(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
     bodyTimeoutMs: receiveSeconds * 1000,
-    overload: app.get(Overload, { strict: false }),
   });
+  app.get(Overload, { strict: false }).shed(adapter.getHttpServer(), 'POST', '/api/v1/predictions');
   if (corsOrigins.length > 0) {
     // Tokens travel in a header, never in a cookie: no credentials.
     app.enableCors({

@@ -14,7 +14,11 @@ parentPort!.on('message', (request: Request) => {
     void graphs.get(request.graph)?.release();
     graphs.delete(request.graph);
   } else if (request.type === 'load') answer(load(request));
-  else answer({ type: 'ran', outcomes: runAll(request) });
+  else {
+    const start = performance.now();
+    const outcomes = runAll(request);
+    answer({ type: 'ran', outcomes, tookMs: performance.now() - start });
+  }
 });
 
 function answer(reply: Reply): void {

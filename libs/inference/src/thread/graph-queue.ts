@@ -53,6 +53,12 @@ export class GraphQueue {
     return batch;
   }
 
+  /** What a turn is expected to take. */
+  expectedMs(batch: readonly WaitingRun[]): number {
+    const rows = batch.reduce((sum, run) => sum + run.rows, 0);
+    return this.cost.firstMs + this.cost.perRowMs * (rows - 1);
+  }
+
   fail(error: Error): void {
     for (const { reject } of this.waiting.splice(0)) reject(error);
   }

@@ -17,6 +17,9 @@ export interface GraphSource {
   read(): Promise<Uint8Array>;
 }
 
+/** One that runs, and one that is at hand when it ends: between two the thread would wait for a busy main thread. */
+const TURNS_AHEAD = 2;
+
 class Graph extends GraphQueue {
   /** The thread that holds it. */
   home?: Worker;
@@ -32,11 +35,12 @@ class Graph extends GraphQueue {
 
 /**
  * One thread, started when it is first needed, for what would block the caller's: building graphs, and long runs. It
- * does one thing at a time, of the graph that has had least of its time; what comes meanwhile waits here.
+ * does one thing after the other, of the graph that has had least of its time; what comes meanwhile waits here.
  */
 export class GraphThread {
   private worker?: Worker;
-  private reply?: { resolve(reply: Reply): void; reject(error: Error): void };
+  /** Of what the thread was asked, in its order. */
+  private readonly replies: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
   private readonly waiting = new Set<Graph>();
   private isWorking = false;
   private lastGraph = 0;
@@ -103,12 +107,16 @@ export class GraphThread {
 
   private async work(): Promise<void> {
     this.isWorking = true;
-    for (let graph = this.next(); graph; graph = this.next()) {
-      const start = performance.now();
-      this.servedMs = graph.servedMs;
-      await this.serve(graph);
-      graph.servedMs += performance.now() - start;
-      if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
+    const turns: Promise<void>[] = [];
+    for (let graph = this.next(); graph ?? turns.length > 0; graph = this.next()) {
+      if (graph) {
+        this.servedMs = graph.servedMs;
+        turns.push(this.serve(graph));
+        const isBuilding = graph.home === undefined || graph.home !== this.worker;
+        if (isBuilding) await Promise.all(turns.splice(0));
+        if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
+      }
+      if (!graph || turns.length >= TURNS_AHEAD) await turns.shift();
     }
     this.isWorking = false;
     // The process ends without waiting for a thread that nobody waits for.
@@ -136,6 +144,7 @@ export class GraphThread {
   private async build(graph: Graph): Promise<void> {
     const { sha256, probe } = graph.source;
     const bytes = graph.loading?.bytes ?? movable(await graph.source.read());
+    const start = performance.now();
     const reply = await this.ask({ type: 'load', graph: graph.id, bytes, sha256, probe }, [bytes.buffer]);
     if (reply.type === 'refused')
       throw new ArtifactCorrupt(`the artifact has the SHA-256 ${reply.digest}, not ${sha256}`);
@@ -144,17 +153,21 @@ export class GraphThread {
       throw new ArtifactCorrupt('the artifact is not an ONNX graph that the runtime can read', { cause });
     }
     graph.home = this.worker;
+    graph.servedMs += performance.now() - start;
     graph.loading?.resolve(reply.loaded);
     graph.loading = undefined;
   }
 
   private async runBatch(graph: Graph): Promise<void> {
     const batch = graph.take();
+    const expectedMs = graph.expectedMs(batch);
+    graph.servedMs += expectedMs;
     try {
       const requests = batch.map(({ tensors }) => tensors);
       const { fetches } = batch[0]!;
       const reply = await this.ask({ type: 'run', graph: graph.id, requests, fetches });
       if (reply.type !== 'ran') throw new Error(`unexpected ${reply.type}`);
+      graph.servedMs += reply.tookMs - expectedMs;
       batch.forEach(({ resolve, reject }, at) => {
         const outcome = reply.outcomes[at]!;
         if ('error' in outcome) reject(new ModelRunError(outcome.error));
@@ -168,8 +181,8 @@ export class GraphThread {
 
   private ask(request: Request, moved: ArrayBufferLike[] = []): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.reply = { resolve, reject };
       const worker = this.running();
+      this.replies.push({ resolve, reject });
       worker.ref();
       worker.postMessage(request, moved as ArrayBuffer[]);
     });
@@ -178,12 +191,13 @@ export class GraphThread {
   private running(): Worker {
     if (this.worker) return this.worker;
     const worker = new Worker(entryFile());
-    worker.on('message', (reply: Reply) => this.reply?.resolve(reply));
+    worker.on('message', (reply: Reply) => this.replies.shift()?.resolve(reply));
     worker.on('error', () => undefined);
     worker.on('exit', () => {
       if (this.worker !== worker) return;
       this.worker = undefined;
-      this.reply?.reject(new ModelUnavailable('the thread of the model ended', 1));
+      for (const { reject } of this.replies.splice(0))
+        reject(new ModelUnavailable('the thread of the model ended', 1));
     });
     worker.unref();
     this.worker = worker;

@@ -53,4 +53,4 @@ export type Reply =
   | { readonly type: 'loaded'; readonly loaded: LoadedGraph }
   | { readonly type: 'refused'; readonly digest: string }
   | { readonly type: 'failed'; readonly error: string }
-  | { readonly type: 'ran'; readonly outcomes: readonly Outcome[] };
+  | { readonly type: 'ran'; readonly outcomes: readonly Outcome[]; readonly tookMs: number };

@@ -22,7 +22,8 @@ export class ProcessLock {
     const server = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, resolve);
+      // Of this process alone: where several share a port, the first one would hold the socket for the others.
+      server.listen({ path, exclusive: true }, resolve);
     });
     server.unref();
     return new ProcessLock(server, path);
