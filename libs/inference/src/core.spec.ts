@@ -81,7 +81,9 @@ describe('the core of a trained model', () => {
         const differences = alone.flatMap((values, row) =>
           values.map((value, at) => Math.abs(value - together[row]![at]!) / largest),
         );
-        expect({ name, isClose: Math.max(...differences) < 1e-6 }).toEqual({ name, isClose: true });
+        // Isotonic calibration is a line between points, as steep as their data: it multiplies what came before.
+        const most = name.endsWith('isotonic') ? 1e-4 : 1e-6;
+        expect({ name, isClose: Math.max(...differences) < most }).toEqual({ name, isClose: true });
       } else expect({ name, together }).toEqual({ name, together: alone });
       await core.release();
     }
