@@ -14,6 +14,8 @@ type Place = 'event_loop' | 'model' | 'rows' | 'explanations';
 export class Overload {
   /** When this turn of the event loop took its first request from the sockets. */
   private turnBegan?: number;
+  /** Whether the turn before was too long as well: one alone is a pause of the machine, which no refusal makes up for. */
+  private wasLate = false;
   private readonly refused;
 
   constructor(
@@ -68,10 +70,15 @@ export class Overload {
     const now = performance.now();
     if (this.turnBegan === undefined) {
       this.turnBegan = now;
-      setImmediate(() => (this.turnBegan = undefined));
+      setImmediate(() => this.endTurn());
     }
     const waitedMs = now - this.turnBegan;
-    return waitedMs > this.config.maxDelayMs ? waitedMs : undefined;
+    return this.wasLate && waitedMs > this.config.maxDelayMs ? waitedMs : undefined;
+  }
+
+  private endTurn(): void {
+    this.wasLate = performance.now() - this.turnBegan! > this.config.maxDelayMs;
+    this.turnBegan = undefined;
   }
 
   /** @param waitMs what it takes until what waits already is answered */
