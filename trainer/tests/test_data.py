@@ -268,6 +268,7 @@ def test_what_is_written_is_described(store):
     result = store.result(spec)
     folder = store.path(spec["output_uri"])
     assert sorted(path.name for path in folder.iterdir()) == [
+        "background.json",
         "baseline.json",
         "card.json",
         "card.md",
