@@ -110,9 +110,7 @@ class Scorer:
         answers = self._answers(encoded)
         for place, reason in answers.faults.items():
             faults[int(encoded.rows[place])] = [reason]
-        kept = np.setdiff1d(
-            np.arange(len(encoded.rows)), np.fromiter(answers.faults, np.int64, len(answers.faults))
-        )
+        kept = np.delete(np.arange(len(encoded.rows)), list(answers.faults))
         is_whole = len(kept) == block.table.num_rows
         columns = [
             block.table.column(block.table.schema.get_field_index(name)) for name in self._passed.names
