@@ -24,11 +24,6 @@ export interface Manifest {
   parts: ManifestPart[];
 }
 
-export interface Published {
-  sha256: string;
-  replaced: string[];
-}
-
 /** The folder that a batch writes to: readers trust its manifest alone. */
 @Injectable()
 export class BatchOutput {
@@ -47,24 +42,24 @@ export class BatchOutput {
 
   /**
    * Puts the manifest in one step; before it none of the job's parts count, after it all do.
-   * @returns the manifest's digest, and names of files that an earlier one named and this one does not
+   * @returns names of files that an earlier manifest named and this one does not
    * @throws Problem 409 where another job's is there and may not be replaced
    */
-  async publish(path: string, manifest: Manifest, overwrite: boolean): Promise<Published> {
-    const content = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+  async publish(path: string, manifest: Manifest, overwrite: boolean): Promise<string[]> {
+    const content = contentOf(manifest);
     const address = manifestOf(path);
     try {
-      const { sha256 } = await this.store.put(address, content, { ifAbsent: true });
-      return { sha256, replaced: [] };
+      await this.store.put(address, content, { ifAbsent: true });
+      return [];
     } catch (error) {
       if (!(error instanceof ObjectExists)) throw error;
     }
     // An attempt that died after this put, or a job that may be replaced.
     const earlier = await this.read(path);
     if (earlier?.job_id !== manifest.job_id && !overwrite) throw taken(path);
-    const { sha256 } = await this.store.put(address, content);
+    await this.store.put(address, content);
     const kept = new Set(namesIn(manifest));
-    return { sha256, replaced: namesIn(earlier).filter((name) => !kept.has(name)) };
+    return namesIn(earlier).filter((name) => !kept.has(name));
   }
 
   /** Deletes files of the folder by name. */
@@ -113,6 +108,11 @@ export class BatchOutput {
       return null;
     }
   }
+}
+
+/** The bytes of a manifest. */
+export function contentOf(manifest: Manifest): Buffer {
+  return Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 function manifestOf(path: string) {

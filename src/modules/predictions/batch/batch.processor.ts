@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ComputeOutcome, EngineUnavailable, type JobEvent } from '#libs/compute';
 import { BatchConfig, RuntimeConfig, UploadsConfig } from '../../../config/index.js';
@@ -13,7 +14,7 @@ import { type ServableVersion, VersionsService } from '../../models/versions.ser
 import { LogRepository } from '../log/log.repository.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, specOf } from './batch-job.js';
-import { BatchOutput, MANIFEST, type ManifestPart } from './batch-output.js';
+import { BatchOutput, contentOf, MANIFEST, type ManifestPart } from './batch-output.js';
 
 /** `result` of the last event: contracts/job-event.v1.schema.json. */
 interface BatchResult {
@@ -177,25 +178,24 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
         rows_per_second,
       },
     };
-    const { sha256, replaced } = await this.output.publish(output_path, manifest, overwrite);
-    this.replaced.set(job.id, replaced);
-    const { rows_read, rows_scored, rows_failed } = rows;
     const address = `${output_path}${MANIFEST}`;
+    // Before the manifest is there: what fails after that would leave one whose job has failed.
     await this.log.addBatch(scope, {
       requestId,
       modelId: servable.modelId,
       version: servable.version,
-      rowCount: rows_read,
-      latencyMs: published.getTime() - job.createdAt.getTime(),
+      rowCount: rows.rows_read,
+      latencyMs: Math.max(0, published.getTime() - job.createdAt.getTime()),
       batch: {
         job_id: job.id,
         input_path,
         manifest: address,
-        manifest_sha256: sha256,
-        rows_scored,
-        rows_failed,
+        manifest_sha256: createHash('sha256').update(contentOf(manifest)).digest('hex'),
+        rows_scored: rows.rows_scored,
+        rows_failed: rows.rows_failed,
       },
     });
+    this.replaced.set(job.id, await this.output.publish(output_path, manifest, overwrite));
     return {
       request_id: manifest.request_id,
       manifest: address,
