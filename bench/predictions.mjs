@@ -1,55 +1,42 @@
-// node bench/predictions.mjs [--seconds 8] [--connections 1,8,50]: single predictions beside plain Fastify.
+// node bench/predictions.mjs [--seconds 8] [--connections 1,8,50] [--sets numeric,mixed] [--peers [mlserver,ray,…]]:
+// single predictions beside plain Fastify, and beside other servers.
 import assert from 'node:assert/strict';
-import { openAsBlob, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { inRoot, TRAINER_PYTHON } from '../scripts/parts/paths.mjs';
-import { rememberedPort } from '../scripts/parts/ports.mjs';
 import { reportProblem } from '../scripts/parts/problem.mjs';
-import { mustRun } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
 import { Client } from './parts/client.mjs';
 import { eventLoopDelayMs, readMetrics } from './parts/metrics.mjs';
-import { numberOptions } from './parts/options.mjs';
+import { namesOption, numberOptions } from './parts/options.mjs';
+import { below } from './parts/peak-memory.mjs';
+import { PEERS, startPeer, stopPeer } from './parts/peers.mjs';
+import { makeData, SETS, trainModel } from './parts/prediction-models.mjs';
+import { LIMITS, oursAt, startLimit, stopLimits } from './parts/prediction-servers.mjs';
 import { processorSeconds } from './parts/processor-time.mjs';
 import { round, table, writeResults } from './parts/results.mjs';
-import { TENANT, withStack } from './parts/stack.mjs';
+import { withStack } from './parts/stack.mjs';
 import { load, requireWrk } from './parts/wrk.mjs';
 
+const OURS = 'modelplane';
 const WARM_UP_SECONDS = 2;
-const LIMITS = { whole: 'limit', core: 'limit on the core' };
-const SETS = [
-  {
-    name: 'numeric',
-    what: '30 numbers, gradient boosting of 100 trees',
-    target: 'benign',
-    estimator: 'gradient_boosting',
-    make: (parquet, holdout) => [
-      ...['-m', 'modelplane_trainer', 'demo-data', '--out', parquet],
-      ...['--holdout', '20', '--holdout-out', holdout],
-    ],
-  },
-  {
-    name: 'mixed',
-    what: '10 texts and 10 numbers, histogram gradient boosting',
-    target: 'label',
-    estimator: 'hist_gradient_boosting',
-    make: (parquet, holdout) => [inRoot('bench', 'mixed_data.py'), parquet, holdout],
-  },
-];
+/** Peers compute in float32 too, but not all of them with the service's own steps. */
+const TOLERANCE = 1e-5;
 
 const steps = new Steps();
 try {
-  const { seconds, connections } = numberOptions({ seconds: [8], connections: [1, 8, 50] });
+  const setNames = SETS.map(({ name }) => name);
+  const [sets, rest] = namesOption('sets', setNames, setNames);
+  const [peers, others] = namesOption('peers', Object.keys(PEERS), [], rest);
+  const { seconds, connections } = numberOptions({ seconds: [8], connections: [1, 8, 50] }, others);
+  const settings = { seconds: seconds[0], connections, sets, peers };
   requireWrk();
-  process.exitCode = await withStack(steps, (stack) => measure(stack, seconds[0], connections));
+  process.exitCode = await withStack(steps, (stack) => measure(stack, settings));
 } catch (error) {
   reportProblem(error);
   process.exitCode = 1;
 }
 
-async function measure(stack, seconds, connections) {
+async function measure(stack, settings) {
   const sets = [];
-  for (const set of SETS) {
+  for (const set of SETS.filter(({ name }) => settings.sets.includes(name))) {
     const rows = await steps.run(`Data of the ${set.name} set`, () => makeData(stack, set));
     const model = await steps.run(`Train and promote: ${set.what}`, () => trainModel(stack, set));
     sets.push({ ...set, rows, model });
@@ -59,14 +46,12 @@ async function measure(stack, seconds, connections) {
     stack.startUnguarded(),
   );
   const measured = [];
+  const failed = [];
   for (const { name, rows, model } of sets) {
-    const ours = (server, url) => ({
-      server,
-      pid: stack.supervisor.pid(server === 'modelplane' ? 'api' : server),
-      url: `${url}/api/v1/predictions`,
-      token: stack.token,
-    });
-    const servers = [ours('modelplane', stack.url), ours('unguarded', unguardedUrl)];
+    const servers = [
+      oursAt(stack, { server: OURS, service: 'api', url: stack.url }, model),
+      oursAt(stack, { server: 'unguarded', service: 'unguarded', url: unguardedUrl }, model),
+    ];
     for (const part of Object.keys(LIMITS)) {
       servers.push(
         await steps.run(`Plain Fastify on the ${part} of ${name}`, () =>
@@ -74,171 +59,127 @@ async function measure(stack, seconds, connections) {
         ),
       );
     }
-    const requests = rows.map((features) => ({
-      model_id: model.model_id,
-      features,
-      options: { return_probabilities: true },
-    }));
-    await steps.run(`All answer the same for ${rows.length} rows`, () => compare(servers, requests));
-    const body = JSON.stringify(requests[0]);
-    for (const count of connections) {
-      for (const { server, pid, ...target } of servers) {
-        const title = `${name}, ${server}, ${count} connections`;
-        await steps.run(title, async (step) => {
-          await load({ ...target, body, connections: count, seconds: WARM_UP_SECONDS });
-          if (server === 'modelplane') await readMetrics(stack.url);
-          const before = processorSeconds(pid);
-          const outcome = await load({ ...target, body, connections: count, seconds });
-          const cpu_us = round(((processorSeconds(pid) - before) * 1e6) / outcome.requests, 0);
-          measured.push({ set: name, connections: count, server, ...outcome, cpu_us_per_request: cpu_us });
-          step.says(`${title}: ${outcome.requests_per_second} requests/s`);
-          if (server !== 'modelplane') return;
-          const delay = eventLoopDelayMs(await readMetrics(stack.url));
-          Object.assign(measured.at(-1), { event_loop_p99_ms: delay.p99 });
-          step.says(
-            `${title}: ${outcome.requests_per_second} requests/s, event loop p99 ${delay.p99} ms late`,
-          );
-        });
-      }
+    const expected = await steps.run(`All answer the same for ${rows.length} rows`, async () => {
+      const [first, ...others] = await Promise.all(servers.map((server) => answersOf(server, rows)));
+      for (const other of others) assert.deepEqual(other, first);
+      return first;
+    });
+    for (const count of settings.connections) {
+      for (const server of servers)
+        measured.push(await drive(name, server, count, rows[0], settings.seconds));
     }
-    await compare(servers, requests);
-    for (const part of Object.keys(LIMITS)) await stack.supervisor.stop(limitName(name, part));
+    for (const server of servers) assert.deepEqual(await answersOf(server, rows), expected);
+    await stopLimits(stack, name);
+    for (const peer of settings.peers) {
+      const error = await drivePeer(stack, peer, { name, rows, model, expected }, settings, measured);
+      if (error) failed.push({ set: name, peer, error });
+    }
   }
-  return report(measured, connections, { seconds, sets: SETS.map(({ name, what }) => ({ name, what })) });
+  return report(measured, failed, settings);
 }
 
-function dataOf({ name }) {
-  return `tenants/${TENANT}/${name}.parquet`;
-}
-
-async function makeData({ stateDir, client }, set) {
-  const parquet = path.join(stateDir, `${set.name}.parquet`);
-  const holdout = path.join(stateDir, `${set.name}.jsonl`);
-  await mustRun(TRAINER_PYTHON, set.make(parquet, holdout), 'The data could not be made', {
-    env: { ...process.env, PYTHONPATH: inRoot('trainer', 'src') },
-  });
-  await client.send('PUT', `/api/v1/objects/${dataOf(set)}`, await openAsBlob(parquet));
-  const lines = readFileSync(holdout, 'utf8').trim().split('\n');
-  return lines.map((line) => {
-    const features = JSON.parse(line);
-    delete features[set.target];
-    return features;
-  });
-}
-
-async function trainModel({ client, stateDir }, set) {
-  const request = {
-    model_name: `bench-${set.name}`,
-    framework: 'sklearn',
-    data_config: { train_path: `s3://${dataOf(set)}`, target_column: set.target },
-    hyperparameters: { estimator: set.estimator },
-  };
-  const before = new Set(artifactsOf(stateDir));
-  const { result } = await client.train(request, { pollMs: 100 });
-  for (const target_stage of ['staging', 'production']) {
-    await client.send('PUT', `/api/v1/models/${result.model_id}/stage`, {
-      version: result.version,
-      target_stage,
-    });
-  }
-  const version = await client.send('GET', `/api/v1/models/${result.model_id}/versions/${result.version}`);
-  const whole = path.join(artifactFolder(stateDir), version.artifact.sha256);
-  const [core] = artifactsOf(stateDir).filter((file) => !before.has(file) && file !== whole && isGraph(file));
-  return { model_id: result.model_id, signature: version.signature, files: { whole, core } };
-}
-
-function artifactFolder(stateDir) {
-  return path.join(stateDir, 'objects', 'modelplane', TENANT, 'artifacts');
-}
-
-function artifactsOf(stateDir) {
+/** Drives a peer at all connections; answers why it could not be, as text. */
+async function drivePeer(stack, peer, { name, rows, model, expected }, settings, measured) {
+  const title = PEERS[peer].title;
   try {
-    return readdirSync(artifactFolder(stateDir)).map((name) => path.join(artifactFolder(stateDir), name));
-  } catch {
-    return []; // nothing has been published yet
-  }
-}
-
-/** The other files of a version are JSON and Markdown; a model begins with the field ir_version. */
-function isGraph(file) {
-  return readFileSync(file)[0] === 0x08;
-}
-
-function limitName(set, part) {
-  return `limit-${set}-${part}`;
-}
-
-async function startLimit({ supervisor, stateDir }, set, { files, signature }, part) {
-  const name = limitName(set, part);
-  const signatureFile = path.join(stateDir, `${name}.json`);
-  writeFileSync(signatureFile, JSON.stringify(signature));
-  const port = String(await rememberedPort(stateDir, name));
-  const url = `http://127.0.0.1:${port}`;
-  await supervisor.start({
-    name,
-    command: () => ({
-      file: process.execPath,
-      args: [inRoot('bench', 'limit.mjs'), files[part], signatureFile, port, part],
-    }),
-    ready: () =>
-      fetch(`${url}/healthcheck`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-  });
-  return { server: LIMITS[part], pid: supervisor.pid(name), url: `${url}/predict`, token: 'not-looked-at' };
-}
-
-async function compare(servers, requests) {
-  for (const request of requests) {
-    const answers = servers.map(({ url, token }) => new Client(url, token).send('POST', '', request));
-    const [first, ...others] = (await Promise.all(answers)).map(
-      ({ prediction, probabilities, confidence }) => ({ prediction, probabilities, confidence }),
-    );
-    for (const other of others) assert.deepEqual(other, first);
-  }
-}
-
-function report(measured, connections, settings) {
-  const at = (set, count, server) =>
-    measured.find((one) => one.set === set && one.connections === count && one.server === server);
-  const lines = [];
-  const ratios = [];
-  for (const one of measured) {
-    const ofLimit = Object.values(LIMITS).map((limit) => {
-      const beside = at(one.set, one.connections, limit);
-      return {
-        requests: round(one.requests_per_second / beside.requests_per_second, 2),
-        cpu: round(beside.cpu_us_per_request / one.cpu_us_per_request, 2),
-      };
+    const server = await steps.run(`${title} on ${name}`, async () => {
+      const started = await startPeer(stack, peer, name, model);
+      assertClose(await answersOf(started, rows), expected);
+      return started;
     });
-    const { server, set, connections: count } = one;
-    if (server === 'modelplane')
-      ratios.push({ set, connections: count, whole: ofLimit[0], core: ofLimit[1] });
-    lines.push([
-      server,
-      set,
-      count,
-      one.requests_per_second,
-      one.p50_ms,
-      one.p99_ms,
-      one.errors,
-      one.cpu_us_per_request,
-      ...ofLimit.flatMap(({ requests, cpu }) => [requests, cpu]),
-    ]);
+    for (const count of settings.connections)
+      measured.push(await drive(name, server, count, rows[0], settings.seconds));
+    assertClose(await answersOf(server, rows), expected);
+    return null;
+  } catch (error) {
+    // A peer that cannot run here is no reason to tell nothing of the others.
+    steps.say(`  ${title} is left out: ${error.message}\n${error.detail ?? ''}`);
+    return error.message;
+  } finally {
+    await stopPeer(stack, peer, name);
   }
+}
+
+async function answersOf({ url, token, body, read }, rows) {
+  const client = new Client(url, token);
+  const answers = [];
+  for (const features of rows) answers.push(read(await client.send('POST', '', JSON.parse(body(features)))));
+  return answers;
+}
+
+function assertClose(actual, expected) {
+  expected.forEach(({ prediction, probabilities }, row) => {
+    assert.equal(actual[row].prediction, prediction, `row ${row} has another label`);
+    probabilities.forEach((probability, at) => {
+      const difference = Math.abs(actual[row].probabilities[at] - probability);
+      assert.ok(difference <= TOLERANCE, `a probability of row ${row} is off by ${difference}`);
+    });
+  });
+}
+
+async function drive(set, { server, pid, url, token, body }, connections, features, seconds) {
+  const title = `${set}, ${server}, ${connections} connections`;
+  return steps.run(title, async (step) => {
+    const target = { url, token, body: body(features), connections };
+    await load({ ...target, seconds: WARM_UP_SECONDS });
+    // Reading them begins a new span of the event loop's delay.
+    const { origin } = new URL(url);
+    if (server === OURS) await readMetrics(origin);
+    const before = processorSecondsBelow(pid);
+    const outcome = await load({ ...target, seconds });
+    const cpu = (processorSecondsBelow(pid) - before) * 1e6;
+    const measured = {
+      set,
+      connections,
+      server,
+      ...outcome,
+      cpu_us_per_request: round(cpu / outcome.requests, 0),
+    };
+    step.says(`${title}: ${outcome.requests_per_second} requests/s`);
+    if (server !== OURS) return measured;
+    const { p99 } = eventLoopDelayMs(await readMetrics(origin));
+    step.says(`${title}: ${outcome.requests_per_second} requests/s, event loop p99 ${p99} ms late`);
+    return { ...measured, event_loop_p99_ms: p99 };
+  });
+}
+
+/** Of a server and of the processes that it started: proxies, workers, the parts of a cluster. */
+function processorSecondsBelow(pid) {
+  return below(pid).reduce((sum, each) => sum + (processorSeconds(each) || 0), 0);
+}
+
+function report(measured, failed, settings) {
+  const at = ({ set, connections }, server) =>
+    measured.find((one) => one.set === set && one.connections === connections && one.server === server);
+  const ratios = measured.map((one) => {
+    const besides = [...Object.values(LIMITS), OURS].map((server) => at(one, server));
+    const [whole, core, ours] = besides.map((beside) => ({
+      requests: round(one.requests_per_second / beside.requests_per_second, 3),
+      cpu: round(beside.cpu_us_per_request / one.cpu_us_per_request, 3),
+    }));
+    const { server, set, connections } = one;
+    return { server, set, connections, whole, core, ours };
+  });
   const header = [
     ...['server', 'set', 'connections', 'requests/s', 'p50 ms', 'p99 ms', 'errors', 'CPU us/request'],
-    ...['of limit', 'by CPU', 'of core limit', 'by CPU'],
+    ...['of limit', 'by CPU', 'of core limit', 'by CPU', 'of ours'],
   ];
+  const lines = measured.map((one, place) => {
+    const { whole, core, ours } = ratios[place];
+    return [
+      ...[one.server, one.set, one.connections, one.requests_per_second, one.p50_ms, one.p99_ms],
+      ...[one.errors, one.cpu_us_per_request],
+      ...[whole.requests, whole.cpu, core.requests, core.cpu, ours.requests],
+    ];
+  });
   steps.say(`\n${table(header, lines)}\n`);
-  for (const { name } of settings.sets) {
-    for (const count of connections) {
-      const guards =
-        at(name, count, 'modelplane').cpu_us_per_request - at(name, count, 'unguarded').cpu_us_per_request;
-      steps.say(`${name}, ${count} connections: rate limit and metrics take ${guards} us of a request`);
-    }
+  for (const one of measured.filter(({ server }) => server === OURS)) {
+    const guards = one.cpu_us_per_request - at(one, 'unguarded').cpu_us_per_request;
+    steps.say(
+      `${one.set}, ${one.connections} connections: rate limit and metrics take ${guards} us of a request`,
+    );
   }
-  steps.say(writeResults('predictions', { settings, measured, ratios }));
-  return measured.some(({ errors }) => errors > 0) ? 1 : 0;
+  for (const { set, peer, error } of failed) steps.say(`${set}: ${PEERS[peer].title} was left out: ${error}`);
+  steps.say(writeResults('predictions', { settings, measured, ratios, failed }));
+  return failed.length > 0 || measured.some(({ errors }) => errors > 0) ? 1 : 0;
 }

@@ -64,6 +64,7 @@ async function startApplication({ supervisor, stateDir, urls, redis, secrets }) 
     stateDir,
     url,
     token,
+    env,
     client,
     startUnguarded,
     startAnother,
