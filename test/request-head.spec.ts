@@ -1,4 +1,5 @@
 import { AppLogger } from '../src/platform/observability/logger.js';
+import { requestLine } from '../src/platform/observability/request-line.js';
 import type { Client } from './support/client.js';
 import { sendRaw } from './support/raw-request.js';
 import { Service } from './support/service.js';
@@ -22,8 +23,8 @@ describe('the head of a request', () => {
   function nextLine(): Promise<Record<string, unknown>> {
     return new Promise((resolve) => {
       const logger = service.app.get(AppLogger);
-      jest.spyOn(logger, 'info').mockImplementation((message, fields) => {
-        if (message === 'request') resolve(fields as Record<string, unknown>);
+      jest.spyOn(logger, 'request').mockImplementation((request) => {
+        resolve(JSON.parse(requestLine(request, '', '"pid":0')) as Record<string, unknown>);
       });
     });
   }
@@ -57,6 +58,12 @@ describe('the head of a request', () => {
       expect(headers.get('x-request-id')).toBe('mine');
       expect(headers.get('request-id')).toBe(body.request_id);
     });
+  });
+
+  it.each(['*', 'elsewhere'])('should be answered where its target is no path: %s', async (path) => {
+    const { status } = await sendRaw({ url: service.url, method: 'OPTIONS', path });
+    expect(status).toBe(404);
+    expect((await acme.get('/healthcheck/live')).status).toBe(200);
   });
 
   describe('traceparent', () => {
@@ -126,8 +133,10 @@ describe('the head of a request', () => {
       });
 
     it('should let a configured origin call, without a token for the preflight', async () => {
+      const line = nextLine();
       const { status, headers } = await preflight(ORIGIN);
       expect(status).toBe(204);
+      expect(await line).toMatchObject({ method: 'OPTIONS', status: 204 });
       expect(headers.get('access-control-allow-origin')).toBe(ORIGIN);
       expect(headers.get('access-control-allow-headers')).toBe('authorization,content-type');
       expect(headers.get('access-control-allow-credentials')).toBeNull();

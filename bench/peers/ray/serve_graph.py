@@ -1,4 +1,4 @@
-"""The graph as an application of Ray Serve on a cluster of its own, until SIGTERM: python serve_graph.py <port>"""
+"""The graph as an application of Ray Serve on a cluster of its own, until SIGTERM: serve_graph.py <port>"""
 
 import os
 import signal

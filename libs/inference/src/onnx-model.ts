@@ -235,7 +235,10 @@ function readIndexes(
 ): number[] {
   checkLength(name, tensor?.data.length, rows);
   const places = encoding === 'value' ? new Map(labels.map((label, index) => [String(label), index])) : null;
-  return Array.from(tensor!.data, (value, row) => {
+  const { data } = tensor!;
+  const indexes = new Array<number>(rows);
+  for (let row = 0; row < rows; row++) {
+    const value = data[row]!;
     const index = places ? places.get(String(value)) : Number(value);
     if (index === undefined || labels[index] === undefined) {
       const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
@@ -243,8 +246,9 @@ function readIndexes(
         `the model predicted class ${shown} in row ${row}, but it has ${labels.length}`,
       );
     }
-    return index;
-  });
+    indexes[row] = index;
+  }
+  return indexes;
 }
 
 function indexOfLargest(values: readonly number[]): number {

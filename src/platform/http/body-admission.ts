@@ -27,11 +27,12 @@ interface Admission {
  * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
  */
 export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
+  const limitTime = timeLimit(bodyTimeoutMs);
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
-    const { openBody, streamBody, readsForms } = request.routeOptions.config;
+    const { openBody, streamBody, readsForms } = request.matched.config;
     if (!hasBody(request.raw)) return done();
     const admit = () => {
-      if (!streamBody && !readsForms) limitTime(request.raw, reply.raw, bodyTimeoutMs);
+      if (!streamBody && !readsForms) limitTime(request.raw, reply.raw);
       done();
     };
     const refuse = (error: Error) => {
@@ -48,7 +49,7 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     void parse(request, text as string, (error, value) => {
       if (error) return done(error);
-      if (request.routeOptions.config.lastNameHolds) return done(null, value);
+      if (request.matched.config.lastNameHolds) return done(null, value);
       const path = duplicateKey(text as string);
       if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
       done(null, value);
@@ -65,13 +66,21 @@ function hasBody({ headers }: IncomingMessage): boolean {
  * as one of an unknown type, or that comes with a GET, is waited for by nobody: there an error would have no listener
  * and end the process.
  */
-function limitTime(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
+function timeLimit(milliseconds: number): (payload: IncomingMessage, answer: ServerResponse) => void {
+  let came: [IncomingMessage, ServerResponse][] = [];
   // Most bodies come with the head, and have been read by then: they need no timer and nobody who stops it. Nor does
   // one that has been refused meanwhile, for which nobody would listen to the error.
-  setImmediate(() => {
-    const isOver = payload.complete || payload.destroyed || answer.writableEnded || answer.destroyed;
-    if (!isOver) startTimer(payload, answer, milliseconds);
-  });
+  const startTimers = () => {
+    const all = came;
+    came = [];
+    for (const [payload, answer] of all) {
+      const isOver = payload.complete || payload.destroyed || answer.writableEnded || answer.destroyed;
+      if (!isOver) startTimer(payload, answer, milliseconds);
+    }
+  };
+  return (payload, answer) => {
+    if (came.push([payload, answer]) === 1) setImmediate(startTimers);
+  };
 }
 
 function startTimer(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {

@@ -14,8 +14,10 @@ declare module 'fastify' {
     readsForms?: boolean;
   }
   interface FastifyRequest {
-    /** What its log lines carry. */
-    context: RequestContext;
+    /** What its log lines carry; null where it was answered before the hooks, as a preflight is. */
+    context: RequestContext | null;
+    /** `routeOptions`, which Fastify makes anew each time that it is read. */
+    matched: FastifyRequest['routeOptions'];
   }
 }
 
@@ -47,10 +49,15 @@ const DOCS_CONTENT_POLICY =
 /** What happens to every request before and after its route, whatever the route. */
 export function addRequestHooks(fastify: FastifyInstance, observers: Observers): void {
   takeStreams(fastify);
-  fastify.decorateRequest('context', null as unknown as RequestContext);
+  fastify.decorateRequest('context', null);
+  fastify.decorateRequest('matched', null as unknown as FastifyRequest['routeOptions']);
 
+  // One hook for all of it: each takes its turn in every request.
   fastify.addHook('onRequest', (request, reply, done) => {
     const { headers } = request;
+    request.matched = request.routeOptions;
+    prepareBody(request);
+    keepTrailingSlash(request);
     const given = headers['x-request-id'];
     const clientRequestId = typeof given === 'string' && CLIENT_REQUEST_ID.test(given) ? given : undefined;
     const trace = observers.tracing.enter(parentOf(request));
@@ -65,7 +72,7 @@ export function addRequestHooks(fastify: FastifyInstance, observers: Observers):
   });
 
   // After the body was read: its stream's callbacks would leave the context again.
-  fastify.addHook('preValidation', (request, _reply, done) => runInContext(request.context, done));
+  fastify.addHook('preValidation', (request, _reply, done) => runInContext(request.context ?? {}, done));
 
   // A client that takes its time must not hold the process: what is not answered by then is cut.
   fastify.addHook('preClose', (done) => {
@@ -82,26 +89,21 @@ export function addRequestHooks(fastify: FastifyInstance, observers: Observers):
 function takeStreams(fastify: FastifyInstance): void {
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(STREAM_TYPE, (request, payload, done) => {
-    if (request.routeOptions.config.streamBody) done(null, payload);
+    if (request.matched.config.streamBody) done(null, payload);
     else done(new UnsupportedMediaTypeException('The body must be application/json.'));
   });
   fastify.addContentTypeParser(FORM_TYPE, (request, payload, done) => {
-    if (request.routeOptions.config.readsForms) done(null, payload);
+    if (request.matched.config.readsForms) done(null, payload);
     else done(new UnsupportedMediaTypeException('The body must be application/json.'));
   });
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (request.routeOptions.config.streamBody) request.headers['content-type'] = STREAM_TYPE;
-    keepTrailingSlash(request);
-    done();
-  });
+}
 
+function prepareBody(request: FastifyRequest): void {
+  if (request.matched.config.streamBody) request.headers['content-type'] = STREAM_TYPE;
+  if (request.method !== 'DELETE') return;
   // curl and many clients name a content type for every request, also for one without a body.
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    const { 'content-length': length, 'transfer-encoding': chunks } = request.headers;
-    if (request.method === 'DELETE' && !Number(length ?? 0) && !chunks)
-      delete request.headers['content-type'];
-    done();
-  });
+  const { 'content-length': length, 'transfer-encoding': chunks } = request.headers;
+  if (!Number(length ?? 0) && !chunks) delete request.headers['content-type'];
 }
 
 /** The router drops a slash at the end of any path; in a wildcard it belongs to what the caller names. */
@@ -120,19 +122,20 @@ function observe(
   status: number,
   elapsedMs: number,
 ): void {
-  const { method, routeOptions, context } = request;
-  const route = routeOptions.url;
+  const { id, method, context } = request;
+  const route = context ? request.matched.url : request.routeOptions.url;
   metrics.request(method, route, status, elapsedMs / 1000);
-  logger.info('request', {
-    request_id: request.id,
-    client_request_id: context.clientRequestId,
-    trace_id: context.trace?.traceId,
+  logger.request({
+    requestId: id,
+    clientRequestId: context?.clientRequestId,
+    traceId: context?.trace?.traceId,
     tenant: request.identity?.tenant,
     method,
     route,
     status,
-    duration_ms: Math.round(elapsedMs * 1000) / 1000,
+    durationMs: elapsedMs,
   });
+  if (!context?.trace) return;
   tracing.end(context.trace, parentOf(request), () => ({
     name: `${method} ${route ?? 'unmatched'}`,
     kind: 'server',

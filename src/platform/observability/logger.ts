@@ -2,16 +2,29 @@ import { Injectable, type LoggerService } from '@nestjs/common';
 import { destination, type LoggerOptions, pino } from 'pino';
 import { RuntimeConfig } from '../../config/index.js';
 import { currentContext } from './request-context.js';
+import { type AnsweredRequest, requestLine } from './request-line.js';
+
+/** Lines are written together: a system call and a thread's turn for each would take longer than making them. */
+const WRITTEN_TOGETHER_BYTES = 4096;
+/** For so long at most a line waits for others; of a process that is killed these are lost. */
+const LONGEST_WAIT_MS = 100;
 
 /** JSON lines on standard output, each with the request, tenant and job it belongs to. Also Nest's own logger. */
 @Injectable()
 export class AppLogger implements LoggerService {
   readonly pino;
+  private readonly lines;
+  /** Fields of every line, as JSON without braces. */
+  private readonly base: string;
+  private lastMs = 0;
+  private lastTime = '';
 
   constructor(config: RuntimeConfig) {
+    const base = { pid: process.pid, role: config.role };
+    this.base = JSON.stringify(base).slice(1, -1);
     const options: LoggerOptions = {
       level: config.logLevel,
-      base: { pid: process.pid, role: config.role },
+      base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: () => {
@@ -25,8 +38,19 @@ export class AppLogger implements LoggerService {
         };
       },
     };
-    // Lines that come while one is being written are written together; those of a process that ends are written first.
-    this.pino = pino(options, destination({ fd: 1, sync: false }));
+    // Those of a process that ends are written first.
+    this.lines = destination({
+      fd: 1,
+      sync: false,
+      minLength: WRITTEN_TOGETHER_BYTES,
+      periodicFlush: LONGEST_WAIT_MS,
+    });
+    this.pino = pino(options, this.lines);
+  }
+
+  /** The line of a request that has been answered. */
+  request(request: AnsweredRequest): void {
+    if (this.pino.isLevelEnabled('info')) this.lines.write(requestLine(request, this.now(), this.base));
   }
 
   info(message: string, fields: object = {}): void {
@@ -40,6 +64,7 @@ export class AppLogger implements LoggerService {
   /** An error with its stack. */
   failure(message: string, error: unknown, fields: object = {}): void {
     this.pino.error({ ...fields, err: error instanceof Error ? error : new Error(String(error)) }, message);
+    this.lines.flush();
   }
 
   log(message: string, context?: unknown): void {
@@ -49,10 +74,21 @@ export class AppLogger implements LoggerService {
   error(message: string | Error, ...details: unknown[]): void {
     const text = message instanceof Error ? message.message : message;
     this.pino.error({ err: message instanceof Error ? message : undefined, details }, text);
+    this.lines.flush();
   }
 
   debug(message: string, context?: unknown): void {
     this.pino.debug(asFields(context), message);
+  }
+
+  /** ISO 8601; many lines are of the same millisecond. */
+  private now(): string {
+    const now = Date.now();
+    if (now !== this.lastMs) {
+      this.lastMs = now;
+      this.lastTime = new Date(now).toISOString();
+    }
+    return this.lastTime;
   }
 }
 
