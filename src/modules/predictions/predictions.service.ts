@@ -52,15 +52,20 @@ export class PredictionsService {
     const { modelId, version, rows } = request;
     const loaded =
       found ?? (await this.queues.load(rows.length, () => this.catalog.get(tenant, modelId, version)));
-    const scored = loaded.model.isQuick(rows.length)
-      ? scoreNow(loaded, request)
-      : await this.queues.run(tenant, modelId, rows.length, () => score(loaded, request));
-    const explained = request.returnExplanation
-      ? await this.explanations.explain(tenant, loaded, request, scored).catch((error: unknown) => {
+    const answer = async () => {
+      const scored = loaded.model.isQuick(rows.length)
+        ? scoreNow(loaded, request)
+        : await this.queues.run(tenant, modelId, rows.length, () => score(loaded, request));
+      if (!request.returnExplanation) return this.answer(tenant, requestId, request, loaded, scored, start);
+      const explained = await this.explanations
+        .explain(tenant, loaded, request, scored)
+        .catch((error: unknown) => {
           throw fault(error, loaded, request);
-        })
-      : undefined;
-    return this.answer(tenant, requestId, request, loaded, scored, start, explained);
+        });
+      return this.answer(tenant, requestId, request, loaded, scored, start, explained);
+    };
+    // Many runs one after the other, between which the model may have to make room for another.
+    return request.returnExplanation ? loaded.model.keepFor(answer) : answer();
   }
 
   private answer(

@@ -1,4 +1,4 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -8,6 +8,7 @@ import type { Identity, Role } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
+import { Overload } from './overload.js';
 
 /** What a controller's method answers, without its parameters' decorators. */
 type Answer = (caller: Identity, request: FastifyRequest) => object | Promise<object>;
@@ -25,7 +26,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
  * filter are here the same code, called one after the other, without a promise where nothing has to be waited for.
  */
 @Injectable()
-export class DirectRoutes {
+export class DirectRoutes implements OnApplicationBootstrap {
   private readonly routes = new Map<string, DirectRoute>();
   private readonly filter: ProblemFilter;
 
@@ -33,11 +34,12 @@ export class DirectRoutes {
     private readonly access: AccessGuard,
     private readonly limit: RateLimitGuard,
     private readonly reflector: Reflector,
-    { httpAdapter }: HttpAdapterHost<FastifyAdapter>,
+    private readonly overload: Overload,
+    private readonly host: HttpAdapterHost<FastifyAdapter>,
     logger: AppLogger,
   ) {
     this.filter = new ProblemFilter(logger);
-    httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
+    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
       const route = options.method === 'POST' ? this.routes.get(options.url) : undefined;
       // In the place of the handler that Nest is about to register.
       if (route) options.handler = (request, reply) => this.handle(route, request, reply);
@@ -53,6 +55,11 @@ export class DirectRoutes {
     const role = this.reflector.getAllAndOverride(Access, [handler, controller]);
     if (!role || role === 'public') throw new Error(`${url} must say which role may call it`);
     this.routes.set(url, { role, cost: this.reflector.get(Cost, handler), answer });
+  }
+
+  onApplicationBootstrap(): void {
+    const server = this.host.httpAdapter.getHttpServer();
+    for (const url of this.routes.keys()) this.overload.shed(server, 'POST', url);
   }
 
   private handle(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): void {

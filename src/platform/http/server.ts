@@ -11,7 +11,6 @@ import { Tracing } from '../observability/tracing.js';
 import { admitBodies } from './body-admission.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
-import { Overload } from './overload.js';
 import { addRequestHooks } from './request-hooks.js';
 
 /** Answer headers that a page of another origin may read beside the few that it always may. */
@@ -58,7 +57,6 @@ export async function createServer(root: Type | object, config: Config): Promise
     authenticate: (request, reply) => guard.authenticate(request, reply),
     bodyTimeoutMs: receiveSeconds * 1000,
   });
-  app.get(Overload, { strict: false }).shed(adapter.getHttpServer(), 'POST', '/api/v1/predictions');
   if (corsOrigins.length > 0) {
     // Tokens travel in a header, never in a cookie: no credentials.
     app.enableCors({

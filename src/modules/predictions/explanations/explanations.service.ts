@@ -48,19 +48,11 @@ export class ExplanationsService {
   }
 
   /**
+   * The model must be kept meanwhile.
    * @returns one explanation a row
    * @throws Problem 422 where the version keeps no background or the request asks for too much, 503 where too many wait
    */
-  explain(
-    tenant: string,
-    loaded: LoadedModel,
-    request: PredictRequest,
-    predicted: Predictions,
-  ): Promise<ExplanationBody[]> {
-    return loaded.model.keepFor(() => this.explainKept(tenant, loaded, request, predicted));
-  }
-
-  private async explainKept(
+  async explain(
     tenant: string,
     { model, servable }: LoadedModel,
     { rows }: PredictRequest,
