@@ -60,8 +60,8 @@ describe('the head of a request', () => {
     });
   });
 
-  it.each(['*', 'elsewhere'])('should be answered where its target is no path: %s', async (path) => {
-    const { status } = await sendRaw({ url: service.url, path });
+  it('should be answered where its target is no path', async () => {
+    const { status } = await sendRaw({ url: service.url, path: '*' });
     expect(status).toBe(404);
     expect((await acme.get('/healthcheck/live')).status).toBe(200);
   });
