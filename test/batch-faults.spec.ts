@@ -41,7 +41,7 @@ describe('a batch whose worker dies', () => {
       model_name: 'sums',
       framework: 'sklearn',
       data_config: { train_path: 's3://data/train.parquet', target_column: 'f0', exclude_columns: ['id'] },
-      hyperparameters: { estimator: 'random_forest', n_estimators: 150, max_depth: 8 },
+      hyperparameters: { estimator: 'random_forest', n_estimators: 400, max_depth: 8 },
     });
     const job = await acme.waitForJob(`/api/v1/training/${body.job_id}`);
     modelId = job.body.result.model_id;
@@ -97,7 +97,7 @@ describe('a batch whose worker dies', () => {
     // Once within the first file, and once within the second.
     for (const [attempt, parts] of [
       [1, 5],
-      [2, 18],
+      [2, 17],
     ] as const) {
       await untilParts('killed', parts);
       await worker!.kill('SIGKILL');

@@ -147,6 +147,10 @@ def test_an_attempt_goes_on_behind_the_last_note_and_writes_the_same(tmp_path, f
         assert again["result"]["parts"] == parts
         assert bucket.written() == written
 
+    bucket.run()
+    progress = [event for event in bucket.events if event["type"] == "progress"]
+    assert progress[-1]["rows_done"] == ROWS
+
 
 def test_input_that_has_changed_is_scored_anew(tmp_path):
     bucket = Bucket(tmp_path, "csv")

@@ -89,6 +89,8 @@ class _Run:
         for file in range(place["file"], len(self._files)):
             self._score_file(file, place["place"] if file == place["file"] else {})
         self._refuse_errors(is_last=True)
+        # An earlier attempt may have left nothing to score, and died before its last report was written.
+        self._report()
         self._events.flush_progress()
         totals = {name: sum(getattr(part, name) for part in self._parts) for name in _COUNTS}
         unseen = self._unseen()
@@ -168,9 +170,10 @@ class _Run:
         self._notes.write(part)
         self._parts.append(part)
 
-    def _report(self, part: Part) -> None:
-        done = sum(each.rows_read for each in self._parts) + part.rows_read
-        failed = sum(each.rows_failed for each in self._parts) + part.rows_failed
+    def _report(self, part: Part | None = None) -> None:
+        parts = [*self._parts, part] if part is not None else self._parts
+        done = sum(each.rows_read for each in parts)
+        failed = sum(each.rows_failed for each in parts)
         seconds = max(time.monotonic() - self._begun, 1e-3)
         rate = (done - self._rows_before) / seconds
         remaining = None
