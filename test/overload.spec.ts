@@ -6,6 +6,8 @@ import { Service, type ServiceOptions } from './support/service.js';
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 /** Compared with each of so many, a thousand rows keep the thread busy for far longer than they take to read. */
 const NEIGHBOURS = 12_000;
+/** Nothing is refused for the time that it would take, which depends on the machine. */
+const PATIENT = { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000' };
 
 describe('more predictions than can be answered', () => {
   let service: Service;
@@ -76,7 +78,7 @@ describe('more predictions than can be answered', () => {
     Number(await line(client, `modelplane_overloaded_total{where="${where}"}`));
 
   it('should be refused past the bound of a model, cheaply and in words, and answered as ever below it', async () => {
-    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
+    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
       await ask(client, slow, rowsFrom(0, 1));
       const asked = Promise.all(Array.from({ length: 20 }, (_, at) => ask(client, slow, rowsFrom(at, 1000))));
       expect((await client.get('/healthcheck/live')).status).toBe(200);
@@ -113,7 +115,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be refused past the bound of rows, whichever model they are for', async () => {
-    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1500' }, async (client) => {
+    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1500' }, async (client) => {
       const answers = await Promise.all(
         [slow, other, slow, other, slow, other].map((model, at) => ask(client, model, rowsFrom(at, 1000))),
       );
@@ -126,7 +128,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should not keep another model waiting for all that waits for one', async () => {
-    await beside({}, async (client) => {
+    await beside(PATIENT, async (client) => {
       await Promise.all([slow, other].map((model) => ask(client, model, rowsFrom(0, 1000))));
       let done = 0;
       const many = Array.from({ length: 12 }, (_, at) =>
@@ -140,7 +142,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be answered where they wait for the thread while the process is asked to end', async () => {
-    const api = await ApiProcess.start(service, { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000' });
+    const api = await ApiProcess.start(service, PATIENT);
     const there = new Client(api.url, token);
     await ask(there, slow, rowsFrom(0, 1000));
     const asked = Promise.all(Array.from({ length: 30 }, (_, at) => ask(there, slow, rowsFrom(at, 1000))));
