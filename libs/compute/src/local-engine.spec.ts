@@ -23,7 +23,10 @@ const result = {
 const file = { name: 'x', size_bytes: 1, sha256: '0'.repeat(64) };
 const succeeded = {
   type: 'succeeded',
-  result: { ...result, files: { model: file, baseline: file, background: file, card: file, card_markdown: file } },
+  result: {
+    ...result,
+    files: { model: file, baseline: file, background: file, card: file, card_markdown: file },
+  },
 };
 
 type Step = Record<string, unknown>;
