@@ -1,9 +1,4 @@
-import {
-  Injectable,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
@@ -11,6 +6,7 @@ import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
+import { Schedule } from '../../platform/schedule/schedule.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import type { Origin } from '../models/model.entity.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
@@ -49,7 +45,7 @@ const NEGATIVE_MS = 2000;
  * catalogue's revision, which it takes every second and on each hint; in between it asks nobody.
  */
 @Injectable()
-export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly answers = new LRUCache<string, Known>({
     max: MAX_ANSWERS,
     maxSize: MAX_ANSWERED_FEATURES,
@@ -67,8 +63,6 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, On
   private generation = 0;
   /** For what would keep others waiting. */
   private readonly thread = new GraphThread();
-  private timer?: NodeJS.Timeout;
-  private closed = false;
 
   constructor(
     private readonly versions: VersionsService,
@@ -76,6 +70,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, On
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
     private readonly config: PredictionsConfig,
+    private readonly schedule: Schedule,
     private readonly logger: AppLogger,
     metrics: Metrics,
   ) {
@@ -114,12 +109,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, On
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
     this.listener.listen(() => void this.refresh().catch(() => undefined));
-    this.poll();
-  }
-
-  onModuleDestroy(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
+    this.schedule.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());
   }
 
   /** After the last request has been answered. */
@@ -173,14 +163,6 @@ export class ModelCatalog implements OnApplicationBootstrap, OnModuleDestroy, On
         await this.ask(key, tenant, servable.modelId, asked);
     }
     this.revision = revision;
-  }
-
-  private poll(): void {
-    this.timer = setTimeout(() => {
-      this.refresh()
-        .catch((error: Error) => this.logger.failure('the catalogue could not be refreshed', error))
-        .finally(() => this.closed || this.poll());
-    }, POLL_MS);
   }
 
   /** Any number of requests that need the same thing wait for one look-up of it. */

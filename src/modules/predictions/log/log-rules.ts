@@ -1,7 +1,7 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
-import { AppLogger } from '../../../platform/observability/logger.js';
+import { Schedule } from '../../../platform/schedule/schedule.js';
 
 /** What holds for the predictions of one model. */
 export interface LogRule {
@@ -23,17 +23,15 @@ const POLL_MS = 1000;
  * revision, which every change of settings raises and which it takes every second.
  */
 @Injectable()
-export class LogRules implements OnApplicationBootstrap, OnModuleDestroy {
+export class LogRules implements OnApplicationBootstrap {
   private rules = new Map<string, LogRule>();
   private readonly usual: LogRule;
   private revision = '';
-  private timer?: NodeJS.Timeout;
-  private closed = false;
 
   constructor(
     config: PredictionLogConfig,
     private readonly database: Database,
-    private readonly logger: AppLogger,
+    private readonly schedule: Schedule,
   ) {
     this.usual = { sampleRate: config.sampleRate };
   }
@@ -41,12 +39,8 @@ export class LogRules implements OnApplicationBootstrap, OnModuleDestroy {
   /** Before the first prediction: what must not be logged must not be logged by it. */
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
-    this.poll();
-  }
-
-  onModuleDestroy(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
+    const failed = 'rules of the prediction log could not be read';
+    this.schedule.every(POLL_MS, failed, () => this.refresh());
   }
 
   of(tenant: string, modelId: string): LogRule {
@@ -72,13 +66,5 @@ export class LogRules implements OnApplicationBootstrap, OnModuleDestroy {
       ]),
     );
     this.revision = revision;
-  }
-
-  private poll(): void {
-    this.timer = setTimeout(() => {
-      this.refresh()
-        .catch((error: Error) => this.logger.failure('rules of the prediction log could not be read', error))
-        .finally(() => this.closed || this.poll());
-    }, POLL_MS).unref();
   }
 }
