@@ -8,14 +8,11 @@ import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { Schedule } from '../../platform/schedule/schedule.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
-import type { Origin } from '../models/model.entity.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
 import { RevisionListener } from './revision-listener.js';
 
 export interface LoadedModel {
-  readonly version: string;
   readonly model: OnnxModel;
-  readonly origin: Origin;
   readonly servable: ServableVersion;
 }
 
@@ -121,7 +118,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   find(tenant: string, modelId: string, version: string | undefined): LoadedModel | undefined {
     const known = this.answers.get(keyOf(tenant, modelId, version));
     const model = known && this.sessions.get(known.address);
-    return model && loadedModel(model, known.servable);
+    return model && { model, servable: known.servable };
   }
 
   /**
@@ -142,7 +139,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
       if (this.pending.has(address)) this.shared.inc();
       model = await this.once(address, () => this.load(address, tenant, answer));
     }
-    return loadedModel(model, answer);
+    return { model, servable: answer };
   }
 
   /**
@@ -218,10 +215,6 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     const off = { thread: this.thread, mostRows: Math.max(this.config.maxRows, MIXTURES_AT_ONCE), read };
     return OnnxModel.load(await read(), compiled, { sha256 }, off);
   }
-}
-
-function loadedModel(model: OnnxModel, servable: ServableVersion): LoadedModel {
-  return { version: servable.version, model, origin: servable.origin, servable };
 }
 
 function keyOf(tenant: string, modelId: string, version: string | undefined): string {

@@ -72,7 +72,7 @@ export class PredictionsService {
     tenant: string,
     requestId: string,
     request: PredictRequest,
-    { version, model }: LoadedModel,
+    { model, servable }: LoadedModel,
     scored: Predictions,
     start: number,
     explained?: ExplanationBody[],
@@ -80,7 +80,7 @@ export class PredictionsService {
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: request.modelId,
-      version,
+      version: servable.version,
       prediction: scored.predictions,
       ...(request.returnProbabilities && scored.probabilities && withClasses(model, scored.probabilities)),
       ...(scored.confidences && { confidence: request.single ? scored.confidences[0] : scored.confidences }),
@@ -118,9 +118,10 @@ async function score(loaded: LoadedModel, request: PredictRequest): Promise<Pred
 }
 
 /** What went wrong, as the caller may know it. */
-function fault(error: unknown, { origin }: LoadedModel, { single }: PredictRequest): unknown {
+function fault(error: unknown, { servable }: LoadedModel, { single }: PredictRequest): unknown {
   // What an uploaded model cannot answer is its maker's to mend, not the service's.
-  if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
+  const isUploaded = servable.origin === 'uploaded';
+  if (isUploaded && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
     return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
   }
   if (error instanceof ModelOutputError) {
