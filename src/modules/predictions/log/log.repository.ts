@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantScope } from '../../../platform/database/database.js';
 import { timeOf } from './log-entry.js';
-import { type LoggedBatch, LoggedPrediction, LogSettings } from './prediction-log.entity.js';
+import type { LoggedBatchBody } from './log.dto.js';
+import { LoggedPrediction, LogSettings } from './prediction-log.entity.js';
 
 export interface LogFilter {
   readonly modelId: string;
@@ -21,7 +22,7 @@ export type BatchEntry = Pick<
   LoggedPrediction,
   'requestId' | 'modelId' | 'version' | 'rowCount' | 'latencyMs'
 > & {
-  readonly batch: LoggedBatch;
+  readonly batch: LoggedBatchBody;
 };
 
 /** What the column can hold. */

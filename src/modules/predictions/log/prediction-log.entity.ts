@@ -1,5 +1,6 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { Model } from '../../models/model.entity.js';
+import type { LoggedBatchBody } from './log.dto.js';
 
 /** One answered request. Partitioned by day, by the time inside its id, which is also the time of the request. */
 @Entity('prediction_log')
@@ -33,16 +34,7 @@ export class LoggedPrediction {
 
   /** Where the output of a batch lies; null for every other request. */
   @Column('json', { nullable: true })
-  batch: LoggedBatch | null;
-}
-
-export interface LoggedBatch {
-  job_id: string;
-  input_path: string;
-  manifest: string;
-  manifest_sha256: string;
-  rows_scored: number;
-  rows_failed: number;
+  batch: LoggedBatchBody | null;
 }
 
 export interface LoggedOutput {
