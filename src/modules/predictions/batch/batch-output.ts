@@ -42,11 +42,11 @@ export class BatchOutput {
 
   /**
    * Puts the manifest in one step; before it none of the job's parts count, after it all do.
+   * @param content the manifest's bytes, as `contentOf` makes them
    * @returns names of files that an earlier manifest named and this one does not
    * @throws Problem 409 where another job's is there and may not be replaced
    */
-  async publish(path: string, manifest: Manifest, overwrite: boolean): Promise<string[]> {
-    const content = contentOf(manifest);
+  async publish(path: string, manifest: Manifest, content: Buffer, overwrite: boolean): Promise<string[]> {
     const address = manifestOf(path);
     try {
       await this.store.put(address, content, { ifAbsent: true });

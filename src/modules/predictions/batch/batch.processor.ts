@@ -178,6 +178,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
         rows_per_second,
       },
     };
+    const content = contentOf(manifest);
     const address = `${output_path}${MANIFEST}`;
     // Before the manifest is there: what fails after that would leave one whose job has failed.
     await this.log.addBatch(scope, {
@@ -190,12 +191,12 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
         job_id: job.id,
         input_path,
         manifest: address,
-        manifest_sha256: createHash('sha256').update(contentOf(manifest)).digest('hex'),
+        manifest_sha256: createHash('sha256').update(content).digest('hex'),
         rows_scored: rows.rows_scored,
         rows_failed: rows.rows_failed,
       },
     });
-    this.replaced.set(job.id, await this.output.publish(output_path, manifest, overwrite));
+    this.replaced.set(job.id, await this.output.publish(output_path, manifest, content, overwrite));
     return {
       request_id: manifest.request_id,
       manifest: address,
