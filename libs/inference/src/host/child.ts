@@ -3,7 +3,8 @@ import type { Tensor } from 'onnxruntime-node';
 import { InferenceError } from '../errors.js';
 import { scanGraph } from '../gate/scan.js';
 import type { LocalGraph } from '../local-graph.js';
-import type { LoadRequest, Reply, Request, RunRequest, SentTensor } from './messages.js';
+import type { SentTensor } from '../sent-tensor.js';
+import type { LoadRequest, Reply, Request, RunRequest } from './messages.js';
 
 const OUT_OF_MEMORY = /bad_alloc|allocat|out of memory/i;
 
@@ -47,15 +48,13 @@ async function load({ definition, sha256 }: LoadRequest): Promise<void> {
 async function run({ id, feeds, fetches, maxValues }: RunRequest): Promise<void> {
   try {
     if (!session) throw new Error('there is no graph');
-    const { Tensor } = await import('onnxruntime-node');
-    const inputs = Object.create(null) as Record<string, Tensor>;
-    for (const { name, type, dims, data } of feeds)
-      inputs[name] = new Tensor(type as never, data as never, dims);
-    const outputs: Record<string, Tensor> = session.runNow(inputs, fetches) as never;
+    // Not before the graph: it brings the runtime along.
+    const { toFeeds } = await import('../sent-tensor.js');
+    const outputs: Record<string, Tensor> = session.runNow(toFeeds(feeds), fetches) as never;
     const sent = fetches.map((name): SentTensor => {
       const tensor = outputs[name]!;
       if (tensor.size > maxValues) throw new TooLarge(`the output '${name}' has ${tensor.size} values`);
-      return { name, type: tensor.type, dims: tensor.dims, data: tensor.data };
+      return { name, type: tensor.type, dims: tensor.dims, data: tensor.data as SentTensor['data'] };
     });
     reply({ type: 'answer', id, outputs: sent });
   } catch (error) {

@@ -8,7 +8,8 @@ import { GraphRefused, ModelRunError, ModelUnavailable } from '../errors.js';
 import type { ScannedGraph } from '../gate/scan.js';
 import type { OutputTensor } from '../graph-session.js';
 import type { SignatureDefinition } from '../signature-definition.js';
-import type { Reply, Request, SentTensor } from './messages.js';
+import { toSent } from '../sent-tensor.js';
+import type { Reply, Request } from './messages.js';
 
 export interface ModelFile {
   readonly sha256: string;
@@ -169,18 +170,12 @@ export class HostProcess {
   ): Promise<Record<string, OutputTensor>> {
     if (this.failure) throw this.failure;
     const id = ++this.ids;
-    const sent = Object.entries(feeds).map(([name, { type, dims, data }]): SentTensor => ({
-      name,
-      type,
-      dims,
-      data,
-    }));
     const answered = this.wait(id, this.limits.runTimeoutMs);
-    this.send({ type: 'run', id, feeds: sent, fetches, maxValues });
+    this.send({ type: 'run', id, feeds: toSent(feeds), fetches, maxValues });
     const reply = await answered;
     if (reply.type !== 'answer') throw new ModelRunError('the model gave no answer');
     const outputs = Object.create(null) as Record<string, OutputTensor>;
-    for (const { name, data } of reply.outputs) outputs[name] = { data: data as OutputTensor['data'] };
+    for (const { name, data } of reply.outputs) outputs[name] = { data };
     return outputs;
   }
 

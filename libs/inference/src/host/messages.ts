@@ -1,12 +1,6 @@
 import type { ScannedGraph } from '../gate/scan.js';
+import type { SentTensor } from '../sent-tensor.js';
 import type { SignatureDefinition } from '../signature-definition.js';
-
-export interface SentTensor {
-  readonly name: string;
-  readonly type: string;
-  readonly dims: readonly number[];
-  readonly data: unknown;
-}
 
 export interface LoadRequest {
   readonly type: 'load';

@@ -1,10 +1,11 @@
 // A thread that holds graphs: it builds and measures them, and runs what would block the event loop for too long.
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
-import { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { LocalGraph } from '../local-graph.js';
 import { measureRun } from '../run-cost.js';
-import type { LoadRequest, Outcome, Reply, Request, RunRequest, SentTensor } from './messages.js';
+import { type SentTensor, toFeeds } from '../sent-tensor.js';
+import type { LoadRequest, Outcome, Reply, Request, RunRequest } from './messages.js';
 import { joinRows, rowsOf, splitRows } from './rows.js';
 
 const graphs = new Map<number, LocalGraph>();
@@ -63,10 +64,7 @@ function runAll(request: RunRequest): Outcome[] {
 }
 
 function run({ graph, fetches }: RunRequest, tensors: readonly SentTensor[]): SentTensor[] {
-  const feeds = Object.fromEntries(
-    tensors.map(({ name, type, dims, data }) => [name, new Tensor(type as never, data as never, dims)]),
-  );
-  const outputs = graphs.get(graph)!.runNow(feeds, fetches);
+  const outputs = graphs.get(graph)!.runNow(toFeeds(tensors), fetches);
   return fetches.map((name) => {
     const { type, dims, data } = outputs[name] as Tensor;
     return { name, type, dims, data: data as SentTensor['data'] };

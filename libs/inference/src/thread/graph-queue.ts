@@ -1,5 +1,5 @@
 import type { RunCost } from '../run-cost.js';
-import type { SentTensor } from './messages.js';
+import type { SentTensor } from '../sent-tensor.js';
 
 /** One request, or a part of a large one, that waits for its turn on the thread. */
 export interface WaitingRun {

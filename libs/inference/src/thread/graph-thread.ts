@@ -5,7 +5,8 @@ import type { Tensor } from 'onnxruntime-node';
 import { ArtifactCorrupt, ModelRunError, ModelUnavailable } from '../errors.js';
 import type { GraphSession, OutputTensor } from '../graph-session.js';
 import { GraphQueue } from './graph-queue.js';
-import type { LoadedGraph, Probe, Reply, Request, SentTensor } from './messages.js';
+import { type SentTensor, toSent } from '../sent-tensor.js';
+import type { LoadedGraph, Probe, Reply, Request } from './messages.js';
 import { joinRows, rowsOf, splitRows } from './rows.js';
 
 /** Where a graph comes from, and what it is tried with. */
@@ -84,9 +85,7 @@ export class GraphThread {
     feeds: Record<string, Tensor>,
     fetches: readonly string[],
   ): Promise<Record<string, OutputTensor>> {
-    const tensors = Object.entries(feeds).map(([name, { type, dims, data }]) => {
-      return { name, type, dims, data } as SentTensor;
-    });
+    const tensors = toSent(feeds);
     const parts = splitRows(tensors, piecesOf(rowsOf(tensors), graph.rowsOfTurn));
     const answers = parts.map(
       (part) =>

@@ -1,15 +1,7 @@
 import type { GraphValueInfo } from '../local-graph.js';
 import type { RunCost } from '../run-cost.js';
+import type { SentTensor } from '../sent-tensor.js';
 import type { InputTensor } from '../signature-definition.js';
-
-/** A tensor between threads. */
-export interface SentTensor {
-  readonly name: string;
-  readonly type: string;
-  /** The first one is the rows. */
-  readonly dims: readonly number[];
-  readonly data: ArrayLike<number | bigint | string>;
-}
 
 /** What a graph is tried with once it is built. */
 export interface Probe {

@@ -1,4 +1,4 @@
-import type { SentTensor } from './messages.js';
+import type { SentTensor } from '../sent-tensor.js';
 
 type Values = SentTensor['data'];
 interface Slices {
