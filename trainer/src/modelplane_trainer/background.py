@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column
+from .columns import Column, is_too_long
 from .dataset import Dataset
 
 MOST_ROWS = 100
@@ -15,8 +15,6 @@ FEWEST_ROWS = 20
 # A wide model has fewer rows: an explanation scores each of them several times for every feature.
 MOST_CELLS = 20_000
 MOST_BYTES = 4 << 20
-# A prediction refuses longer ones; libs/inference/src/feature-errors.ts.
-_MOST_TEXT_BYTES = 64 << 10
 
 
 def background(dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def _sendable(dataset: Dataset) -> np.ndarray:
     for column in dataset.features:
         if column.kind == "string":
             # -1, a missing value, is the last place of the list.
-            too_long = [len(text.encode()) > _MOST_TEXT_BYTES for text in column.texts]
+            too_long = [is_too_long(text) for text in column.texts]
             rows = rows[~np.array([*too_long, False])[column.codes[rows]]]
     return rows
 

@@ -17,7 +17,9 @@ Kind = Literal["number", "integer", "boolean", "string", "timestamp"]
 
 # What counts as missing in CSV, and in any text column whose other values are all numbers.
 MISSING_TOKENS = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL")
-_LARGEST_WHOLE = 2**53 - 1
+# A prediction refuses longer texts; libs/inference/src/feature-errors.ts.
+MOST_TEXT_BYTES = 64 * 1024
+LARGEST_WHOLE = 2**53 - 1
 # What is worth parsing as a date; see `timestamps`.
 _DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
@@ -89,7 +91,7 @@ def interpret(
     if pa.types.is_integer(kind):
         numbers = _floats(values)
         # JSON tells whole numbers apart only up to here; past it a caller could not name the value.
-        whole = not np.any(np.abs(numbers) > _LARGEST_WHOLE)
+        whole = not np.any(np.abs(numbers) > LARGEST_WHOLE)
         return Column(name, "integer" if whole else "number", numbers=numbers)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return Column(name, "number", numbers=_finite(name, _floats(values), warn, is_target))
@@ -198,3 +200,8 @@ def _finite(name: str, numbers: np.ndarray, warn: Callable[[str], None], is_targ
         warn(f"column '{name}' holds {count} values that are infinite or too large; they count as missing.")
         numbers = np.where(infinite, np.nan, numbers)
     return numbers
+
+
+def is_too_long(text: str) -> bool:
+    """Whether a prediction would refuse the text for its length."""
+    return len(text) * 4 > MOST_TEXT_BYTES and len(text.encode("utf-8", "replace")) > MOST_TEXT_BYTES

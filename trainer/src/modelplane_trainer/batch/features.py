@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..columns import LARGEST_WHOLE, MOST_TEXT_BYTES
 from .tensors import Column, CoreTensor, WholeTensors
-from .values import ABSENT, MOST_TEXT_BYTES, Values, from_arrow, from_cells, from_objects, short, shown
+from .values import ABSENT, Values, from_arrow, from_cells, from_objects, short, shown
 
-LARGEST_WHOLE = 2**53 - 1
 _FITTING_TEXT = f"a text of at most {MOST_TEXT_BYTES} bytes"
 _TIME = "a date or time"
 _NOUNS = {

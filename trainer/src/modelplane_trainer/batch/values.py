@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import MISSING_TOKENS
+from ..columns import MISSING_TOKENS, is_too_long
 from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS, milliseconds_of
 
-MOST_TEXT_BYTES = 64 * 1024
 _LONGEST_SHOWN = 80
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
@@ -116,7 +115,7 @@ def from_objects(values: list[Any], kind: str) -> Values:
             data[row] = places.setdefault(text, len(places))
             if not isinstance(value, str) and value is not None and value is not ABSENT:
                 wrong[row] = shown(value)
-            elif _is_too_long(text):
+            elif is_too_long(text):
                 wrong[row] = shown(text)
                 long.append(row)
         return Values(data, missing, list(places), wrong, long, absent)
@@ -166,7 +165,7 @@ def _texts(column: pa.Array, missing: np.ndarray) -> Values:
     encoded = column.dictionary_encode()
     texts = [*encoded.dictionary.to_pylist(), ""]
     places = encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-    long = [place for place, text in enumerate(texts) if _is_too_long(text)]
+    long = [place for place, text in enumerate(texts) if is_too_long(text)]
     rows = np.flatnonzero(np.isin(places, long)).tolist() if long else []
     return Values(places, missing, texts, {row: shown(texts[places[row]]) for row in rows}, rows)
 
@@ -193,10 +192,6 @@ def _time_of(value: Any) -> float | None:
 def _are_times(numbers: np.ndarray) -> np.ndarray:
     inside = (numbers >= EARLIEST_MILLISECONDS) & (numbers <= LATEST_MILLISECONDS)
     return inside & (numbers == np.round(numbers))
-
-
-def _is_too_long(text: str) -> bool:
-    return len(text) * 4 > MOST_TEXT_BYTES and len(text.encode("utf-8", "replace")) > MOST_TEXT_BYTES
 
 
 def _all_wrong(column: pa.Array, missing: np.ndarray, kind: str) -> Values:
