@@ -1,8 +1,6 @@
 -- Requests for many models, most of them for the first few: bodies a line each in the file BENCH_BODIES, of which the
 -- first BENCH_HOT get all but one of BENCH_COLD_EVERY requests. Made before the first one is sent.
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_TOKEN")
+dofile(os.getenv("BENCH_REPORT"))
 
 local requests = {}
 local hot, every = tonumber(os.getenv("BENCH_HOT")), tonumber(os.getenv("BENCH_COLD_EVERY"))
@@ -16,12 +14,4 @@ end
 function request()
   if math.random(every) == 1 then return requests[math.random(hot + 1, #requests)] end
   return requests[math.random(hot)]
-end
-
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format(
-    'bench {"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "errors": %d}',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    e.status + e.connect + e.read + e.write + e.timeout))
 end

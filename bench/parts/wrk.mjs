@@ -31,7 +31,7 @@ async function runWrk({ url, connections, seconds, script, env }) {
   const { ok, output } = await run(
     'wrk',
     ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', file, url],
-    { env: { ...process.env, ...env } },
+    { env: { ...process.env, BENCH_REPORT: inRoot('bench', 'parts', 'report.lua'), ...env } },
   );
   const counted = /^bench (\{.*\})$/m.exec(output)?.[1];
   if (!ok || !counted) throw new Problem('wrk failed', lastLines(output));
