@@ -18,12 +18,14 @@ const NEIGHBOURS = 12_000;
 const DEADLINE_MS = 5000;
 const PROBE_MS = 100;
 const LEAST_RATIO = 0.8;
+/** Who refuses: the main thread, or the queue of the model's thread. */
+const PLACES = ['event_loop', 'model'];
 /** Connections among which the peak is looked for; fewer than may wait for a model. */
 const CONNECTIONS = [4, 16, 50];
 const CASES = [
   { name: 'one row, of microseconds', rows: 1, closed: true },
-  { name: '100 rows, on the main thread', rows: 100 },
-  { name: '500 rows, on the other thread', rows: 500 },
+  { name: '100 rows', rows: 100 },
+  { name: '500 rows', rows: 500 },
 ];
 
 const steps = new Steps();
@@ -103,7 +105,7 @@ async function findPeak(target, seconds) {
 }
 
 async function overload(target, url, { closed }, peak, { seconds, times }) {
-  await readMetrics(url);
+  const before = await readMetrics(url);
   const health = probe(url);
   // Four times what the quick case answers is more than these cores could ask for: four times the connections, then.
   const over = closed
@@ -114,8 +116,13 @@ async function overload(target, url, { closed }, peak, { seconds, times }) {
         seconds,
         deadlineMs: DEADLINE_MS,
       });
-  const event_loop = eventLoopDelayMs(await readMetrics(url));
-  return { ...over, health: await health.stop(), event_loop };
+  const after = await readMetrics(url);
+  const refused_by = PLACES.filter((place) => after(refusals(place)) > before(refusals(place)));
+  return { ...over, health: await health.stop(), event_loop: eventLoopDelayMs(after), refused_by };
+}
+
+function refusals(place) {
+  return `modelplane_overloaded_total{where="${place}"}`;
 }
 
 async function closedLoop(target, connections, seconds) {
@@ -183,6 +190,7 @@ function report(measured, settings) {
       'goodput/s',
       'of peak',
       'refused',
+      'by',
       'late',
       'failed',
     ],
@@ -190,7 +198,7 @@ function report(measured, settings) {
   ];
   const lines = measured.map(({ name, peak, health, event_loop, ...over }) => [
     ...[name, peak.requests_per_second, peak.connections, over.offered, over.goodput_per_second, over.ratio],
-    ...[over.refused, over.late, over.failed, over.p50_ms, over.p99_ms],
+    ...[over.refused, over.refused_by.join(' '), over.late, over.failed, over.p50_ms, over.p99_ms],
     ...[health.p50_ms, health.most_ms, health.failed, event_loop.p99],
   ]);
   steps.say(`\n${table(header, lines)}\n`);

@@ -7,6 +7,9 @@ import { serveDocument } from './platform/http/open-api.js';
 import { createServer } from './platform/http/server.js';
 import { AppLogger } from './platform/observability/logger.js';
 
+/** Connections that may wait to be taken while the main thread is busy; the kernel's own bound, where that is less. */
+const BACKLOG = 65_535;
+
 async function main(): Promise<void> {
   const config = loadConfig();
   const runtime = config.get(RuntimeConfig);
@@ -20,7 +23,7 @@ async function main(): Promise<void> {
   if (runtime.runsApi) {
     const { host, port } = config.get(HttpConfig);
     serveDocument(app);
-    await app.listen(port, host);
+    await app.listen({ host, port, backlog: BACKLOG });
     logger.info('api ready', { url: await app.getUrl() });
   } else {
     await app.init();

@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
 import { ApiProcess } from './support/processes.js';
+import { FEATURES, trainChurn } from './support/churn.js';
 import { Service, type ServiceOptions } from './support/service.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 /** Compared with each of so many, a thousand rows keep the thread busy for far longer than they take to read. */
 const NEIGHBOURS = 12_000;
 /** Nothing is refused for the time that it would take, which depends on the machine. */
-const PATIENT = { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000' };
+const PATIENT = { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000', MODELPLANE_MAX_DELAY_MS: '60000' };
 
 describe('more predictions than can be answered', () => {
   let service: Service;
@@ -80,7 +81,14 @@ describe('more predictions than can be answered', () => {
   it('should be refused past the bound of a model, cheaply and in words, and answered as ever below it', async () => {
     await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
       await ask(client, slow, rowsFrom(0, 1));
-      const asked = Promise.all(Array.from({ length: 20 }, (_, at) => ask(client, slow, rowsFrom(at, 1000))));
+      // A body that begins with the model is refused before it is parsed.
+      const bodyOf = (features: object, at: number) =>
+        at % 2 === 0 ? { model_id: slow, features } : { features, model_id: slow };
+      const asked = Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          client.post('/api/v1/predictions', bodyOf(rowsFrom(at, 1000), at)),
+        ),
+      );
       expect((await client.get('/healthcheck/live')).status).toBe(200);
       const answers = await asked;
       const late = answers.filter(({ status }) => status === 503);
@@ -155,15 +163,23 @@ describe('more predictions than can be answered', () => {
   it('should be refused where the main thread is late', async () => {
     const quick = await trainChurn(service.with(token), 'quick');
     const api = await ApiProcess.start(service, { MODELPLANE_MAX_DELAY_MS: '1' });
+    const there = new Client(api.url, token);
+    const askAll = (rows: number) =>
+      Promise.all(Array.from({ length: 600 }, () => ask(there, quick, Array(rows).fill(FEATURES))));
     try {
-      const there = new Client(api.url, token);
-      const features = Array(500).fill(FEATURES);
-      const answers = await Promise.all(Array.from({ length: 100 }, () => ask(there, quick, features)));
+      await askAll(1); // opens the connections
+      const before = await refused(there, 'event_loop');
+      api.pause();
+      // Bodies small enough to be there with their heads.
+      const asked = askAll(100);
+      await sleep(1000);
+      api.resume();
+      const answers = await asked;
       const late = answers.filter(({ status }) => status === 503);
       expect(new Set(statuses(answers))).toEqual(new Set([200, 503]));
       expect(late[0]!.body).toMatchObject({ code: 'OVERLOADED' });
       expect(late[0]!.headers.get('retry-after')).toBe('1');
-      expect(await refused(there, 'event_loop')).toBe(late.length);
+      expect((await refused(there, 'event_loop')) - before).toBe(late.length);
       expect((await ask(there, quick, FEATURES)).status).toBe(200);
     } finally {
       await api.kill('SIGKILL');

@@ -1,82 +1,108 @@
 // Sends requests at their times, whatever became of those before: node bench/parts/open-loop.mjs, the load as JSON in
-// BENCH_LOAD. A process of its own, so that what it measures does not wait for the bench. It prints one line of JSON.
-import http from 'node:http';
+// BENCH_LOAD. A process of its own, so that what it measures does not wait for the bench, and on plain sockets: what
+// Node's own client costs would be taken from the server beside it. It prints one line of JSON.
+import net from 'node:net';
 import { percentile, round } from './results.mjs';
 
 const { url, token, body, perSecond, seconds, deadlineMs } = JSON.parse(process.env.BENCH_LOAD);
-const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: Infinity });
-const options = {
-  agent,
-  method: 'POST',
-  timeout: 10_000,
-  headers: {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    authorization: `Bearer ${token}`,
-  },
-};
+const { host, hostname, port, pathname } = new URL(url);
+const REQUEST = Buffer.from(
+  [
+    `POST ${pathname} HTTP/1.1`,
+    `host: ${host}`,
+    `authorization: Bearer ${token}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    `\r\n${body}`,
+  ].join('\r\n'),
+);
+const HEAD_END = '\r\n\r\n';
 
 /** Queues are full by then. What is answered after the last was sent does not count: it would be more than the rate. */
 const SETTLE_MS = 2000;
-
+/** Longest that an answer is waited for. */
+const TIMEOUT_MS = 10_000;
 /** Connections are there before the clock starts, as in the pool of a proxy: so many seconds of requests may be open. */
 const POOL_SECONDS = 2;
 
 const answered = { ok: [], late: 0, refused: 0, failed: 0 };
 const retryAfter = new Set();
 const total = Math.round(perSecond * seconds);
-await openConnections(Math.ceil(perSecond * POOL_SECONDS));
+const free = await Promise.all(Array.from({ length: Math.ceil(perSecond * POOL_SECONDS) }, connect));
 const start = performance.now();
 let sent = 0;
 let open = 0;
 let mostOpen = 0;
 
-async function openConnections(count) {
-  const open = () =>
-    new Promise((resolve, reject) => {
-      http
-        .get(new URL('/healthcheck/live', url), { agent }, (response) => response.resume().on('end', resolve))
-        .on('error', reject);
-    });
-  await Promise.all(Array.from({ length: count }, open));
+function connect() {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, hostname, () => resolve(socket));
+    socket.setNoDelay(true);
+    socket.once('error', reject);
+  });
 }
 
-function ask(dueMs) {
+async function ask(dueMs) {
   mostOpen = Math.max(mostOpen, ++open);
-  let done = false;
-  const end = (status, headers) => {
-    if (done) return;
-    done = true;
-    open--;
-    const elapsedMs = performance.now() - start;
-    const waitedMs = elapsedMs - dueMs;
-    if (status === 200) {
-      // Measured from when it was due, not from when this process came to send it.
-      if (waitedMs > deadlineMs) answered.late++;
-      else if (elapsedMs > SETTLE_MS && elapsedMs <= seconds * 1000) answered.ok.push(waitedMs);
-    } else if (status === 503) {
-      answered.refused++;
-      retryAfter.add(Number(headers['retry-after']));
-    } else answered.failed++;
-    if (sent === total && open === 0) report();
-  };
-  const request = http.request(url, options, (response) => {
-    response.resume().on('end', () => end(response.statusCode, response.headers));
-    response.on('error', () => end());
+  try {
+    const socket = free.pop() ?? (await connect());
+    const head = await exchange(socket);
+    count(head, performance.now() - start, dueMs);
+    if (/\r\nconnection: close/i.test(head)) socket.destroy();
+    else free.push(socket);
+  } catch {
+    answered.failed++;
+  }
+  if (--open === 0 && sent === total) report();
+}
+
+/** Sends the request, and answers the head once the whole answer is there. */
+function exchange(socket) {
+  return new Promise((resolve, reject) => {
+    let head = '';
+    let missing = Infinity;
+    const fail = () => reject(new Error('no answer'));
+    const timer = setTimeout(() => socket.destroy(), TIMEOUT_MS);
+    const read = (chunk) => {
+      if (missing < Infinity) missing -= chunk.length;
+      else {
+        head += chunk.latin1Slice();
+        const end = head.indexOf(HEAD_END);
+        if (end < 0) return;
+        const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)[1]);
+        missing = length - (head.length - end - HEAD_END.length);
+        head = head.slice(0, end);
+      }
+      if (missing > 0) return;
+      clearTimeout(timer);
+      socket.removeListener('data', read).removeListener('close', fail);
+      resolve(head);
+    };
+    socket.on('data', read).once('close', fail);
+    socket.write(REQUEST);
   });
-  request.on('timeout', () => request.destroy());
-  request.on('error', () => end());
-  request.end(body);
+}
+
+function count(head, elapsedMs, dueMs) {
+  const status = head.slice(9, 12);
+  // Measured from when it was due, not from when this process came to send it.
+  const waitedMs = elapsedMs - dueMs;
+  if (status === '200') {
+    if (waitedMs > deadlineMs) answered.late++;
+    else if (elapsedMs > SETTLE_MS && elapsedMs <= seconds * 1000) answered.ok.push(waitedMs);
+  } else if (status === '503') {
+    answered.refused++;
+    retryAfter.add(Number(/\r\nretry-after: (\d+)/i.exec(head)[1]));
+  } else answered.failed++;
 }
 
 const timer = setInterval(() => {
   const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * perSecond));
-  while (sent < due) ask((sent++ / perSecond) * 1000);
+  while (sent < due) void ask((sent++ / perSecond) * 1000);
   if (sent === total) clearInterval(timer);
 }, 1);
 
 function report() {
-  agent.destroy();
   const { ok, ...others } = answered;
   const result = {
     ...others,
@@ -86,5 +112,5 @@ function report() {
     most_connections: mostOpen,
     retry_after: [...retryAfter].sort((left, right) => left - right),
   };
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit());
 }

@@ -34,6 +34,15 @@ class ServiceProcess {
     return [child, JSON.parse(line)];
   }
 
+  /** The process does nothing; what is sent to it waits in its sockets. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** @returns once the process is gone */
   async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;

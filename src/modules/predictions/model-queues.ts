@@ -13,6 +13,8 @@ interface Queue {
 
 /** How much the last answer counts against those before it. */
 const NEWEST_SHARE = 0.5;
+/** Where a body begins with the model, as it mostly does. */
+const MODEL_FIRST = /^\s*\{\s*"model_id"\s*:\s*"([^"\\]*)"/;
 
 /**
  * Bounds what waits in this process: for a model to be loaded, for its turn on the thread, or for the process of an
@@ -56,10 +58,10 @@ export class ModelQueues {
 
   /** Waits for a model to answer. @throws Problem 503 where too many wait for it, or it would take too long */
   async run<T>(tenant: string, modelId: string, rows: number, work: () => Promise<T>): Promise<T> {
-    const key = `${tenant}\n${modelId}`;
+    const key = keyOf(tenant, modelId);
     const queue = this.queues.get(key) ?? { requests: 0, rows: 0 };
     this.admitRows(rows);
-    this.admit(queue, rows);
+    this.admit(queue);
     this.queues.set(key, queue);
     this.enter(rows);
     queue.requests++;
@@ -78,6 +80,14 @@ export class ModelQueues {
     }
   }
 
+  /** Refuses a body for a model for which too many wait already: parsing it costs as much as answering others. */
+  refuseUnparsed(tenant: string, json: string): void {
+    if (this.queues.size === 0) return;
+    const modelId = MODEL_FIRST.exec(json)?.[1];
+    const queue = modelId === undefined ? undefined : this.queues.get(keyOf(tenant, modelId));
+    if (queue) this.admit(queue);
+  }
+
   private enter(rows: number): void {
     this.requests++;
     this.rows += rows;
@@ -88,17 +98,19 @@ export class ModelQueues {
     this.rows -= rows;
   }
 
-  /** A request that nothing is before is let in, however large. */
-  private admit(queue: Queue, rows: number): void {
-    if (queue.requests === 0) return;
-    const drainMs = queue.rows * (queue.msPerRow ?? 0);
-    const waitMs = drainMs + rows * (queue.msPerRow ?? 0);
-    if (queue.requests < this.config.maxWaiting && waitMs <= this.config.maxWaitMs) return;
-    throw this.overload.refuse('model', drainMs, `${queue.requests} requests wait for this model already`);
+  /** Judged by what is before a request, not by its own size. */
+  private admit({ requests, rows, msPerRow = 0 }: Queue): void {
+    const waitMs = rows * msPerRow;
+    if (requests < this.config.maxWaiting && waitMs <= this.config.maxWaitMs) return;
+    throw this.overload.refuse('model', waitMs, `${requests} requests wait for this model already`);
   }
 
   private admitRows(rows: number): void {
     if (this.rows === 0 || this.rows + rows <= this.config.maxWaitingRows) return;
     throw this.overload.refuse('rows', 0, `${this.rows} rows wait for their models already`);
   }
+}
+
+function keyOf(tenant: string, modelId: string): string {
+  return `${tenant}\n${modelId}`;
 }

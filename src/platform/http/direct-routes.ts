@@ -13,10 +13,14 @@ import { Overload } from './overload.js';
 /** What a controller's method answers, without its parameters' decorators. */
 type Answer = (caller: Identity, request: FastifyRequest) => object | Promise<object>;
 
+/** Throws where a body would be refused whatever else it says. */
+type RefuseUnparsed = (caller: Identity, json: string) => void;
+
 interface DirectRoute {
   readonly role: Role;
   readonly cost: ((body: unknown) => number) | undefined;
   readonly answer: Answer;
+  readonly refuseUnparsed: RefuseUnparsed;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -41,8 +45,13 @@ export class DirectRoutes implements OnApplicationBootstrap {
     this.filter = new ProblemFilter(logger);
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
       const route = options.method === 'POST' ? this.routes.get(options.url) : undefined;
+      if (!route) return;
       // In the place of the handler that Nest is about to register.
-      if (route) options.handler = (request, reply) => this.handle(route, request, reply);
+      options.handler = (request, reply) => this.handle(route, request, reply);
+      options.config = {
+        ...options.config,
+        refuseUnparsed: (caller, json) => this.refuseUnparsed(route, caller, json),
+      };
     });
   }
 
@@ -50,11 +59,17 @@ export class DirectRoutes implements OnApplicationBootstrap {
    * Answers a POST route of a controller directly; its decorators still say who may call, at what cost, and document
    * it. Called by the controller's constructor, before Nest registers the route. Interceptors do not run.
    */
-  add<T>(controller: Type<T>, method: keyof T & string, url: string, answer: Answer): void {
+  add<T>(
+    controller: Type<T>,
+    method: keyof T & string,
+    url: string,
+    answer: Answer,
+    refuseUnparsed: RefuseUnparsed,
+  ): void {
     const handler = controller.prototype[method];
     const role = this.reflector.getAllAndOverride(Access, [handler, controller]);
     if (!role || role === 'public') throw new Error(`${url} must say which role may call it`);
-    this.routes.set(url, { role, cost: this.reflector.get(Cost, handler), answer });
+    this.routes.set(url, { role, cost: this.reflector.get(Cost, handler), answer, refuseUnparsed });
   }
 
   onApplicationBootstrap(): void {
@@ -71,6 +86,11 @@ export class DirectRoutes implements OnApplicationBootstrap {
     } catch (error) {
       fail(error);
     }
+  }
+
+  private refuseUnparsed(route: DirectRoute, caller: Identity, json: string): void {
+    this.access.admit(caller, route.role);
+    route.refuseUnparsed(caller, json);
   }
 
   private run(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): object | Promise<object> {

@@ -6,16 +6,26 @@ import { Metrics } from '../observability/metrics.js';
 import { DRAINED_BYTES } from './body-admission.js';
 import { newRequestId } from './identifiers.js';
 
+type Handle = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** What was full: the main thread, the queue of one model, those of all models together, or that of explanations. */
 type Place = 'event_loop' | 'model' | 'rows' | 'explanations';
+
+interface Waiting {
+  readonly since: number;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** For so long predictions hold the main thread before it looks at what else there is, health checks among it. */
+const TURN_MS = 50;
 
 /** Refuses what would wait for too long, and counts it. */
 @Injectable()
 export class Overload {
-  /** When this turn of the event loop took its first request from the sockets. */
-  private turnBegan?: number;
-  /** Whether the turn before was too long as well: one alone is a pause of the machine, which no refusal makes up for. */
-  private wasLate = false;
+  /** What the turns so far had no time for, first in, first out. */
+  private readonly waiting: Waiting[] = [];
+  private turnEnds?: number;
   private readonly refused;
 
   constructor(
@@ -30,18 +40,43 @@ export class Overload {
   }
 
   /**
-   * Refuses requests of a route that have waited for too long in their sockets, whose queue nobody else bounds. Done
-   * before anything else sees them: what a refusal costs is taken from those that are answered, and most of it would be
-   * ids, headers, hooks and a line of log.
+   * Takes the requests of a route, whose queue nobody else bounds, in turns of the event loop, and refuses those that
+   * wait for too long. Done before anything else sees them: what a refusal costs is taken from those that are answered,
+   * and most of it would be ids, headers, hooks and a line of log.
    */
   shed(server: Server, method: string, path: string): void {
     const listeners = server.listeners('request');
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
+      for (const listener of listeners) listener.call(server, request, response);
+    };
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const waitedMs = request.url === path && request.method === method ? this.lateMs() : undefined;
-      if (waitedMs !== undefined) return this.answer(request, response, waitedMs);
-      for (const listener of listeners) listener.call(server, request, response);
+      if (request.url !== path || request.method !== method || this.isInTurn(handle)) handle(request, response);
+      else this.waiting.push({ since: performance.now(), request, response });
     });
+  }
+
+  private isInTurn(handle: Handle): boolean {
+    if (this.waiting.length > 0) return false;
+    const now = performance.now();
+    if (this.turnEnds === undefined) {
+      this.turnEnds = now + TURN_MS;
+      setImmediate(() => this.endTurn(handle));
+    }
+    return now < this.turnEnds;
+  }
+
+  private endTurn(handle: Handle): void {
+    this.turnEnds = undefined;
+    const next = this.waiting.shift();
+    if (!next) return;
+    // One a turn: its body is read, and it is answered, once this has returned.
+    if (this.waiting.length > 0) setImmediate(() => this.endTurn(handle));
+    const { since, request, response } = next;
+    const waitedMs = performance.now() - since;
+    if (response.destroyed) return; // whoever asked has gone meanwhile
+    if (waitedMs > this.config.maxDelayMs) this.answer(request, response, waitedMs);
+    else handle(request, response);
   }
 
   private answer(request: IncomingMessage, response: ServerResponse, waitedMs: number): void {
@@ -60,25 +95,6 @@ export class Overload {
         ...(isLarge && { connection: 'close' }),
       })
       .end(body);
-  }
-
-  /**
-   * For how long a request has waited, where that is too long. All requests of a turn of the event loop lay in their
-   * sockets when it began, so that each has waited at least since then.
-   */
-  private lateMs(): number | undefined {
-    const now = performance.now();
-    if (this.turnBegan === undefined) {
-      this.turnBegan = now;
-      setImmediate(() => this.endTurn());
-    }
-    const waitedMs = now - this.turnBegan;
-    return this.wasLate && waitedMs > this.config.maxDelayMs ? waitedMs : undefined;
-  }
-
-  private endTurn(): void {
-    this.wasLate = performance.now() - this.turnBegan! > this.config.maxDelayMs;
-    this.turnBegan = undefined;
   }
 
   /** @param waitMs what it takes until what waits already is answered */

@@ -32,6 +32,11 @@ export class GraphQueue {
     return Math.max(1, Math.min(MOST_ROWS, Math.floor(TURN_MS / this.cost.perRowMs)));
   }
 
+  /** Whether the first that waits is better run with others. */
+  get gathers(): boolean {
+    return this.waiting[0] !== undefined && this.gains(this.waiting[0]);
+  }
+
   add(run: WaitingRun): void {
     this.waiting.push(run);
   }

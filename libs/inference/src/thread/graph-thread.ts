@@ -18,8 +18,13 @@ export interface GraphSource {
   read(): Promise<Uint8Array>;
 }
 
-/** One that runs, and one that is at hand when it ends: between two the thread would wait for a busy main thread. */
+/** One that runs, and one that is at hand when it ends: */
 const TURNS_AHEAD = 2;
+/**
+ * and as many as last for so long, a turn of a busy main thread, for which the thread would have to wait; but not of
+ * requests that are better run with those that come meanwhile.
+ */
+const AHEAD_MS = 50;
 
 class Graph extends GraphQueue {
   /** The thread that holds it. */
@@ -106,16 +111,27 @@ export class GraphThread {
 
   private async work(): Promise<void> {
     this.isWorking = true;
-    const turns: Promise<void>[] = [];
+    const turns: { ended: Promise<void>; expectedMs: number }[] = [];
+    let aheadMs = 0;
+    const endFirst = async () => {
+      const { ended, expectedMs } = turns.shift()!;
+      await ended;
+      aheadMs -= expectedMs;
+    };
     for (let graph = this.next(); graph ?? turns.length > 0; graph = this.next()) {
-      if (graph) {
-        this.servedMs = graph.servedMs;
-        turns.push(this.serve(graph));
-        const isBuilding = graph.home === undefined || graph.home !== this.worker;
-        if (isBuilding) await Promise.all(turns.splice(0));
-        if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
+      if (!graph || (turns.length >= TURNS_AHEAD && (aheadMs >= AHEAD_MS || graph.gathers))) {
+        await endFirst();
+        continue;
       }
-      if (!graph || turns.length >= TURNS_AHEAD) await turns.shift();
+      const before = graph.servedMs;
+      this.servedMs = before;
+      const isBuilding = graph.home === undefined || graph.home !== this.worker;
+      const ended = this.serve(graph);
+      const expectedMs = graph.servedMs - before;
+      turns.push({ ended, expectedMs });
+      aheadMs += expectedMs;
+      while (isBuilding && turns.length > 0) await endFirst();
+      if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
     }
     this.isWorking = false;
     // The process ends without waiting for a thread that nobody waits for.
