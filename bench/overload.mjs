@@ -18,8 +18,8 @@ const NEIGHBOURS = 12_000;
 const DEADLINE_MS = 5000;
 const PROBE_MS = 100;
 const LEAST_RATIO = 0.8;
-/** Who refuses: the main thread, or the queue of the model's thread. */
-const PLACES = ['event_loop', 'model'];
+/** Who refuses: the main thread, or the queues of the models' thread. */
+const PLACES = ['event_loop', 'model', 'rows'];
 /** Connections among which the peak is looked for; fewer than may wait for a model. */
 const CONNECTIONS = [4, 16, 50];
 const CASES = [

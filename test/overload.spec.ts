@@ -123,7 +123,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be refused past the bound of rows, whichever model they are for', async () => {
-    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1500' }, async (client) => {
+    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000' }, async (client) => {
       const answers = await Promise.all(
         [slow, other, slow, other, slow, other].map((model, at) => ask(client, model, rowsFrom(at, 1000))),
       );

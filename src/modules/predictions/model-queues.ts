@@ -47,7 +47,7 @@ export class ModelQueues {
 
   /** Waits for a model to be loaded, which sets all free that wait for it at once. @throws Problem 503 */
   async load<T>(rows: number, work: () => Promise<T>): Promise<T> {
-    this.admitRows(rows);
+    this.admitRows();
     this.enter(rows);
     try {
       return await work();
@@ -60,7 +60,6 @@ export class ModelQueues {
   async run<T>(tenant: string, modelId: string, rows: number, work: () => Promise<T>): Promise<T> {
     const key = keyOf(tenant, modelId);
     const queue = this.queues.get(key) ?? { requests: 0, rows: 0 };
-    this.admitRows(rows);
     this.admit(queue);
     this.queues.set(key, queue);
     this.enter(rows);
@@ -100,13 +99,14 @@ export class ModelQueues {
 
   /** Judged by what is before a request, not by its own size. */
   private admit({ requests, rows, msPerRow = 0 }: Queue): void {
+    this.admitRows();
     const waitMs = rows * msPerRow;
     if (requests < this.config.maxWaiting && waitMs <= this.config.maxWaitMs) return;
     throw this.overload.refuse('model', waitMs, `${requests} requests wait for this model already`);
   }
 
-  private admitRows(rows: number): void {
-    if (this.rows === 0 || this.rows + rows <= this.config.maxWaitingRows) return;
+  private admitRows(): void {
+    if (this.rows < this.config.maxWaitingRows) return;
     throw this.overload.refuse('rows', 0, `${this.rows} rows wait for their models already`);
   }
 }

@@ -51,7 +51,8 @@ export class Overload {
     };
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      if (request.url !== path || request.method !== method || this.isInTurn(handle)) handle(request, response);
+      if (request.url !== path || request.method !== method || this.isInTurn(handle))
+        handle(request, response);
       else this.waiting.push({ since: performance.now(), request, response });
     });
   }
@@ -68,15 +69,22 @@ export class Overload {
 
   private endTurn(handle: Handle): void {
     this.turnEnds = undefined;
-    const next = this.waiting.shift();
-    if (!next) return;
+    const next = this.firstInTime(performance.now());
     // One a turn: its body is read, and it is answered, once this has returned.
     if (this.waiting.length > 0) setImmediate(() => this.endTurn(handle));
-    const { since, request, response } = next;
-    const waitedMs = performance.now() - since;
-    if (response.destroyed) return; // whoever asked has gone meanwhile
-    if (waitedMs > this.config.maxDelayMs) this.answer(request, response, waitedMs);
-    else handle(request, response);
+    if (next) handle(next.request, next.response);
+  }
+
+  /** The first that has not waited for too long; those before it are refused, but for those who have gone meanwhile. */
+  private firstInTime(now: number): Waiting | undefined {
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      const { since, request, response } = next;
+      const waitedMs = now - since;
+      if (response.destroyed) continue;
+      if (waitedMs <= this.config.maxDelayMs) return next;
+      this.answer(request, response, waitedMs);
+    }
+    return undefined;
   }
 
   private answer(request: IncomingMessage, response: ServerResponse, waitedMs: number): void {
