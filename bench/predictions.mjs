@@ -1,5 +1,5 @@
-// node bench/predictions.mjs [--seconds 8] [--connections 1,8,50] [--sets numeric,mixed] [--peers [mlserver,ray,…]]:
-// single predictions beside plain Fastify, and beside other servers.
+// node bench/predictions.mjs [--seconds 3] [--rounds 5] [--connections 1,8,50] [--sets numeric,mixed]
+// [--peers [mlserver,ray,…]]: single predictions beside plain Fastify, and beside other servers.
 import assert from 'node:assert/strict';
 import { reportProblem } from '../scripts/parts/problem.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
@@ -11,7 +11,7 @@ import { PEERS, startPeer, stopPeer } from './parts/peers.mjs';
 import { makeData, SETS, trainModel } from './parts/prediction-models.mjs';
 import { LIMITS, oursAt, startLimit, stopLimits } from './parts/prediction-servers.mjs';
 import { processorSeconds } from './parts/processor-time.mjs';
-import { round, table, writeResults } from './parts/results.mjs';
+import { median, round, table, writeResults } from './parts/results.mjs';
 import { withStack } from './parts/stack.mjs';
 import { load, requireWrk } from './parts/wrk.mjs';
 
@@ -25,8 +25,9 @@ try {
   const setNames = SETS.map(({ name }) => name);
   const [sets, rest] = namesOption('sets', setNames, setNames);
   const [peers, others] = namesOption('peers', Object.keys(PEERS), [], rest);
-  const { seconds, connections } = numberOptions({ seconds: [8], connections: [1, 8, 50] }, others);
-  const settings = { seconds: seconds[0], connections, sets, peers };
+  const options = { seconds: [3], rounds: [5], connections: [1, 8, 50] };
+  const { seconds, rounds, connections } = numberOptions(options, others);
+  const settings = { seconds: seconds[0], rounds: rounds[0], connections, sets, peers };
   requireWrk();
   process.exitCode = await withStack(steps, (stack) => measure(stack, settings));
 } catch (error) {
@@ -65,8 +66,7 @@ async function measure(stack, settings) {
       return first;
     });
     for (const count of settings.connections) {
-      for (const server of servers)
-        measured.push(await drive(name, server, count, rows[0], settings.seconds));
+      measured.push(...(await driveInTurns(name, servers, count, rows[0], settings)));
     }
     for (const server of servers) assert.deepEqual(await answersOf(server, rows), expected);
     await stopLimits(stack, name);
@@ -88,7 +88,7 @@ async function drivePeer(stack, peer, { name, rows, model, expected }, settings,
       return started;
     });
     for (const count of settings.connections)
-      measured.push(await drive(name, server, count, rows[0], settings.seconds));
+      measured.push(...(await driveInTurns(name, [server], count, rows[0], settings)));
     assertClose(await answersOf(server, rows), expected);
     return null;
   } catch (error) {
@@ -117,24 +117,40 @@ function assertClose(actual, expected) {
   });
 }
 
-async function drive(set, { server, pid, url, token, body }, connections, features, seconds) {
-  const title = `${set}, ${server}, ${connections} connections`;
+/** One server after the other, round by round: the speed of a shared machine changes within a minute. */
+async function driveInTurns(set, servers, connections, features, { seconds, rounds }) {
+  const outcomes = servers.map(() => []);
+  for (let turn = 1; turn <= rounds; turn++) {
+    for (const [place, server] of servers.entries())
+      outcomes[place].push(await drive(set, server, connections, features, { seconds, turn }));
+  }
+  return servers.map(({ server }, place) => {
+    const ofRounds = (field) => outcomes[place].map((outcome) => outcome[field]);
+    const middle = (field) => median(ofRounds(field));
+    return {
+      ...{ set, connections, server },
+      requests_per_second: middle('requests_per_second'),
+      p50_ms: middle('p50_ms'),
+      p99_ms: middle('p99_ms'),
+      errors: ofRounds('errors').reduce((sum, each) => sum + each, 0),
+      cpu_us_per_request: middle('cpu_us_per_request'),
+      rounds: outcomes[place],
+    };
+  });
+}
+
+async function drive(set, { server, pid, url, token, body }, connections, features, { seconds, turn }) {
+  const title = `${set}, ${server}, ${connections} connections, round ${turn}`;
   return steps.run(title, async (step) => {
     const target = { url, token, body: body(features), connections };
-    await load({ ...target, seconds: WARM_UP_SECONDS });
+    if (turn === 1) await load({ ...target, seconds: WARM_UP_SECONDS });
     // Reading them begins a new span of the event loop's delay.
     const { origin } = new URL(url);
     if (server === OURS) await readMetrics(origin);
     const before = processorSecondsBelow(pid);
     const outcome = await load({ ...target, seconds });
     const cpu = (processorSecondsBelow(pid) - before) * 1e6;
-    const measured = {
-      set,
-      connections,
-      server,
-      ...outcome,
-      cpu_us_per_request: round(cpu / outcome.requests, 0),
-    };
+    const measured = { ...outcome, cpu_us_per_request: round(cpu / outcome.requests, 0) };
     step.says(`${title}: ${outcome.requests_per_second} requests/s`);
     if (server !== OURS) return measured;
     const { p99 } = eventLoopDelayMs(await readMetrics(origin));
@@ -148,14 +164,19 @@ function processorSecondsBelow(pid) {
   return below(pid).reduce((sum, each) => sum + (processorSeconds(each) || 0), 0);
 }
 
+/** The median over the rounds. */
+function ratio(above, below, field) {
+  return round(median(above.rounds.map((each, turn) => each[field] / below.rounds[turn][field])), 3);
+}
+
 function report(measured, failed, settings) {
   const at = ({ set, connections }, server) =>
     measured.find((one) => one.set === set && one.connections === connections && one.server === server);
   const ratios = measured.map((one) => {
     const besides = [...Object.values(LIMITS), OURS].map((server) => at(one, server));
     const [whole, core, ours] = besides.map((beside) => ({
-      requests: round(one.requests_per_second / beside.requests_per_second, 3),
-      cpu: round(beside.cpu_us_per_request / one.cpu_us_per_request, 3),
+      requests: ratio(one, beside, 'requests_per_second'),
+      cpu: ratio(beside, one, 'cpu_us_per_request'),
     }));
     const { server, set, connections } = one;
     return { server, set, connections, whole, core, ours };
