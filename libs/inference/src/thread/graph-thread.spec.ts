@@ -62,7 +62,12 @@ describe('the thread for what takes long', () => {
 
   it('should take requests of many rows, and leave those of few', async () => {
     const off = { thread, mostRows: 1e9, read };
-    const model = await OnnxModel.load(await read(), signature, reference, off);
+    let model: OnnxModel | undefined;
+    // A busy machine may have measured that many rows take no longer than one.
+    while (!model || model.isQuick(off.mostRows)) {
+      await model?.release();
+      model = await OnnxModel.load(await read(), signature, reference, off);
+    }
     expect(model.isQuick(1)).toBe(true);
     let count = reference.rows.length;
     while (model.isQuick(count)) count *= 2;
