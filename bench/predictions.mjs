@@ -126,7 +126,7 @@ async function driveInTurns(set, servers, connections, features, { seconds, roun
   }
   return servers.map(({ server }, place) => {
     const ofRounds = (field) => outcomes[place].map((outcome) => outcome[field]);
-    const middle = (field) => median(ofRounds(field));
+    const middle = (field) => round(median(ofRounds(field)), 2);
     return {
       ...{ set, connections, server },
       requests_per_second: middle('requests_per_second'),

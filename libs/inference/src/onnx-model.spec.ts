@@ -12,6 +12,7 @@ import {
   type Predictions,
   type SignatureDefinition,
 } from './index.js';
+import { LocalGraph } from './local-graph.js';
 
 interface Reference {
   readonly sha256: string;
@@ -69,6 +70,54 @@ describe('OnnxModel', () => {
       expect(largestDifference(answer.predictions, expected.predictions) / scale).toBeLessThan(1e-6);
       expect(answer.probabilities).toBeUndefined();
       expect(answer.confidences).toBeUndefined();
+    });
+  });
+
+  it.each(['churn', 'three-classes', 'prices'])(
+    'should answer requests of one turn in one run, as each alone: %s',
+    async (name) => {
+      await withModel(name, async (model, { rows }) => {
+        const known = rows.filter((row) => model.predictNow([row]).warnings.length === 0);
+        const requests = [known.slice(0, 1), known.slice(1, 4), known.slice(4, 5)];
+        const alone = requests.map((some) => model.predictNow(some));
+        const runs = jest.spyOn(LocalGraph.prototype, 'runNow');
+        const together = await Promise.all(requests.map((some) => model.predictGathered(some)));
+        expect(runs).toHaveBeenCalledTimes(1);
+        runs.mockRestore();
+        expect(together.map(({ predictions }) => predictions)).toEqual(
+          alone.map(({ predictions }) => predictions),
+        );
+        for (const [at, { probabilities, confidences }] of together.entries()) {
+          if (!probabilities) continue;
+          expect(largestDifference(probabilities, alone[at]!.probabilities!)).toBeLessThan(1e-6);
+          expect(confidences).toEqual(probabilities.map((ofRow) => Math.max(...ofRow)));
+        }
+      });
+    },
+  );
+
+  it('should give no one the errors and warnings of others of the same turn', async () => {
+    await withModel('churn', async (model, { rows }) => {
+      const row = rows.find((each) => model.predictNow([each]).warnings.length === 0);
+      const text = Object.keys(row!).find((name) => typeof row![name] === 'string')!;
+      const requests = [[row], [{}], [{ ...row, [text]: 'never seen' }], [row]];
+      const [good, bad, unseen, last] = await Promise.allSettled(
+        requests.map((some) => model.predictGathered(some)),
+      );
+      const alone = model.predictNow([row]);
+      expect(good).toEqual({ status: 'fulfilled', value: alone });
+      expect(last).toEqual({ status: 'fulfilled', value: alone });
+      expect(bad).toMatchObject({ status: 'rejected', reason: expect.any(FeatureErrors) });
+      expect(unseen).toMatchObject({ value: { warnings: [expect.stringContaining('never seen')] } });
+    });
+  });
+
+  it('should still answer what was asked for before it is released', async () => {
+    await withModel('churn', async (model, { rows }) => {
+      const asked = model.predictGathered(rows.slice(0, 1));
+      await model.release();
+      expect((await asked).predictions).toHaveLength(1);
+      await expect(model.predictGathered(rows.slice(0, 1))).rejects.toThrow('the model has been released');
     });
   });
 

@@ -2,7 +2,8 @@ import type { Tensor } from 'onnxruntime-node';
 import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
 import { checkTensors, type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
 import { LocalGraph } from './local-graph.js';
-import type { RunCost } from './run-cost.js';
+import { isRowByRow } from './row-by-row.js';
+import { isSoonerTogether, type RunCost } from './run-cost.js';
 import {
   type ClassificationOutput,
   inputTensors,
@@ -16,6 +17,10 @@ import type { GraphThread } from './thread/graph-thread.js';
 const MOST_MS = 5;
 /** and building a graph, which happens once, for so long. */
 const MOST_BUILD_MS = 50;
+/** Runs that are longer have little to gain, and those of a turn of the event loop add up at its end. */
+const MOST_GATHERED_MS = 0.25;
+/** Requests of one run; more gain nothing. */
+const MOST_GATHERED = 64;
 
 /** Where a model is built and long runs are done, so that they do not block the calling thread. */
 export interface OffThread {
@@ -36,11 +41,19 @@ export interface Predictions {
   readonly warnings: string[];
 }
 
+/** A request that is scored at the end of a turn of the event loop. */
+interface GatheredRequest {
+  readonly rows: readonly unknown[];
+  resolve(predictions: Predictions): void;
+  reject(error: Error): void;
+}
+
 /** A loaded ONNX graph with the signature that feeds it. */
 export class OnnxModel {
   private readonly fetches: readonly string[];
   /** Runs that have been asked for and have not ended: the runtime starts each on a later turn of the event loop. */
   private readonly running = new Set<Promise<unknown>>();
+  private readonly gathered: GatheredRequest[] = [];
   private isReleased = false;
   /** Works of many runs under way. */
   private kept = 0;
@@ -51,8 +64,12 @@ export class OnnxModel {
     readonly signature: Signature,
     /** Of the artifact, in bytes; the session itself takes a small multiple of it. */
     readonly sizeBytes: number,
-    /** What a run on this thread takes, and who takes the runs that are too long for it. */
-    private readonly heavy?: { readonly cost: RunCost; readonly session: GraphSession },
+    /** What a run on this thread takes, */
+    private readonly cost?: RunCost,
+    /** and who takes the runs that are too long for it. */
+    private readonly longRuns?: GraphSession,
+    /** Whether its rows have the same answers alone and among others. */
+    private readonly isRowByRow = false,
   ) {
     this.fetches = fetchesOf(signature.definition);
   }
@@ -85,10 +102,11 @@ export class OnnxModel {
       if (durationMs(cost, 1) > MOST_MS || buildMs > MOST_BUILD_MS)
         return new OnnxModel(there, signature, size);
       const here = new LocalGraph(loaded.bytes);
+      const rowByRow = isRowByRow(loaded.bytes);
       if (durationMs(cost, off.mostRows) > MOST_MS)
-        return new OnnxModel(here, signature, 2 * size, { cost, session: there });
+        return new OnnxModel(here, signature, 2 * size, cost, there, rowByRow);
       await there.release();
-      return new OnnxModel(here, signature, size);
+      return new OnnxModel(here, signature, size, cost, undefined, rowByRow);
     } catch (error) {
       await there.release();
       throw error;
@@ -113,14 +131,62 @@ export class OnnxModel {
   /** The same without waiting, on the calling thread, which it blocks meanwhile. */
   predictNow(rows: readonly unknown[]): Predictions {
     const { feeds, warnings } = this.signature.encode(rows);
+    return this.read(this.runNow(feeds), rows.length, warnings);
+  }
+
+  private runNow(feeds: Record<string, Tensor>): Record<string, OutputTensor> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
-    let outputs: Record<string, OutputTensor>;
     try {
-      outputs = this.session.runNow!(feeds, this.fetches);
+      return this.session.runNow!(feeds, this.fetches);
     } catch (cause) {
       throw new ModelRunError('the model failed on this input', { cause });
     }
-    return this.read(outputs, rows.length, warnings);
+  }
+
+  /** Whether requests of so many rows are better scored with others of the same turn of the event loop. */
+  gathers(rows: number): boolean {
+    const { cost } = this;
+    return (
+      this.isRowByRow &&
+      cost !== undefined &&
+      cost.firstMs <= MOST_GATHERED_MS &&
+      isSoonerTogether(cost, rows)
+    );
+  }
+
+  /** Scores rows at the end of this turn of the event loop, in one run with what is asked for until then. */
+  predictGathered(rows: readonly unknown[]): Promise<Predictions> {
+    return new Promise((resolve, reject) => {
+      if (this.gathered.push({ rows, resolve, reject }) === 1) setImmediate(() => this.scoreGathered());
+    });
+  }
+
+  private scoreGathered(): void {
+    while (this.gathered.length > 0) this.scoreTogether(this.gathered.splice(0, MOST_GATHERED));
+  }
+
+  private scoreTogether(requests: readonly GatheredRequest[]): void {
+    if (requests.length > 1) {
+      try {
+        const everything = requests.flatMap(({ rows }) => rows);
+        const { feeds, warnings } = this.signature.encode(everything);
+        if (warnings.length === 0) {
+          const all = this.read(this.runNow(feeds), everything.length, []);
+          let from = 0;
+          for (const { rows, resolve } of requests) resolve(part(all, from, (from += rows.length)));
+          return;
+        }
+      } catch {
+        // One of them is at fault: each by itself, so that no one has another's error, or warnings.
+      }
+    }
+    for (const { rows, resolve, reject } of requests) {
+      try {
+        resolve(this.predictNow(rows));
+      } catch (error) {
+        reject(error as Error);
+      }
+    }
   }
 
   private read(outputs: Record<string, OutputTensor>, rows: number, warnings: string[]): Predictions {
@@ -134,14 +200,15 @@ export class OnnxModel {
   /** Frees the native memory once the predictions under way have ended; later ones get a `ModelRunError`. */
   async release(): Promise<void> {
     if (this.isReleased) return;
+    this.scoreGathered();
     this.isReleased = true;
     await Promise.allSettled(this.running);
-    await Promise.all([this.session.release(), this.heavy?.session.release()]);
+    await Promise.all([this.session.release(), this.longRuns?.release()]);
   }
 
   private sessionFor(rows: number): GraphSession {
-    const { heavy } = this;
-    return heavy && durationMs(heavy.cost, rows) > MOST_MS ? heavy.session : this.session;
+    const { cost, longRuns } = this;
+    return cost && longRuns && durationMs(cost, rows) > MOST_MS ? longRuns : this.session;
   }
 
   /** Keeps the graph until work of many runs has ended, although it is released meanwhile. @throws ModelRunError */
@@ -171,6 +238,19 @@ export class OnnxModel {
       this.running.delete(run);
     }
   }
+}
+
+function part(
+  { predictions, probabilities, confidences }: Predictions,
+  from: number,
+  to: number,
+): Predictions {
+  return {
+    predictions: predictions.slice(from, to),
+    ...(probabilities && { probabilities: probabilities.slice(from, to) }),
+    ...(confidences && { confidences: confidences.slice(from, to) }),
+    warnings: [],
+  };
 }
 
 function fetchesOf({ output }: SignatureDefinition): string[] {

@@ -14,6 +14,15 @@ export interface RunCost {
   readonly perRowMs: number;
 }
 
+/**
+ * Whether requests of so many rows are better run together than one after the other. With f for what a run costs
+ * whatever its rows and r for what each request's rows add, k requests end after f + kr together, and one after the
+ * other after (f + r)(k + 1)/2 on average: together is sooner where r < f, and later where r > f.
+ */
+export function isSoonerTogether({ firstMs, perRowMs }: RunCost, rows: number): boolean {
+  return perRowMs * rows < firstMs - perRowMs;
+}
+
 /** The quickest of a few runs, of one row and of several; it also leaves the graph warm. */
 export function measureRun(
   graph: LocalGraph,

@@ -36,10 +36,17 @@ export class PredictionsService {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
     const loaded = this.catalog.find(tenant, request.modelId, request.version);
-    // Where there is nothing to wait for, a promise or two would take longer than a small model.
-    if (loaded?.model.isQuick(request.rows.length) && !request.returnExplanation)
+    const count = request.rows.length;
+    if (!loaded?.model.isQuick(count) || request.returnExplanation)
+      return this.predictLater(tenant, requestId, request, start, loaded);
+    if (!loaded.model.gathers(count))
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
-    return this.predictLater(tenant, requestId, request, start, loaded);
+    return loaded.model.predictGathered(request.rows).then(
+      (scored) => this.answer(tenant, requestId, request, loaded, scored, start),
+      (error: unknown) => {
+        throw fault(error, loaded, request);
+      },
+    );
   }
 
   private async predictLater(

@@ -1,4 +1,4 @@
-import type { RunCost } from '../run-cost.js';
+import { isSoonerTogether, type RunCost } from '../run-cost.js';
 import type { SentTensor } from '../sent-tensor.js';
 
 /** One request, or a part of a large one, that waits for its turn on the thread. */
@@ -41,11 +41,7 @@ export class GraphQueue {
     this.waiting.push(run);
   }
 
-  /**
-   * The first that waits, and those behind it that are better run with it than after it. With f for what a run costs
-   * whatever its rows and r for what each request's rows add, k requests end after f + kr together, and one after the
-   * other after (f + r)(k + 1)/2 on average: together is sooner where r < f, and later where r > f.
-   */
+  /** The first that waits, and those behind it that are better run with it than after it. */
   take(): WaitingRun[] {
     const first = this.waiting.shift()!;
     const batch = [first];
@@ -69,7 +65,6 @@ export class GraphQueue {
   }
 
   private gains({ rows }: WaitingRun): boolean {
-    const { firstMs, perRowMs } = this.cost;
-    return perRowMs * rows < firstMs - perRowMs;
+    return isSoonerTogether(this.cost, rows);
   }
 }
