@@ -162,7 +162,12 @@ describe('more predictions than can be answered', () => {
 
   it('should be refused where the main thread is late', async () => {
     const quick = await trainChurn(service.with(token), 'quick');
-    const api = await ApiProcess.start(service, { MODELPLANE_MAX_DELAY_MS: '1' });
+    // By nothing else, should this machine find the model slow.
+    const api = await ApiProcess.start(service, {
+      MODELPLANE_MAX_DELAY_MS: '1',
+      MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000',
+      MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000000',
+    });
     const there = new Client(api.url, token);
     const askAll = (rows: number) =>
       Promise.all(Array.from({ length: 600 }, () => ask(there, quick, Array(rows).fill(FEATURES))));

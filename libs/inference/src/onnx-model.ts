@@ -3,7 +3,7 @@ import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
 import { checkTensors, type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
 import { LocalGraph } from './local-graph.js';
 import { isRowByRow } from './row-by-row.js';
-import { isSoonerTogether, type RunCost } from './run-cost.js';
+import { isSoonerTogether, QUICK_BUILD_MS, type RunCost } from './run-cost.js';
 import {
   type ClassificationOutput,
   inputTensors,
@@ -13,10 +13,8 @@ import {
 import type { Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
-/** A run may block the thread that answers requests for so long, */
+/** A run may block the thread that answers requests for so long. */
 const MOST_MS = 5;
-/** and building a graph, which happens once, for so long. */
-const MOST_BUILD_MS = 50;
 /** Runs that are longer have little to gain, and those of a turn of the event loop add up at its end. */
 const MOST_GATHERED_MS = 0.25;
 /** Requests of one run; more gain nothing. */
@@ -99,7 +97,7 @@ export class OnnxModel {
     const { cost, buildMs } = loaded;
     try {
       checkTensors(loaded, definition, part);
-      if (durationMs(cost, 1) > MOST_MS || buildMs > MOST_BUILD_MS)
+      if (durationMs(cost, 1) > MOST_MS || buildMs > QUICK_BUILD_MS)
         return new OnnxModel(there, signature, size);
       const here = new LocalGraph(loaded.bytes);
       const rowByRow = isRowByRow(loaded.bytes);
