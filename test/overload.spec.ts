@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Client } from './support/client.js';
-import { ApiProcess } from './support/processes.js';
 import { FEATURES, trainChurn } from './support/churn.js';
+import { ApiProcess } from './support/processes.js';
 import { Service, type ServiceOptions } from './support/service.js';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];

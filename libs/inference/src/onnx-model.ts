@@ -39,6 +39,14 @@ export interface Predictions {
   readonly warnings: string[];
 }
 
+interface RunsHere {
+  readonly cost: RunCost;
+  /** Whether rows have the same answers alone and among others. */
+  readonly isRowByRow: boolean;
+  /** Who takes the runs that are too long for this thread. */
+  readonly longRuns?: GraphSession;
+}
+
 /** A request that is scored at the end of a turn of the event loop. */
 interface GatheredRequest {
   readonly rows: readonly unknown[];
@@ -62,12 +70,8 @@ export class OnnxModel {
     readonly signature: Signature,
     /** Of the artifact, in bytes; the session itself takes a small multiple of it. */
     readonly sizeBytes: number,
-    /** What a run on this thread takes, */
-    private readonly cost?: RunCost,
-    /** and who takes the runs that are too long for it. */
-    private readonly longRuns?: GraphSession,
-    /** Whether its rows have the same answers alone and among others. */
-    private readonly isRowByRow = false,
+    /** What is known of runs on this thread. */
+    private readonly here?: RunsHere,
   ) {
     this.fetches = fetchesOf(signature.definition);
   }
@@ -99,12 +103,12 @@ export class OnnxModel {
       checkTensors(loaded, definition, part);
       if (durationMs(cost, 1) > MOST_MS || buildMs > QUICK_BUILD_MS)
         return new OnnxModel(there, signature, size);
-      const here = new LocalGraph(loaded.bytes);
-      const rowByRow = isRowByRow(loaded.bytes);
+      const graph = new LocalGraph(loaded.bytes);
+      const here = { cost, isRowByRow: isRowByRow(loaded.bytes) };
       if (durationMs(cost, off.mostRows) > MOST_MS)
-        return new OnnxModel(here, signature, 2 * size, cost, there, rowByRow);
+        return new OnnxModel(graph, signature, 2 * size, { ...here, longRuns: there });
       await there.release();
-      return new OnnxModel(here, signature, size, cost, undefined, rowByRow);
+      return new OnnxModel(graph, signature, size, here);
     } catch (error) {
       await there.release();
       throw error;
@@ -143,13 +147,9 @@ export class OnnxModel {
 
   /** Whether requests of so many rows are better scored with others of the same turn of the event loop. */
   gathers(rows: number): boolean {
-    const { cost } = this;
-    return (
-      this.isRowByRow &&
-      cost !== undefined &&
-      cost.firstMs <= MOST_GATHERED_MS &&
-      isSoonerTogether(cost, rows)
-    );
+    if (!this.here?.isRowByRow) return false;
+    const { cost } = this.here;
+    return cost.firstMs <= MOST_GATHERED_MS && isSoonerTogether(cost, rows);
   }
 
   /** Scores rows at the end of this turn of the event loop, in one run with what is asked for until then. */
@@ -171,7 +171,7 @@ export class OnnxModel {
         if (warnings.length === 0) {
           const all = this.read(this.runNow(feeds), everything.length, []);
           let from = 0;
-          for (const { rows, resolve } of requests) resolve(part(all, from, (from += rows.length)));
+          for (const { rows, resolve } of requests) resolve(sliceOf(all, from, (from += rows.length)));
           return;
         }
       } catch {
@@ -201,12 +201,12 @@ export class OnnxModel {
     this.scoreGathered();
     this.isReleased = true;
     await Promise.allSettled(this.running);
-    await Promise.all([this.session.release(), this.longRuns?.release()]);
+    await Promise.all([this.session.release(), this.here?.longRuns?.release()]);
   }
 
   private sessionFor(rows: number): GraphSession {
-    const { cost, longRuns } = this;
-    return cost && longRuns && durationMs(cost, rows) > MOST_MS ? longRuns : this.session;
+    const { here } = this;
+    return here?.longRuns && durationMs(here.cost, rows) > MOST_MS ? here.longRuns : this.session;
   }
 
   /** Keeps the graph until work of many runs has ended, although it is released meanwhile. @throws ModelRunError */
@@ -238,7 +238,7 @@ export class OnnxModel {
   }
 }
 
-function part(
+function sliceOf(
   { predictions, probabilities, confidences }: Predictions,
   from: number,
   to: number,

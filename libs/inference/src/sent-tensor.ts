@@ -9,10 +9,14 @@ export interface SentTensor {
   readonly data: ArrayLike<number | bigint | string>;
 }
 
-export function toSent(feeds: Record<string, Tensor>): SentTensor[] {
-  return Object.entries(feeds).map(
-    ([name, { type, dims, data }]) => ({ name, type, dims, data }) as SentTensor,
-  );
+export function toSent(
+  tensors: Record<string, Tensor>,
+  names: readonly string[] = Object.keys(tensors),
+): SentTensor[] {
+  return names.map((name) => {
+    const { type, dims, data } = tensors[name]!;
+    return { name, type, dims, data: data as SentTensor['data'] };
+  });
 }
 
 export function toFeeds(sent: readonly SentTensor[]): Record<string, Tensor> {

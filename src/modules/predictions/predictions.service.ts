@@ -41,12 +41,10 @@ export class PredictionsService {
       return this.predictLater(tenant, requestId, request, start, loaded);
     if (!loaded.model.gathers(count))
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
-    return loaded.model.predictGathered(request.rows).then(
-      (scored) => this.answer(tenant, requestId, request, loaded, scored, start),
-      (error: unknown) => {
-        throw fault(error, loaded, request);
-      },
-    );
+    return loaded.model
+      .predictGathered(request.rows)
+      .catch(rethrow(loaded, request))
+      .then((scored) => this.answer(tenant, requestId, request, loaded, scored, start));
   }
 
   private async predictLater(
@@ -62,13 +60,13 @@ export class PredictionsService {
     const answer = async () => {
       const scored = loaded.model.isQuick(rows.length)
         ? scoreNow(loaded, request)
-        : await this.queues.run(tenant, modelId, rows.length, () => score(loaded, request));
+        : await this.queues.run(tenant, modelId, rows.length, () =>
+            loaded.model.predict(rows).catch(rethrow(loaded, request)),
+          );
       if (!request.returnExplanation) return this.answer(tenant, requestId, request, loaded, scored, start);
       const explained = await this.explanations
         .explain(tenant, loaded, request, scored)
-        .catch((error: unknown) => {
-          throw fault(error, loaded, request);
-        });
+        .catch(rethrow(loaded, request));
       return this.answer(tenant, requestId, request, loaded, scored, start, explained);
     };
     // Many runs one after the other, between which the model may have to make room for another.
@@ -116,12 +114,11 @@ function scoreNow(loaded: LoadedModel, request: PredictRequest): Predictions {
   }
 }
 
-async function score(loaded: LoadedModel, request: PredictRequest): Promise<Predictions> {
-  try {
-    return await loaded.model.predict(request.rows);
-  } catch (error) {
+/** For what is scored later. */
+function rethrow(loaded: LoadedModel, request: PredictRequest) {
+  return (error: unknown): never => {
     throw fault(error, loaded, request);
-  }
+  };
 }
 
 /** What went wrong, as the caller may know it. */

@@ -6,8 +6,6 @@ import { Metrics } from '../observability/metrics.js';
 import { DRAINED_BYTES } from './body-admission.js';
 import { newRequestId } from './identifiers.js';
 
-type Handle = (request: IncomingMessage, response: ServerResponse) => void;
-
 /** What was full: the main thread, the queue of one model, those of all models together, or that of explanations. */
 type Place = 'event_loop' | 'model' | 'rows' | 'explanations';
 
@@ -15,6 +13,7 @@ interface Waiting {
   readonly since: number;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  handle(): void;
 }
 
 /** For so long predictions hold the main thread before it looks at what else there is, health checks among it. */
@@ -46,33 +45,32 @@ export class Overload {
    */
   shed(server: Server, method: string, path: string): void {
     const listeners = server.listeners('request');
-    const handle = (request: IncomingMessage, response: ServerResponse) => {
-      for (const listener of listeners) listener.call(server, request, response);
-    };
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      if (request.url !== path || request.method !== method || this.isInTurn(handle))
-        handle(request, response);
-      else this.waiting.push({ since: performance.now(), request, response });
+      const handle = () => {
+        for (const listener of listeners) listener.call(server, request, response);
+      };
+      if (request.url !== path || request.method !== method || this.isInTurn()) handle();
+      else this.waiting.push({ since: performance.now(), request, response, handle });
     });
   }
 
-  private isInTurn(handle: Handle): boolean {
+  private isInTurn(): boolean {
     if (this.waiting.length > 0) return false;
     const now = performance.now();
     if (this.turnEnds === undefined) {
       this.turnEnds = now + TURN_MS;
-      setImmediate(() => this.endTurn(handle));
+      setImmediate(() => this.endTurn());
     }
     return now < this.turnEnds;
   }
 
-  private endTurn(handle: Handle): void {
+  private endTurn(): void {
     this.turnEnds = undefined;
     const next = this.firstInTime(performance.now());
     // One a turn: its body is read, and it is answered, once this has returned.
-    if (this.waiting.length > 0) setImmediate(() => this.endTurn(handle));
-    if (next) handle(next.request, next.response);
+    if (this.waiting.length > 0) setImmediate(() => this.endTurn());
+    next?.handle();
   }
 
   /** The first that has not waited for too long; those before it are refused, but for those who have gone meanwhile. */

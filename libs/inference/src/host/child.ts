@@ -3,7 +3,6 @@ import type { Tensor } from 'onnxruntime-node';
 import { InferenceError } from '../errors.js';
 import { scanGraph } from '../gate/scan.js';
 import type { LocalGraph } from '../local-graph.js';
-import type { SentTensor } from '../sent-tensor.js';
 import type { LoadRequest, Reply, Request, RunRequest } from './messages.js';
 
 const OUT_OF_MEMORY = /bad_alloc|allocat|out of memory/i;
@@ -49,14 +48,13 @@ async function run({ id, feeds, fetches, maxValues }: RunRequest): Promise<void>
   try {
     if (!session) throw new Error('there is no graph');
     // Not before the graph: it brings the runtime along.
-    const { toFeeds } = await import('../sent-tensor.js');
+    const { toFeeds, toSent } = await import('../sent-tensor.js');
     const outputs: Record<string, Tensor> = session.runNow(toFeeds(feeds), fetches) as never;
-    const sent = fetches.map((name): SentTensor => {
-      const tensor = outputs[name]!;
-      if (tensor.size > maxValues) throw new TooLarge(`the output '${name}' has ${tensor.size} values`);
-      return { name, type: tensor.type, dims: tensor.dims, data: tensor.data as SentTensor['data'] };
-    });
-    reply({ type: 'answer', id, outputs: sent });
+    for (const name of fetches) {
+      const { size } = outputs[name]!;
+      if (size > maxValues) throw new TooLarge(`the output '${name}' has ${size} values`);
+    }
+    reply({ type: 'answer', id, outputs: toSent(outputs, fetches) });
   } catch (error) {
     const { message } = error as Error;
     const shown =

@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Tensor } from 'onnxruntime-node';
 import { LocalGraph } from '../local-graph.js';
 import { measureRun, QUICK_BUILD_MS, quickest } from '../run-cost.js';
-import { type SentTensor, toFeeds } from '../sent-tensor.js';
+import { type SentTensor, toFeeds, toSent } from '../sent-tensor.js';
 import type { LoadRequest, Outcome, Reply, Request, RunRequest } from './messages.js';
 import { joinRows, rowsOf, splitRows } from './rows.js';
 
@@ -67,8 +67,5 @@ function runAll(request: RunRequest): Outcome[] {
 
 function run({ graph, fetches }: RunRequest, tensors: readonly SentTensor[]): SentTensor[] {
   const outputs = graphs.get(graph)!.runNow(toFeeds(tensors), fetches);
-  return fetches.map((name) => {
-    const { type, dims, data } = outputs[name] as Tensor;
-    return { name, type, dims, data: data as SentTensor['data'] };
-  });
+  return toSent(outputs as Record<string, Tensor>, fetches);
 }

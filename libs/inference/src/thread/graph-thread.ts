@@ -112,25 +112,18 @@ export class GraphThread {
   private async work(): Promise<void> {
     this.isWorking = true;
     const turns: { ended: Promise<void>; expectedMs: number }[] = [];
-    let aheadMs = 0;
-    const endFirst = async () => {
-      const { ended, expectedMs } = turns.shift()!;
-      await ended;
-      aheadMs -= expectedMs;
-    };
+    const aheadMs = () => turns.reduce((sum, { expectedMs }) => sum + expectedMs, 0);
     for (let graph = this.next(); graph ?? turns.length > 0; graph = this.next()) {
-      if (!graph || (turns.length >= TURNS_AHEAD && (aheadMs >= AHEAD_MS || graph.gathers))) {
-        await endFirst();
+      if (!graph || (turns.length >= TURNS_AHEAD && (graph.gathers || aheadMs() >= AHEAD_MS))) {
+        await turns.shift()!.ended;
         continue;
       }
-      const before = graph.servedMs;
-      this.servedMs = before;
+      this.servedMs = graph.servedMs;
       const isBuilding = graph.home === undefined || graph.home !== this.worker;
       const ended = this.serve(graph);
-      const expectedMs = graph.servedMs - before;
-      turns.push({ ended, expectedMs });
-      aheadMs += expectedMs;
-      while (isBuilding && turns.length > 0) await endFirst();
+      // What it is expected to take counts as soon as it is on its way.
+      turns.push({ ended, expectedMs: graph.servedMs - this.servedMs });
+      if (isBuilding) await Promise.all(turns.splice(0).map((turn) => turn.ended));
       if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
     }
     this.isWorking = false;
