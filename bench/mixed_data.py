@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,5 @@ for place in range(10):
 columns["label"] = np.where(score + random.normal(size=ROWS) > 0, "yes", "no").tolist()
 table = pa.table(columns)
 pq.write_table(table.slice(HELD_OUT), sys.argv[1])
-with open(sys.argv[2], "w") as file:
-    for row in table.slice(0, HELD_OUT).to_pylist():
-        file.write(json.dumps(row) + "\n")
+lines = (json.dumps(row) + "\n" for row in table.slice(0, HELD_OUT).to_pylist())
+Path(sys.argv[2]).write_text("".join(lines))

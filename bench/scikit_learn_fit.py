@@ -1,7 +1,8 @@
 """What bench/training.mjs measures a job against: the same fit in a warm process of plain scikit-learn.
 
-`python scikit_learn_fit.py data <out.parquet>` writes the data set; `python scikit_learn_fit.py fit <in.parquet>`
-fits once for each line on standard input and answers each with a line of JSON: seconds, accuracy.
+`python scikit_learn_fit.py data <out.parquet>` writes the data set;
+`python scikit_learn_fit.py fit <in.parquet>` fits once for each line on standard input and
+answers each with a line of JSON: seconds, accuracy.
 """
 
 import json

@@ -9,6 +9,7 @@ import json
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,12 +24,11 @@ y = table[target].to_numpy()
 kind = GradientBoostingClassifier if target == "label" else GradientBoostingRegressor
 model = kind(n_estimators=100, random_state=int(seed)).fit(X, y)
 
-with open(background_file) as file:
-    kept = json.load(file)
+kept = json.loads(Path(background_file).read_text())
 assert kept["features"] == names
 background = np.array(kept["rows"], dtype=np.float32)
-with open(rows_file) as file:
-    rows = np.array([[row[name] for name in names] for row in json.load(file)], dtype=np.float32)
+to_explain = json.loads(Path(rows_file).read_text())
+rows = np.array([[row[name] for name in names] for row in to_explain], dtype=np.float32)
 
 classifies = target == "label"
 answer = model.predict_proba if classifies else model.predict

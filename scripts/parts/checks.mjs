@@ -18,7 +18,9 @@ const tool = (name, ...args) => program(process.execPath, inRoot('node_modules',
 
 const script = (name) => program(process.execPath, inRoot('scripts', name), '--check');
 
-const ruff = (...args) => program(inRoot('trainer', '.venv', 'bin', 'ruff'), ...args, 'trainer');
+/** Folders with Python. */
+const PYTHON = ['trainer', 'bench', 'libs', 'test'];
+const ruff = (...args) => program(inRoot('trainer', '.venv', 'bin', 'ruff'), ...args);
 
 /** What only some machines have a tool for; the line says so where it is skipped. */
 function deploymentChecks() {
@@ -77,8 +79,8 @@ export function checks({ say }) {
         label: 'Module boundaries (dependency-cruiser)',
         work: tool('depcruise', '--config', '.dependency-cruiser.cjs', 'src', 'libs'),
       },
-      { label: 'Ruff', work: ruff('check') },
-      { label: 'Ruff format', work: ruff('format', '--check') },
+      { label: 'Ruff', work: ruff('check', ...PYTHON) },
+      { label: 'Ruff format', work: ruff('format', '--check', ...PYTHON) },
       ...deploymentChecks(),
       { label: 'Shell scripts', work: () => attempt(parseShellScripts) },
     ],

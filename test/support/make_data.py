@@ -1,4 +1,4 @@
-"""Writes the data sets of the end-to-end tests into a folder: seeded, so that every run sees the same rows."""
+"""Writes the data sets of the end-to-end tests into a folder: seeded, every run sees the same rows."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def customers(rows: int, seed: int) -> pd.DataFrame:
-    """Numeric customers who churn with a probability that a model can learn; the columns of the API document."""
+    """Customers in numbers, who churn with a probability to be learnt; the columns of the API document."""
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
@@ -35,7 +35,11 @@ def subscribers(rows: int, seed: int) -> pd.DataFrame:
             "paperless": random.random(rows) < 0.6,
         }
     )
-    score = 1.2 * (frame.contract == "month-to-month") - 0.05 * frame["tenure months"] + 0.01 * frame.monthly_charges
+    score = (
+        1.2 * (frame.contract == "month-to-month")
+        - 0.05 * frame["tenure months"]
+        + 0.01 * frame.monthly_charges
+    )
     frame["churn"] = np.where(random.random(rows) < 1 / (1 + np.exp(-score)), "yes", "no")
     frame.loc[random.random(rows) < 0.05, "monthly_charges"] = np.nan
     frame.loc[random.random(rows) < 0.05, "contract"] = None
@@ -55,12 +59,16 @@ def main(folder: Path) -> None:
     nul = customers(50, 10)
     nul["plan"] = ["a\0b", "c"] * 25
     nul.to_parquet(folder / "nul.parquet")
-    customers(50, 11).rename(columns={"total_orders": "total\0orders"}).to_parquet(folder / "nul_name.parquet")
+    customers(50, 11).rename(columns={"total_orders": "total\0orders"}).to_parquet(
+        folder / "nul_name.parquet"
+    )
     spend = customers(400, 8).drop(columns="churned")
     spend["yearly_spend"] = spend.total_orders * spend.avg_order_value
     spend.to_json(folder / "spend.jsonl", orient="records", lines=True)
     tiers = customers(500, 9)
-    tiers["tier"] = pd.cut(tiers.total_orders, [-1, 20, 40, 100], labels=["bronze", "silver", "gold"]).astype(str)
+    tiers["tier"] = pd.cut(tiers.total_orders, [-1, 20, 40, 100], labels=["bronze", "silver", "gold"]).astype(
+        str
+    )
     tiers.drop(columns="churned").to_parquet(folder / "tiers.parquet")
 
 

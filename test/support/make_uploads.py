@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +44,7 @@ def logistic_regression():
 
 
 def columns():
-    """One input a feature, of every type: y = amount + count + size + flag, and 1000 more for the plan gold."""
+    """One input a feature, of every type: y = amount + count + size + flag, 1000 more for the plan gold."""
     kinds = {
         "amount": TensorProto.DOUBLE,
         "count": INT64,
@@ -70,12 +69,17 @@ def network():
     """As PyTorch exports a network: packed input, probabilities and no label."""
     x = helper.make_tensor_value_info("input", FLOAT, ["batch", 2])
     y = helper.make_tensor_value_info("scores", FLOAT, ["batch", 3])
-    weights = [constant("w", [[1, 0, -1], [0, 1, -1]], numpy.float32), constant("b", [0, 0, 0.5], numpy.float32)]
-    return model([node("Gemm", ["input", "w", "b"], ["z"]), node("Softmax", ["z"], ["scores"])], [x], [y], weights)
+    weights = [
+        constant("w", [[1, 0, -1], [0, 1, -1]], numpy.float32),
+        constant("b", [0, 0, 0.5], numpy.float32),
+    ]
+    return model(
+        [node("Gemm", ["input", "w", "b"], ["z"]), node("Softmax", ["z"], ["scores"])], [x], [y], weights
+    )
 
 
 def square_work(at_least):
-    """Multiplies two matrices of x * x numbers: the larger x, the longer it takes; x + at_least on each side."""
+    """Multiplies two matrices of x * x numbers: the larger x, the longer it takes; x + at_least a side."""
     nodes = [
         node("ReduceMax", ["x"], ["largest"], keepdims=0),
         node("Add", ["largest", "floor"], ["side"]),
@@ -112,7 +116,10 @@ def loop(depth=1):
 
 
 def endless(depth=1):
-    return model([node("Loop", ["", "c", "x"], ["y"], body=loop(depth))], initializers=[constant("c", True, numpy.bool_)])
+    return model(
+        [node("Loop", ["", "c", "x"], ["y"], body=loop(depth))],
+        initializers=[constant("c", True, numpy.bool_)],
+    )
 
 
 def branches():
@@ -171,11 +178,19 @@ def bad_models(zipped):
         "branches": branches(),
         "scan": model([node("Scan", ["x"], ["y"], body=loop(), num_scan_inputs=1)]),
         "huge-constant": model(
-            [node("ConstantOfShape", ["s"], ["c"]), node("ReduceSum", ["c"], ["r"]), node("Add", ["x", "r"], ["y"])],
+            [
+                node("ConstantOfShape", ["s"], ["c"]),
+                node("ReduceSum", ["c"], ["r"]),
+                node("Add", ["x", "r"], ["y"]),
+            ],
             initializers=[constant("s", [200_000, 200_000])],
         ),
         "huge-expand": model(
-            [node("Expand", ["x", "s"], ["e"]), node("ReduceSum", ["e"], ["r"]), node("Add", ["x", "r"], ["y"])],
+            [
+                node("Expand", ["x", "s"], ["e"]),
+                node("ReduceSum", ["e"], ["r"]),
+                node("Add", ["x", "r"], ["y"]),
+            ],
             initializers=[constant("s", [3, 2**34])],
         ),
         "huge-range": model(
@@ -202,20 +217,25 @@ def bad_models(zipped):
         ),
         "function": function(),
         "random": model([node("RandomNormalLike", ["x"], ["y"])]),
-        "cycle": model([node("Add", ["x", "b"], ["a"]), node("Add", ["a", "x"], ["b"]), node("Add", ["a", "b"], ["y"])]),
+        "cycle": model(
+            [node("Add", ["x", "b"], ["a"]), node("Add", ["a", "x"], ["b"]), node("Add", ["a", "b"], ["y"])]
+        ),
         "no-outputs": model([add_two], outputs=()),
         "no-inputs": model([node("Identity", ["w"], ["y"])], (), (Y,), [constant("w", [[1]], numpy.float32)]),
         "unmade-output": model([node("Add", ["x", "x"], ["z"])]),
         "made-twice": model([add_two, node("Sub", ["x", "x"], ["y"])]),
         "nan": model([node("Sub", ["x", "x"], ["z"]), node("Div", ["z", "z"], ["y"])]),
         "wrong-types": model(
-            [node("Add", ["x", "w"], ["y"])], initializers=[helper.make_tensor("w", TensorProto.STRING, [1], [b"a"])]
+            [node("Add", ["x", "w"], ["y"])],
+            initializers=[helper.make_tensor("w", TensorProto.STRING, [1], [b"a"])],
         ),
         "giant-initializer": model([node("Add", ["x", "w"], ["y"])], initializers=[claims([2**40, 2**20])]),
         "giant-attribute": in_attribute(claims([2**31])),
         "negative-initializer": model([node("Add", ["x", "w"], ["y"])], initializers=[claims([-1])]),
         "sparse-initializer": sparse,
-        "sequence-input": model([node("SequenceAt", ["x", "zero"], ["y"])], [sequence], initializers=[constant("zero", 0)]),
+        "sequence-input": model(
+            [node("SequenceAt", ["x", "zero"], ["y"])], [sequence], initializers=[constant("zero", 0)]
+        ),
         "maps": zipped,
         "one-row": model([add_two], [fixed]),
         "image": model([node("ReduceSum", ["x"], ["y"])], [image]),
@@ -224,7 +244,9 @@ def bad_models(zipped):
             outputs=[five],
             initializers=[constant("s", [5])],
         ),
-        "long-name": model([node("Identity", ["x"], ["z" * 100_000]), node("Identity", ["z" * 100_000], ["y"])]),
+        "long-name": model(
+            [node("Identity", ["x"], ["z" * 100_000]), node("Identity", ["z" * 100_000], ["y"])]
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Trains tree models and writes each one's core, signature, background, rows and exact Shapley values to a folder.
+"""Trains tree models; writes core, signature, background, rows and exact Shapley values of each to a folder.
 
 python libs/inference/test/explained-models.py <folder>     (the trainer's src on PYTHONPATH)
 """
@@ -44,7 +44,9 @@ def table(numbers):
         "flag": flag.tolist(),
         "since": [start + timedelta(days=int(each), minutes=13 * int(each)) for each in days],
     }
-    score = values[:, 0] * values[:, 2] + np.abs(values[:, 3]) + (city % 3 - 1) * (1 + flag) + (days / 400) * plan
+    score = (
+        values[:, 0] * values[:, 2] + np.abs(values[:, 3]) + (city % 3 - 1) * (1 + flag) + (days / 400) * plan
+    )
     return columns, score + random.normal(0, 0.3, ROWS)
 
 
@@ -71,7 +73,9 @@ def main(folder):
 def write(folder, columns, target, estimator, settings):
     folder.mkdir()
     store = Store(folder)
-    data = store.parquet(pa.table({name: pa.array(values) for name, values in columns.items()} | {"y": target}))
+    data = store.parquet(
+        pa.table({name: pa.array(values) for name, values in columns.items()} | {"y": target})
+    )
     spec = store.spec(data, "y", "sklearn", estimator, hyperparameters=settings)
     seed_and_threads(spec)
     trained = training.train(spec, EventWriter(2, spec["job_id"], 1))
@@ -81,7 +85,9 @@ def write(folder, columns, target, estimator, settings):
     kept = background(dataset, 7)
     names = kept["features"]
     rows = [
-        dict(zip(names, [None if random.random() < 0.02 else columns[name][at] for name in names], strict=True))
+        dict(
+            zip(names, [None if random.random() < 0.02 else columns[name][at] for name in names], strict=True)
+        )
         for at in random.choice(ROWS, EXPLAINED, replace=False)
     ]
     rows = json.loads(json.dumps(rows, default=datetime.isoformat))
@@ -105,7 +111,9 @@ def exact(pipeline, signature_inputs, rows, compared):
         for place, each in enumerate(signature_inputs)
         for part in each.get("parts", [each])
     }
-    assert [each["tensor"] for each in signature_inputs] == tensor_names([each["name"] for each in signature_inputs])
+    assert [each["tensor"] for each in signature_inputs] == tensor_names(
+        [each["name"] for each in signature_inputs]
+    )
     # Of each column of the matrix the feature: the preparation puts numbers first, then texts.
     groups = np.array([tensors[name] for _, _, owned in prepare.transformers_ for name in owned])
     matrix, others = (
@@ -118,7 +126,9 @@ def exact(pipeline, signature_inputs, rows, compared):
         # A probability of boosted trees is no sum of trees.
         return np.array(
             [
-                by_enumeration(lambda mixed, at=at: model.predict_proba(mixed)[:, chosen[at]], groups, row, others)
+                by_enumeration(
+                    lambda mixed, at=at: model.predict_proba(mixed)[:, chosen[at]], groups, row, others
+                )
                 for at, row in enumerate(matrix)
             ]
         )

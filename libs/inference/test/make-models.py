@@ -26,7 +26,14 @@ random = np.random.default_rng(7)
 
 def feature(name, type_, tensor=None, nullable=True, categories=None):
     dtype = "string" if type_ == "string" else "float32"
-    return dict(name=name, type=type_, tensor=tensor or name, dtype=dtype, nullable=nullable, categories=categories)
+    return {
+        "name": name,
+        "type": type_,
+        "tensor": tensor or name,
+        "dtype": dtype,
+        "nullable": nullable,
+        "categories": categories,
+    }
 
 
 def to_columns(rows, inputs):
@@ -35,17 +42,32 @@ def to_columns(rows, inputs):
     for item in inputs:
         values = [row[item["name"]] for row in rows]
         if item["dtype"] == "string":
-            columns[item["tensor"]] = np.array(["" if value is None else value for value in values], dtype=object)
+            columns[item["tensor"]] = np.array(
+                ["" if value is None else value for value in values], dtype=object
+            )
         else:
-            columns[item["tensor"]] = np.array([np.nan if value is None else value for value in values], np.float32)
+            columns[item["tensor"]] = np.array(
+                [np.nan if value is None else value for value in values], np.float32
+            )
     return pd.DataFrame(columns)
 
 
 def write(name, graph, inputs, output, target, rows, expected, ignored=()):
     content = graph.SerializeToString()
     (FOLDER / f"{name}.onnx").write_bytes(content)
-    signature = dict(signature_version=1, target=target, inputs=inputs, ignored=list(ignored), output=output)
-    document = dict(sha256=hashlib.sha256(content).hexdigest(), signature=signature, rows=rows, expected=expected)
+    signature = {
+        "signature_version": 1,
+        "target": target,
+        "inputs": inputs,
+        "ignored": list(ignored),
+        "output": output,
+    }
+    document = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "signature": signature,
+        "rows": rows,
+        "expected": expected,
+    }
     (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
     print(name, len(content), "bytes")
 
@@ -61,13 +83,19 @@ def convert(pipeline, inputs, classifier=True):
 
 def classes(pipeline, table, labels):
     probabilities = pipeline.predict_proba(table).astype(np.float64)
-    return dict(
-        predictions=[labels[index] for index in pipeline.predict(table)], probabilities=probabilities.tolist()
-    )
+    return {
+        "predictions": [labels[index] for index in pipeline.predict(table)],
+        "probabilities": probabilities.tolist(),
+    }
 
 
 def classification(labels):
-    return dict(type="classification", labels=labels, label_tensor="label", probabilities_tensor="probabilities")
+    return {
+        "type": "classification",
+        "labels": labels,
+        "label_tensor": "label",
+        "probabilities_tensor": "probabilities",
+    }
 
 
 def maybe(value, share=0.1):
@@ -95,7 +123,11 @@ def churn():
         for _ in range(400)
     ]
     table = to_columns(rows, inputs)
-    score = 0.08 * table.total_orders.fillna(20) - 0.01 * table.avg_order_value.fillna(80) - (table.plan == "premium")
+    score = (
+        0.08 * table.total_orders.fillna(20)
+        - 0.01 * table.avg_order_value.fillna(80)
+        - (table.plan == "premium")
+    )
     target = (score + random.normal(0, 0.5, len(rows)) < 0.3).astype(int)
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     prepare = ColumnTransformer(
@@ -116,7 +148,10 @@ def churn():
 def flowers():
     """Three classes named by numbers, a random forest on four numbers that may not be null."""
     inputs = [feature(name, "number", nullable=False) for name in ["a", "b", "c", "d"]]
-    rows = [{name: round(float(value), 3) for name, value in zip("abcd", random.normal(0, 1, 4))} for _ in range(300)]
+    rows = [
+        {name: round(float(value), 3) for name, value in zip("abcd", random.normal(0, 1, 4), strict=True)}
+        for _ in range(300)
+    ]
     table = to_columns(rows, inputs)
     target = np.digitize(table.a + table.b * table.c, [-0.5, 0.5])
     pipeline = make_pipeline(
@@ -125,7 +160,15 @@ def flowers():
     ).fit(table[:250], target[:250])
     labels = [10, 20, 30]
     expected = classes(pipeline, to_columns(rows[250:], inputs), labels)
-    write("three-classes", convert(pipeline, inputs), inputs, classification(labels), "kind", rows[250:], expected)
+    write(
+        "three-classes",
+        convert(pipeline, inputs),
+        inputs,
+        classification(labels),
+        "kind",
+        rows[250:],
+        expected,
+    )
 
 
 def prices():
@@ -145,7 +188,11 @@ def prices():
         for _ in range(300)
     ]
     table = to_columns(rows, inputs)
-    target = 50 * table.rooms.fillna(3) + 80 * (table.grade == "high") + (table.constructor_year.fillna(1950) - 1900)
+    target = (
+        50 * table.rooms.fillna(3)
+        + 80 * (table.grade == "high")
+        + (table.constructor_year.fillna(1950) - 1900)
+    )
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, dtype=np.float32)
     prepare = ColumnTransformer(
         [("numbers", SimpleImputer(), ["constructor_year", "rooms"]), ("texts", ordinal, ["grade"])]
@@ -153,15 +200,17 @@ def prices():
     model = GradientBoostingRegressor(n_estimators=15, max_depth=3, learning_rate=0.3)
     pipeline = make_pipeline(prepare, model).fit(table[:250], target[:250])
     graph = convert(pipeline, inputs, classifier=False)
-    expected = dict(predictions=pipeline.predict(to_columns(rows[250:], inputs)).tolist())
-    output = dict(type="regression", value_tensor="variable")
+    expected = {"predictions": pipeline.predict(to_columns(rows[250:], inputs)).tolist()}
+    output = {"type": "regression", "value_tensor": "variable"}
     write("prices", graph, inputs, output, "price", rows[250:], expected)
 
 
 def ratio():
     """a / b, to get NaN and infinity out of finite numbers."""
     inputs = [feature(name, "number", nullable=False) for name in ["a", "b"]]
-    value_infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ["a", "b", "ratio"]]
+    value_infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ["a", "b", "ratio"]
+    ]
     node = helper.make_node("Div", ["a", "b"], ["ratio"])
     graph = helper.make_model(
         helper.make_graph([node], "ratio", value_infos[:2], value_infos[2:]),
@@ -170,8 +219,8 @@ def ratio():
     )
     checker.check_model(graph)
     rows = [{"a": 1, "b": 4}]
-    output = dict(type="regression", value_tensor="ratio")
-    write("ratio", graph, inputs, output, None, rows, dict(predictions=[0.25]))
+    output = {"type": "regression", "value_tensor": "ratio"}
+    write("ratio", graph, inputs, output, None, rows, {"predictions": [0.25]})
 
 
 FOLDER.mkdir(exist_ok=True)

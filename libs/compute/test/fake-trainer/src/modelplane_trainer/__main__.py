@@ -3,6 +3,7 @@
 A job is a list of steps: what to write, how long to wait, how to end. It runs in a process group of its own.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -45,7 +46,9 @@ jobs: set[int] = set()
 def serve(connection: socket.socket) -> None:
     spec = json.loads(connection.makefile("rb").readline())
     job = subprocess.Popen(
-        [sys.executable, "-c", JOB, json.dumps(spec["steps"])], stdout=connection.fileno(), start_new_session=True
+        [sys.executable, "-c", JOB, json.dumps(spec["steps"])],
+        stdout=connection.fileno(),
+        start_new_session=True,
     )
     jobs.add(job.pid)
     threading.Thread(target=kill_at_end_of_file, args=(connection, job.pid), daemon=True).start()
@@ -67,19 +70,15 @@ def serve(connection: socket.socket) -> None:
 
 
 def kill_at_end_of_file(connection: socket.socket, pid: int) -> None:
-    try:
+    with contextlib.suppress(OSError):
         connection.recv(1)
-    except OSError:
-        pass
     kill(pid)
 
 
 def kill(pid: int) -> None:
     if pid in jobs:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def end_with_stdin() -> None:
