@@ -107,11 +107,16 @@ export function tensorsOf({ tensor, parts }: SignatureInput): readonly string[] 
   return parts?.map((part) => part.tensor) ?? [tensor];
 }
 
-let validate: ValidateFunction<SignatureDefinition> | undefined;
+let validator: ValidateFunction<SignatureDefinition> | undefined;
+
+/** Compiles the contract, once a process: the first signature would wait for it, and whoever shares its thread. */
+export function readSignatureContract(): ValidateFunction<SignatureDefinition> {
+  return (validator ??= new Ajv({ allowUnionTypes: true }).compile<SignatureDefinition>(readContract()));
+}
 
 /** Checks a document against the contract and against itself. @throws InvalidSignature */
 export function checkSignature(json: unknown): SignatureDefinition {
-  validate ??= new Ajv({ allowUnionTypes: true }).compile<SignatureDefinition>(readContract());
+  const validate = readSignatureContract();
   if (!validate(json)) {
     const { instancePath, message } = validate.errors![0]!;
     throw new InvalidSignature(`signature${instancePath} ${message}`);

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel } from '#libs/inference';
+import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel, readSignatureContract } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
@@ -104,6 +104,9 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    // Neither waits for the first request, nor that for them.
+    this.thread.start();
+    readSignatureContract();
     await this.refresh();
     this.listener.listen(() => void this.refresh().catch(() => undefined));
     this.schedule.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());

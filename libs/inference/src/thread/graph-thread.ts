@@ -40,7 +40,7 @@ class Graph extends GraphQueue {
 }
 
 /**
- * One thread, started when it is first needed, for what would block the caller's: building graphs, and long runs. It
+ * One thread, started when it is first needed or asked for, for what would block the caller's: building graphs, and long runs. It
  * does one thing after the other, of the graph that has had least of its time; what comes meanwhile waits here.
  */
 export class GraphThread {
@@ -78,6 +78,11 @@ export class GraphThread {
       },
     };
     return { session, loaded };
+  }
+
+  /** Ahead of the first graph, which would wait for its modules. */
+  start(): void {
+    this.running();
   }
 
   async close(): Promise<void> {
