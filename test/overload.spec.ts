@@ -7,8 +7,6 @@ import { Service, type ServiceOptions } from './support/service.js';
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 /** Compared with each of so many, a thousand rows keep the thread busy for far longer than they take to read. */
 const NEIGHBOURS = 12_000;
-/** Nothing is refused for the time that it would take, which depends on the machine. */
-const PATIENT = { MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000', MODELPLANE_MAX_DELAY_MS: '60000' };
 
 describe('more predictions than can be answered', () => {
   let service: Service;
@@ -79,7 +77,7 @@ describe('more predictions than can be answered', () => {
     Number(await line(client, `modelplane_overloaded_total{where="${where}"}`));
 
   it('should be refused past the bound of a model, cheaply and in words, and answered as ever below it', async () => {
-    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
+    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING: '3' }, async (client) => {
       await ask(client, slow, rowsFrom(0, 1));
       // A body that begins with the model is refused before it is parsed.
       const bodyOf = (features: object, at: number) =>
@@ -123,7 +121,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be refused past the bound of rows, whichever model they are for', async () => {
-    await beside({ ...PATIENT, MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000' }, async (client) => {
+    await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000' }, async (client) => {
       const answers = await Promise.all(
         [slow, other, slow, other, slow, other].map((model, at) => ask(client, model, rowsFrom(at, 1000))),
       );
@@ -136,7 +134,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should not keep another model waiting for all that waits for one', async () => {
-    await beside(PATIENT, async (client) => {
+    await beside({}, async (client) => {
       await Promise.all([slow, other].map((model) => ask(client, model, rowsFrom(0, 1000))));
       let done = 0;
       const many = Array.from({ length: 12 }, (_, at) =>
@@ -150,7 +148,7 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be answered where they wait for the thread while the process is asked to end', async () => {
-    const api = await ApiProcess.start(service, PATIENT);
+    const api = await ApiProcess.start(service);
     const there = new Client(api.url, token);
     await ask(there, slow, rowsFrom(0, 1000));
     const asked = Promise.all(Array.from({ length: 30 }, (_, at) => ask(there, slow, rowsFrom(at, 1000))));
@@ -162,10 +160,9 @@ describe('more predictions than can be answered', () => {
 
   it('should be refused where the main thread is late', async () => {
     const quick = await trainChurn(service.with(token), 'quick');
-    // By nothing else, should this machine find the model slow.
     const api = await ApiProcess.start(service, {
       MODELPLANE_MAX_DELAY_MS: '1',
-      MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000',
+      // Nor by anything else, should this machine find the model slow.
       MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000000',
     });
     const there = new Client(api.url, token);

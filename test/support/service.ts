@@ -86,6 +86,9 @@ export function environmentFor(database: TestDatabase, stateDir: string): Record
     MODELPLANE_STORAGE_GRANTS: 'acme-corp=s3://data/,s3://predictions/',
     MODELPLANE_PYTHON: process.env.MODELPLANE_PYTHON ?? '',
     MODELPLANE_REDIS_PREFIX: `test-${randomUUID()}`,
+    // A machine that is busy with other specs is no fault: refusals have a spec of their own.
+    MODELPLANE_MAX_DELAY_MS: '60000',
+    MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '60000',
     DATABASE_URL: database.appUrl,
     MODELPLANE_DATABASE_SYSTEM_URL: database.systemUrl,
     REDIS_URL: required('MODELPLANE_TEST_REDIS_URL'),
