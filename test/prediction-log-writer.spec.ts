@@ -73,6 +73,24 @@ describe('the tables of the prediction log', () => {
     expect(refused).toEqual([expect.stringContaining('many')]);
   });
 
+  it('should compress large ones by LZ4 where PostgreSQL was built with it', async () => {
+    const features = Array.from({ length: 200 }, (_, age) => ({ age }));
+    const request_id = newUuid();
+    await insert(row(request_id, { features }));
+    expect(refused).toEqual([]);
+    const query = (sql: string, parameters: unknown[] = []) =>
+      service.database.query<{ method: string }>(sql, parameters);
+    const [stored] = await query(
+      'select pg_column_compression(features) as method from prediction_log where request_id = $1',
+      [request_id],
+    );
+    const [best] = await query(
+      `select case when 'lz4' = any(enumvals) then 'lz4' else 'pglz' end as method
+       from pg_settings where name = 'default_toast_compression'`,
+    );
+    expect(stored).toEqual(best);
+  });
+
   it('should have a partition made for rows that waited long, but not for any time at all', async () => {
     const late = idOf(20);
     await insert(row(newUuid()), row(late), row(idOf(4000)));
