@@ -13,8 +13,10 @@ import {
 import type { Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
-/** A run may block the thread that answers requests for so long. */
+/** A run may block the thread that answers requests for so long, */
 const MOST_MS = 5;
+/** and for so long where others wait for it: handing a run over, and its answer back, takes up to a millisecond. */
+const MOST_SHARED_MS = 1;
 /** Runs that are longer have little to gain, and those of a turn of the event loop add up at its end. */
 const MOST_GATHERED_MS = 0.25;
 /** Requests of one run; more gain nothing. */
@@ -105,7 +107,7 @@ export class OnnxModel {
         return new OnnxModel(there, signature, size);
       const graph = new LocalGraph(loaded.bytes);
       const here = { cost, isRowByRow: isRowByRow(loaded.bytes) };
-      if (durationMs(cost, off.mostRows) > MOST_MS)
+      if (durationMs(cost, off.mostRows) > MOST_SHARED_MS)
         return new OnnxModel(graph, signature, 2 * size, { ...here, longRuns: there });
       await there.release();
       return new OnnxModel(graph, signature, size, here);
@@ -125,9 +127,12 @@ export class OnnxModel {
     return this.read(await this.run(feeds, rows.length), rows.length, warnings);
   }
 
-  /** Whether so many rows are scored on this thread in little time, so that there is nothing to wait for. */
-  isQuick(rows: number): boolean {
-    return this.session.runNow !== undefined && this.sessionFor(rows) === this.session;
+  /**
+   * Whether so many rows are scored on this thread in little time, so that there is nothing to wait for.
+   * @param isAlone nobody else waits for this thread
+   */
+  isQuick(rows: number, isAlone = true): boolean {
+    return this.session.runNow !== undefined && this.sessionFor(rows, isAlone) === this.session;
   }
 
   /** The same without waiting, on the calling thread, which it blocks meanwhile. */
@@ -204,9 +209,10 @@ export class OnnxModel {
     await Promise.all([this.session.release(), this.here?.longRuns?.release()]);
   }
 
-  private sessionFor(rows: number): GraphSession {
+  private sessionFor(rows: number, isAlone: boolean): GraphSession {
     const { here } = this;
-    return here?.longRuns && durationMs(here.cost, rows) > MOST_MS ? here.longRuns : this.session;
+    const mostMs = isAlone ? MOST_MS : MOST_SHARED_MS;
+    return here?.longRuns && durationMs(here.cost, rows) > mostMs ? here.longRuns : this.session;
   }
 
   /** Keeps the graph until work of many runs has ended, although it is released meanwhile. @throws ModelRunError */
@@ -225,7 +231,7 @@ export class OnnxModel {
   /** The graph's own answers to rows that are encoded already. @throws ModelRunError */
   async run(feeds: Record<string, Tensor>, rows: number): Promise<Record<string, OutputTensor>> {
     if (this.isReleased && this.kept === 0) throw new ModelRunError('the model has been released');
-    const run = this.sessionFor(rows).run(feeds, this.fetches);
+    const run = this.sessionFor(rows, false).run(feeds, this.fetches);
     this.running.add(run);
     try {
       return await run;

@@ -1,6 +1,12 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { compileSignature, GraphThread, MIXTURES_AT_ONCE, OnnxModel, readSignatureContract } from '#libs/inference';
+import {
+  compileSignature,
+  GraphThread,
+  MIXTURES_AT_ONCE,
+  OnnxModel,
+  readSignatureContract,
+} from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';

@@ -8,6 +8,7 @@ import {
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { unfit } from '../../platform/errors/problem.js';
+import { Overload } from '../../platform/http/overload.js';
 import type { ExplanationBody } from './explanations/explanation.dto.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
 import { featureProblem } from './feature-problem.js';
@@ -26,6 +27,7 @@ export class PredictionsService {
     private readonly log: PredictionLog,
     private readonly queues: ModelQueues,
     private readonly explanations: ExplanationsService,
+    private readonly overload: Overload,
   ) {}
 
   /**
@@ -37,7 +39,7 @@ export class PredictionsService {
     const request = parsePredictRequest(body, this.config.maxRows);
     const loaded = this.catalog.find(tenant, request.modelId, request.version);
     const count = request.rows.length;
-    if (!loaded?.model.isQuick(count) || request.returnExplanation)
+    if (!loaded?.model.isQuick(count, this.overload.isAlone()) || request.returnExplanation)
       return this.predictLater(tenant, requestId, request, start, loaded);
     if (!loaded.model.gathers(count))
       return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
@@ -58,7 +60,7 @@ export class PredictionsService {
     const loaded =
       found ?? (await this.queues.load(rows.length, () => this.catalog.get(tenant, modelId, version)));
     const answer = async () => {
-      const scored = loaded.model.isQuick(rows.length)
+      const scored = loaded.model.isQuick(rows.length, this.overload.isAlone())
         ? scoreNow(loaded, request)
         : await this.queues.run(tenant, modelId, rows.length, () =>
             loaded.model.predict(rows).catch(rethrow(loaded, request)),

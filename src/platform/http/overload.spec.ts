@@ -10,6 +10,8 @@ describe('predictions for which the main thread has no time', () => {
   let server: Server;
   let sockets: Socket[];
   let handled: string[];
+  /** Whether each that was handled was alone. */
+  let alone: boolean[];
   /** What the next request to be handled takes, and the one after it. */
   let blockMs: number[];
 
@@ -17,6 +19,7 @@ describe('predictions for which the main thread has no time', () => {
     server = createServer((request, response) => {
       for (const end = performance.now() + (blockMs.shift() ?? 0); performance.now() < end;) continue;
       handled.push(request.url!);
+      alone.push(overload.isAlone());
       response.end('answered');
     });
     const overload = new Overload(Object.assign(new HttpConfig(), { maxDelayMs: 200 }), new Metrics());
@@ -37,7 +40,7 @@ describe('predictions for which the main thread has no time', () => {
     paths = Array<string>(CALLERS).fill('/predictions'),
   ): Promise<string[]> {
     blockMs = blocks;
-    handled = [];
+    [handled, alone] = [[], []];
     const answers = sockets.map(
       (socket) => new Promise<string>((resolve) => socket.once('data', (text) => resolve(String(text)))),
     );
@@ -58,6 +61,13 @@ describe('predictions for which the main thread has no time', () => {
     expect(answers.at(-1)).toBe('503');
     expect(answers.filter((status) => status === '200')).toHaveLength(handled.length);
     expect(await statuses([])).toEqual(all('200'));
+  });
+
+  it('should be told from one that has nobody beside it', async () => {
+    await statuses([]);
+    expect(alone.slice(0, 3)).toEqual([true, false, false]);
+    await statuses([60]);
+    expect(alone.slice(1, -1)).not.toContain(true);
   });
 
   it('should let other routes pass', async () => {

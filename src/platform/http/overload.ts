@@ -25,6 +25,10 @@ export class Overload {
   /** What the turns so far had no time for, first in, first out. */
   private readonly waiting: Waiting[] = [];
   private turnEnds?: number;
+  /** How many were read in this turn. */
+  private inTurn = 0;
+  /** What is said again and again: the stack of a new error would take as long as the rest of it. */
+  private said?: Problem;
   private readonly refused;
 
   constructor(
@@ -55,7 +59,13 @@ export class Overload {
     });
   }
 
+  /** Whether the main thread has nothing to do, as far as it knows, but the prediction that it has at hand. */
+  isAlone(): boolean {
+    return this.inTurn <= 1 && this.waiting.length === 0;
+  }
+
   private isInTurn(): boolean {
+    this.inTurn++;
     if (this.waiting.length > 0) return false;
     const now = performance.now();
     if (this.turnEnds === undefined) {
@@ -67,6 +77,7 @@ export class Overload {
 
   private endTurn(): void {
     this.turnEnds = undefined;
+    this.inTurn = 0;
     const next = this.firstInTime(performance.now());
     // One a turn: its body is read, and it is answered, once this has returned.
     if (this.waiting.length > 0) setImmediate(() => this.endTurn());
@@ -107,8 +118,9 @@ export class Overload {
   refuse(where: Place, waitMs: number, why: string): Problem {
     this.refused.inc({ where });
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-    return new Problem('OVERLOADED', `${why}; try again in ${seconds} s.`, {
-      headers: { 'Retry-After': String(seconds) },
-    });
+    const detail = `${why}; try again in ${seconds} s.`;
+    if (this.said?.detail !== detail)
+      this.said = new Problem('OVERLOADED', detail, { headers: { 'Retry-After': String(seconds) } });
+    return this.said;
   }
 }
