@@ -133,7 +133,7 @@ async function peakAndOverload(target, url, { closed }, { seconds, times }) {
 
 function summaryOf(rounds) {
   const middle = (field) => round(median(rounds.map((each) => each[field])), 2);
-  const sum = (field) => rounds.reduce((total, each) => total + each[field], 0);
+  const sum = (field, list = rounds) => list.reduce((total, each) => total + each[field], 0);
   const health = rounds.map((each) => each.health);
   return {
     peak_per_second: middle('peak_per_second'),
@@ -147,8 +147,8 @@ function summaryOf(rounds) {
     p50_ms: middle('p50_ms'),
     p99_ms: middle('p99_ms'),
     health: {
-      asked: health.reduce((total, { asked }) => total + asked, 0),
-      failed: health.reduce((total, { failed }) => total + failed, 0),
+      asked: sum('asked', health),
+      failed: sum('failed', health),
       p50_ms: round(median(health.map(({ p50_ms }) => p50_ms)), 1),
       most_ms: Math.max(...health.map(({ most_ms }) => most_ms)),
     },
