@@ -7,7 +7,7 @@ export { OnnxModel } from './onnx-model.js';
 export type { Predictions } from './onnx-model.js';
 export { compileSignature } from './signature.js';
 export type { EncodedRows, Signature } from './signature.js';
-export { readSignatureContract } from './signature-definition.js';
+export { compileSignatureContract } from './signature-definition.js';
 export type {
   ClassificationOutput,
   Label,

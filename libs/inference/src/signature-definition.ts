@@ -110,13 +110,13 @@ export function tensorsOf({ tensor, parts }: SignatureInput): readonly string[] 
 let validator: ValidateFunction<SignatureDefinition> | undefined;
 
 /** Compiles the contract, once a process: the first signature would wait for it, and whoever shares its thread. */
-export function readSignatureContract(): ValidateFunction<SignatureDefinition> {
+export function compileSignatureContract(): ValidateFunction<SignatureDefinition> {
   return (validator ??= new Ajv({ allowUnionTypes: true }).compile<SignatureDefinition>(readContract()));
 }
 
 /** Checks a document against the contract and against itself. @throws InvalidSignature */
 export function checkSignature(json: unknown): SignatureDefinition {
-  const validate = readSignatureContract();
+  const validate = compileSignatureContract();
   if (!validate(json)) {
     const { instancePath, message } = validate.errors![0]!;
     throw new InvalidSignature(`signature${instancePath} ${message}`);

@@ -5,7 +5,7 @@ import {
   GraphThread,
   MIXTURES_AT_ONCE,
   OnnxModel,
-  readSignatureContract,
+  compileSignatureContract,
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { Problem } from '../../platform/errors/problem.js';
@@ -112,7 +112,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   async onApplicationBootstrap(): Promise<void> {
     // Neither waits for the first request, nor that for them.
     this.thread.start();
-    readSignatureContract();
+    compileSignatureContract();
     await this.refresh();
     this.listener.listen(() => void this.refresh().catch(() => undefined));
     this.schedule.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());

@@ -13,7 +13,7 @@ interface Waiting {
   readonly since: number;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  handle(): void;
+  handle(request: IncomingMessage, response: ServerResponse): void;
 }
 
 /** For so long predictions hold the main thread before it looks at what else there is, health checks among it. */
@@ -49,12 +49,12 @@ export class Overload {
    */
   shed(server: Server, method: string, path: string): void {
     const listeners = server.listeners('request');
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
+      for (const listener of listeners) listener.call(server, request, response);
+    };
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const handle = () => {
-        for (const listener of listeners) listener.call(server, request, response);
-      };
-      if (request.url !== path || request.method !== method || this.isInTurn()) handle();
+      if (request.url !== path || request.method !== method || this.isInTurn()) handle(request, response);
       else this.waiting.push({ since: performance.now(), request, response, handle });
     });
   }
@@ -81,7 +81,7 @@ export class Overload {
     const next = this.firstInTime(performance.now());
     // One a turn: its body is read, and it is answered, once this has returned.
     if (this.waiting.length > 0) setImmediate(() => this.endTurn());
-    next?.handle();
+    next?.handle(next.request, next.response);
   }
 
   /** The first that has not waited for too long; those before it are refused, but for those who have gone meanwhile. */

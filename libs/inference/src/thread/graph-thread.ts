@@ -40,8 +40,9 @@ class Graph extends GraphQueue {
 }
 
 /**
- * One thread, started when it is first needed or asked for, for what would block the caller's: building graphs, and long runs. It
- * does one thing after the other, of the graph that has had least of its time; what comes meanwhile waits here.
+ * One thread, started when it is first needed or asked for, for what would block the caller's: building graphs, and
+ * long runs. It does one thing after the other, of the graph that has had least of its time; what comes meanwhile waits
+ * here.
  */
 export class GraphThread {
   private worker?: Worker;
