@@ -28,6 +28,7 @@ export class Jobs implements MigrationInterface {
         status text not null default 'submitted',
         spec jsonb not null,
         submitted_by text not null,
+        trace_parent text,
         attempt integer not null default 0,
         released integer not null default 0,
         lease_until timestamptz,
@@ -54,6 +55,11 @@ export class Jobs implements MigrationInterface {
       create index jobs_list_idx on jobs (tenant_id, kind, id);
       create index jobs_turn_idx on jobs (kind, tenant_id, claimed_at);
       create index jobs_open_idx on jobs (kind, tenant_id) where ended_at is null;
+      create index jobs_status_idx on jobs (kind, status);
+      create index jobs_ended_idx on jobs (kind, ended_at);
+      -- Of a tenant's batches that wait or run, one writes to a folder.
+      create unique index jobs_batch_output_key on jobs (tenant_id, (spec ->> 'output_path'))
+        where kind = 'batch' and ended_at is null;
 
       create table job_events (
         tenant_id text not null,
@@ -77,6 +83,25 @@ export class Jobs implements MigrationInterface {
       grant select (id, tenant_id, kind, status, attempt, released, lease_until, claimed_at, started_at,
                     cancel_requested_at, created_at, ended_at) on jobs to modelplane_system;
       grant update (status, attempt, lease_until, claimed_at, started_at, worker, updated_at) on jobs to modelplane_system;
+
+      -- No role of the service may delete a job; this function of the owner deletes asynchronous predictions alone.
+      create function delete_old_prediction_jobs(kept_seconds integer) returns integer
+      language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+      declare
+        deleted integer;
+      begin
+        if kept_seconds < 1 then
+          raise exception 'jobs are kept for % seconds', kept_seconds using errcode = '22023';
+        end if;
+        delete from public.jobs where id in (
+          select id from public.jobs
+          where kind = 'prediction' and ended_at < now() - make_interval(secs => kept_seconds)
+          order by ended_at limit 1000 for update skip locked);
+        get diagnostics deleted = row_count;
+        return deleted;
+      end $$;
+      revoke all on function delete_old_prediction_jobs(integer) from public;
+      grant execute on function delete_old_prediction_jobs(integer) to modelplane_system;
     `);
   }
 

@@ -35,10 +35,16 @@ export class Models implements MigrationInterface {
         minor integer not null,
         patch integer not null,
         stage text not null default 'development',
+        origin text not null default 'trained',
         artifact_sha256 text,
         artifact_size_bytes bigint,
+        core_sha256 text,
         baseline_sha256 text,
+        background_sha256 text,
+        card_sha256 text,
+        card_markdown_sha256 text,
         signature jsonb,
+        importance jsonb,
         metrics jsonb not null default '{}',
         parameters jsonb not null default '{}',
         data jsonb not null default '{}',
@@ -52,6 +58,7 @@ export class Models implements MigrationInterface {
         constraint model_versions_model_fkey foreign key (tenant_id, model_id) references models (tenant_id, id) on delete cascade,
         constraint model_versions_job_fkey foreign key (tenant_id, job_id) references jobs (tenant_id, id),
         constraint model_versions_stage_check check (stage in ('development', 'staging', 'production', 'archived')),
+        constraint model_versions_origin_check check (origin in ('trained', 'uploaded')),
         constraint model_versions_filled_check check (
           (artifact_sha256 is null) = (filled_at is null) and (signature is null) = (filled_at is null)
           and (filled_at is not null or stage = 'development')
@@ -59,7 +66,11 @@ export class Models implements MigrationInterface {
       );
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
       create index model_versions_artifact_idx on model_versions (tenant_id, artifact_sha256);
+      create index model_versions_core_idx on model_versions (tenant_id, core_sha256);
       create index model_versions_baseline_idx on model_versions (tenant_id, baseline_sha256);
+      create index model_versions_background_idx on model_versions (tenant_id, background_sha256);
+      create index model_versions_card_idx on model_versions (tenant_id, card_sha256);
+      create index model_versions_card_markdown_idx on model_versions (tenant_id, card_markdown_sha256);
 
       create table stage_changes (
         id uuid constraint stage_changes_pkey primary key,

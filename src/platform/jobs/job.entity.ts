@@ -48,7 +48,7 @@ export class Job {
   status: JobStatus;
 
   /** What the caller asked for, checked. */
-  // On an expression, which the decorator cannot say; migrations/0070.
+  // On an expression, which the decorator cannot say; migrations/0001-jobs.ts.
   @Index('jobs_batch_output_key', { synchronize: false })
   @Column('jsonb')
   spec: Record<string, unknown>;

@@ -87,7 +87,7 @@ function folderOf(path: string) {
   }
 }
 
-/** Of a tenant's open batches one writes to a folder: migration 0070. */
+/** Of a tenant's open batches one writes to a folder: migrations/0001. */
 function isTaken(error: unknown): boolean {
   return (
     error instanceof QueryFailedError &&

@@ -3,7 +3,7 @@ import { isolateTenants } from './row-level-security.js';
 
 /** Answers to requests with an Idempotency-Key; a row commits with what its request made. */
 export class IdempotencyKeys implements MigrationInterface {
-  readonly name = 'IdempotencyKeys1760000000021';
+  readonly name = 'IdempotencyKeys1760000000003';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

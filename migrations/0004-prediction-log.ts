@@ -7,7 +7,7 @@ import { isolateTenants } from './row-level-security.js';
  * take dates and nothing else.
  */
 export class PredictionLog implements MigrationInterface {
-  readonly name = 'PredictionLog1760000000080';
+  readonly name = 'PredictionLog1760000000004';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
@@ -20,6 +20,7 @@ export class PredictionLog implements MigrationInterface {
         latency_ms double precision not null,
         features json not null,
         output json not null,
+        batch json,
         constraint prediction_log_pkey primary key (tenant_id, request_id)
       ) partition by range (request_id);
       create index prediction_log_model_idx on prediction_log (tenant_id, model_id, request_id);
@@ -40,7 +41,8 @@ export class PredictionLog implements MigrationInterface {
     await isolateTenants(runner, 'prediction_log');
     await isolateTenants(runner, 'prediction_log_settings');
     await runner.query(`
-      grant select on prediction_log to modelplane_app;
+      -- The application's role writes a finished batch, in the transaction that ends its job.
+      grant select, insert on prediction_log to modelplane_app;
       grant select, insert, update on prediction_log_settings to modelplane_app;
 
       -- One flush holds the rows of many tenants; whoever flushes can read none of them.
