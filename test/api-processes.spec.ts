@@ -1,9 +1,10 @@
 import { Agent, request as send } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
+import { FEATURES } from './support/churn.js';
 import { ApiProcess } from './support/processes.js';
-import { Service } from './support/service.js';
+import type { Service } from './support/service.js';
+import { startWithModels } from './support/trained-models.js';
 
 /** A connection that is kept, and the process at its other end. */
 class Connection {
@@ -51,10 +52,10 @@ describe('several processes of the API', () => {
   let connections: Connection[] = [];
 
   beforeAll(async () => {
-    service = await Service.start({ role: 'all' });
-    const acme = await service.as('acme-corp');
-    token = acme.token;
-    modelId = await trainChurn(acme);
+    const started = await startWithModels();
+    service = started.service;
+    modelId = started.models.churn;
+    token = (await service.as('acme-corp')).token;
   }, 120_000);
   beforeEach(async () => {
     api = await ApiProcess.start(service, { MODELPLANE_API_PROCESSES: '2' });

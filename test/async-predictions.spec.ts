@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AsyncPredictionsSweeper } from '../src/modules/predictions/async/async-predictions-sweeper.js';
 import type { Answer, Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
+import { FEATURES } from './support/churn.js';
 import { WorkerProcess } from './support/processes.js';
-import { Service } from './support/service.js';
+import type { Service } from './support/service.js';
+import { startWithModels, type TrainedModels } from './support/trained-models.js';
 
 const KEPT_SECONDS = 4;
 
@@ -11,15 +12,16 @@ describe('asynchronous predictions', () => {
   let service: Service;
   let worker: WorkerProcess;
   let acme: Client;
+  let models: TrainedModels;
   let modelId: string;
 
   beforeAll(async () => {
-    service = await Service.start({
+    ({ service, models } = await startWithModels({
       env: { MODELPLANE_ASYNC_PREDICTIONS_KEPT_SECONDS: String(KEPT_SECONDS) },
-    });
+    }));
+    modelId = models.churn;
     worker = await WorkerProcess.start(service);
     acme = await service.as('acme-corp', 'scientist');
-    modelId = await trainChurn(acme);
   }, 120_000);
   afterAll(async () => {
     await worker?.kill('SIGTERM');
@@ -119,7 +121,7 @@ describe('asynchronous predictions', () => {
   });
 
   it('should keep any text that a feature may be', async () => {
-    const model_id = await trainChurn(acme, 'fewer', { exclude_columns: ['support_tickets'] });
+    const model_id = models.churnWithoutTickets;
     const features = { ...FEATURES, support_tickets: 'a\u0000b \ud800' };
     const submitted = await submit({ model_id, features });
     expect(submitted.status).toBe(202);

@@ -1,46 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
+import { FEATURES } from './support/churn.js';
 import { ApiProcess } from './support/processes.js';
 import { Service, type ServiceOptions } from './support/service.js';
-
-const NAMES = ['a', 'b', 'c', 'd', 'e'];
-/** Compared with each of so many, a thousand rows keep the thread busy for far longer than they take to read. */
-const NEIGHBOURS = 12_000;
+import { POINT_FEATURES as NAMES, startWithModels } from './support/trained-models.js';
 
 describe('more predictions than can be answered', () => {
   let service: Service;
   let token: string | undefined;
   let slow: string;
   let other: string;
+  let quick: string;
 
   beforeAll(async () => {
-    service = await Service.start({ role: 'all' });
-    const acme = await service.as('acme-corp');
-    token = acme.token;
-    await acme.put('/api/v1/objects/data/points.csv', points());
-    slow = await train(acme, 'slow');
-    other = await train(acme, 'other');
+    const started = await startWithModels();
+    service = started.service;
+    ({ slow, alsoSlow: other, churn: quick } = started.models);
+    token = (await service.as('acme-corp')).token;
   }, 180_000);
   afterAll(() => service?.stop());
-
-  function points(): string {
-    const lines = Array.from({ length: NEIGHBOURS }, (_, at) => {
-      const values = NAMES.map((_, column) => Math.sin(at * (column + 1)).toFixed(6));
-      return [...values, Number(values[0]) + Number(values[1]) > 0 ? 'high' : 'low'].join(',');
-    });
-    return [[...NAMES, 'y'].join(','), ...lines].join('\n');
-  }
-
-  async function train(acme: Client, model_name: string): Promise<string> {
-    const data_config = { train_path: 's3://data/points.csv', target_column: 'y' };
-    const hyperparameters = { estimator: 'k_nearest_neighbors' };
-    const request = { model_name, framework: 'sklearn', data_config, hyperparameters };
-    const { job_id } = (await acme.post('/api/v1/training', request)).body;
-    const { body } = await acme.waitForJob(`/api/v1/training/${job_id}`);
-    expect(body).toMatchObject({ status: 'succeeded', error: null });
-    return body.result.model_id;
-  }
 
   async function beside(env: ServiceOptions['env'], test: (client: Client) => Promise<void>): Promise<void> {
     const api = await Service.start({ beside: service, env });
@@ -159,7 +137,6 @@ describe('more predictions than can be answered', () => {
   }, 60_000);
 
   it('should be refused where the main thread is late', async () => {
-    const quick = await trainChurn(service.with(token), 'quick');
     const api = await ApiProcess.start(service, {
       MODELPLANE_MAX_DELAY_MS: '1',
       // Nor by anything else, should this machine find the model slow.

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { Answer, Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
-import { Service } from './support/service.js';
+import { FEATURES } from './support/churn.js';
+import type { Service } from './support/service.js';
+import { startWithModels } from './support/trained-models.js';
 
 describe('an export of the prediction log', () => {
   let service: Service;
@@ -12,9 +13,10 @@ describe('an export of the prediction log', () => {
   let ids: string[];
 
   beforeAll(async () => {
-    service = await Service.start({ role: 'all' });
+    const started = await startWithModels({ role: 'all' });
+    service = started.service;
+    modelId = started.models.churn;
     acme = await service.as('acme-corp', 'scientist');
-    modelId = await trainChurn(acme);
     ids = [];
     for (let made = 0; made < 120; made++) {
       const request = { model_id: modelId, features: FEATURES };

@@ -2,10 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
+import { FEATURES } from './support/churn.js';
 import { ApiProcess } from './support/processes.js';
-import { required, Service } from './support/service.js';
+import { required, type Service } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
+import { startWithModels } from './support/trained-models.js';
 
 describe('the prediction log', () => {
   let service: Service;
@@ -16,9 +17,10 @@ describe('the prediction log', () => {
 
   beforeAll(async () => {
     proxy = await TcpProxy.to(required('MODELPLANE_TEST_APP_URL'));
-    service = await Service.start({ role: 'all' });
+    const started = await startWithModels();
+    service = started.service;
+    modelId = started.models.churn;
     acme = await service.as('acme-corp');
-    modelId = await trainChurn(acme);
   }, 120_000);
   afterEach(async () => {
     await Promise.all(processes.splice(0).map((each) => each.kill('SIGKILL')));

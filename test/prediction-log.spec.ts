@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
-import { Service } from './support/service.js';
+import { FEATURES } from './support/churn.js';
+import type { Service } from './support/service.js';
+import { startWithModels } from './support/trained-models.js';
 
 describe('the prediction log', () => {
   let service: Service;
@@ -10,10 +11,11 @@ describe('the prediction log', () => {
   let modelId: string;
 
   beforeAll(async () => {
-    service = await Service.start({ role: 'all' });
+    const started = await startWithModels({ role: 'all' });
+    service = started.service;
+    modelId = started.models.churn;
     acme = await service.as('acme-corp');
     globex = await service.as('globex');
-    modelId = await trainChurn(acme);
   }, 120_000);
   afterAll(() => service?.stop());
 

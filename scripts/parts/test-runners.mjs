@@ -7,7 +7,7 @@ import { TEMPLATE } from './template-database.mjs';
 import { countResults, parseJest, parseJunit, parseTap } from './test-results.mjs';
 
 /** What the tests are told; nothing that a developer's shell sets for the application reaches them. */
-export function testEnvironment({ postgres, secrets, redis, s3 }) {
+export function testEnvironment({ stateDir, postgres, secrets, redis, s3 }) {
   const inherited = Object.entries(process.env).filter(
     ([name]) => name === 'MODELPLANE_TEST_DATA' || !/^(MODELPLANE_|AWS_|DATABASE_URL$|REDIS_URL$)/.test(name),
   );
@@ -23,6 +23,8 @@ export function testEnvironment({ postgres, secrets, redis, s3 }) {
     MODELPLANE_TEST_S3_ENDPOINT: s3.endpoint,
     MODELPLANE_TEST_S3_ACCESS_KEY_ID: s3.accessKeyId,
     MODELPLANE_TEST_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    // What spec files make for each other: test/support/made-once.ts.
+    MODELPLANE_TEST_SHARED_DIR: path.join(stateDir, 'shared'),
     MODELPLANE_PYTHON: TRAINER_PYTHON,
   };
 }

@@ -1,7 +1,8 @@
 import { jsonLines, type Output, parseLines, readOutput, type Row, rowsOf } from './batches.js';
 import type { Client } from './client.js';
 import { makeData } from './data.js';
-import { Service } from './service.js';
+import type { Service } from './service.js';
+import { startWithModels } from './trained-models.js';
 
 export const BATCH = '/api/v1/predictions/batch';
 
@@ -26,17 +27,14 @@ export class BatchScene {
   ) {}
 
   static async start(env: Record<string, string> = {}): Promise<BatchScene> {
-    const service = await Service.start({ role: 'all', env });
+    const { service, models } = await startWithModels({ role: 'all', env });
     const acme = await service.as('acme-corp', 'scientist');
-    const files = await makeData('train.parquet', 'val.parquet', 'subscribers.csv', 'holdout.jsonl');
+    const files = await makeData('val.parquet', 'holdout.jsonl');
     for (const [name, content] of Object.entries(files)) await put(acme, name, content);
     await put(acme, 'customers_to_score.parquet', files['val.parquet']!);
     await put(acme, 'two.jsonl', jsonLines(CUSTOMERS.map((row, id) => ({ id, ...row }))));
-    const churn = await train(acme, 'churn', 'train.parquet', 'churned', { n_estimators: 20 });
-    const estimator = 'hist_gradient_boosting';
-    const subscriptions = await train(acme, 'subscriptions', 'subscribers.csv', 'churn', { estimator });
     const rows = parseLines(files['holdout.jsonl']).map(({ churn: _, ...row }) => row);
-    return new BatchScene(service, acme, churn, subscriptions, rows);
+    return new BatchScene(service, acme, models.churnOfForest, models.subscribers, rows);
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { madeOnce } from './made-once.js';
 import { required } from './service.js';
 
 const run = promisify(execFile);
@@ -23,17 +24,12 @@ export async function python(args: string[], timeoutMs = 60_000): Promise<string
  * @returns contents by file name
  */
 export async function makeData(...names: string[]): Promise<Record<string, Buffer>> {
-  const folder = await mkdtemp(join(tmpdir(), 'modelplane-data-'));
-  try {
-    await python([join(__dirname, 'make_data.py'), folder]);
-    await python([join(__dirname, 'make_dated_data.py'), folder]);
-    const files = await Promise.all(
-      names.map(async (name) => [name, await readFile(join(folder, name))] as const),
-    );
-    return Object.fromEntries(files);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const folder = await madeOnce('data', async (target) => {
+    await python([join(__dirname, 'make_data.py'), target]);
+    await python([join(__dirname, 'make_dated_data.py'), target]);
+  });
+  const files = names.map(async (name) => [name, await readFile(join(folder, name))] as const);
+  return Object.fromEntries(await Promise.all(files));
 }
 
 /** What the Python pipeline itself, not its ONNX export, answers for rows after training as `spec` says. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -19,6 +19,16 @@ export interface ServiceOptions {
   env?: Environment | ((database: TestDatabase) => Environment);
   /** Another process of the same installation: its database, queue and state folder are used. */
   beside?: Service;
+  /** Begins with copies of these rows and objects. */
+  from?: Snapshot;
+}
+
+/** Rows and objects that services can begin with. */
+export interface Snapshot {
+  /** Name of a template database. */
+  database: string;
+  /** Folder of the objects. */
+  objects: string;
 }
 
 /** A whole service in this process, on a database, a Redis prefix and a state folder of its own. */
@@ -32,9 +42,10 @@ export class Service {
     private readonly isGuest: boolean,
   ) {}
 
-  static async start({ role = 'api', env = {}, beside }: ServiceOptions = {}): Promise<Service> {
-    const database = beside?.database ?? (await cloneDatabase());
+  static async start({ role = 'api', env = {}, beside, from }: ServiceOptions = {}): Promise<Service> {
+    const database = beside?.database ?? (await cloneDatabase(from?.database));
     const stateDir = beside?.stateDir ?? (await mkdtemp(join(tmpdir(), 'modelplane-test-')));
+    if (from) await cp(from.objects, join(stateDir, 'objects'), { recursive: true });
     const environment = {
       ...(beside?.environment ?? environmentFor(database, stateDir)),
       MODELPLANE_ROLE: role,
@@ -62,6 +73,18 @@ export class Service {
   /** A caller with this token, or with none. */
   with(token: string | undefined): Client {
     return new Client(this.url, token);
+  }
+
+  /**
+   * Ends the service, and keeps what it has for others to begin with.
+   * @param objects the folder that its objects are copied to
+   * @returns the name of its database, which is a template now
+   */
+  async freeze(objects: string): Promise<string> {
+    await this.app.close();
+    await cp(join(this.stateDir, 'objects'), objects, { recursive: true });
+    await rm(this.stateDir, { recursive: true, force: true });
+    return this.database.becomeTemplate();
   }
 
   async stop(): Promise<void> {

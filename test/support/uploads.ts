@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Answer, Client } from './client.js';
 import { python } from './data.js';
+import { madeOnce } from './made-once.js';
 
 /** The form of an upload, as `curl -F artifact=@model.onnx -F 'signature={…}'` sends it. */
 export function uploadForm(artifact: Uint8Array = Buffer.from('x'), signature?: unknown): FormData {
@@ -16,15 +16,13 @@ export function uploadForm(artifact: Uint8Array = Buffer.from('x'), signature?: 
 
 /** The files that test/support/make_uploads.py makes, by name. */
 export async function makeUploads(): Promise<Map<string, Buffer>> {
-  const folder = await mkdtemp(join(tmpdir(), 'modelplane-uploads-'));
-  try {
-    await python([join(__dirname, 'make_uploads.py'), folder]);
-    const names = await readdir(folder);
-    const files = names.map(async (name) => [name, await readFile(join(folder, name))] as const);
-    return new Map(await Promise.all(files));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const folder = await madeOnce('uploads', async (target) => {
+    await python([join(__dirname, 'make_uploads.py'), target]);
+  });
+  const files = (await readdir(folder)).map(
+    async (name) => [name, await readFile(join(folder, name))] as const,
+  );
+  return new Map(await Promise.all(files));
 }
 
 let models = 0;
