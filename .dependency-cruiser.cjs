@@ -6,7 +6,7 @@ module.exports = {
       comment: 'A cycle makes two files one.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'libs-stand-alone',

@@ -1,7 +1,8 @@
 import type { Tensor } from 'onnxruntime-node';
 import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
-import { checkTensors, type GraphSession, openGraph, type OutputTensor } from './graph-session.js';
+import type { GraphSession, OutputTensor } from './graph-session.js';
 import { LocalGraph } from './local-graph.js';
+import { checkTensors, openGraph } from './open-graph.js';
 import { isRowByRow } from './row-by-row.js';
 import { isSoonerTogether, QUICK_BUILD_MS, type RunCost } from './run-cost.js';
 import {

@@ -5,6 +5,7 @@ import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
 import { withinTime } from '../observability/within-time.js';
+import { reportEventLoopDelay } from './event-loop-delay.js';
 
 /** A scraper must not wait for a server that is away: its own limit is 10 s. */
 const TIMEOUT_MS = 2000;
@@ -13,7 +14,7 @@ const JOB_COUNT_AGE_MS = 10_000;
 
 type JobCounts = { kind: string; status: string; count: string }[];
 
-/** What the parts say that every process stands on: queues, jobs, database connections. */
+/** What the parts say that every process stands on: event loop, queues, jobs, database connections. */
 @Injectable()
 export class ServiceMetrics implements OnModuleInit {
   private counted: { at: number; jobs: Promise<JobCounts> } = { at: -Infinity, jobs: Promise.resolve([]) };
@@ -25,6 +26,7 @@ export class ServiceMetrics implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    reportEventLoopDelay(this.metrics);
     this.metrics.gauge(
       'modelplane_queue_wakeups',
       'Wake-ups in the queue of a kind of job: those that wait, are handled, or come again later.',

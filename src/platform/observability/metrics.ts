@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import cluster from 'node:cluster';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { reportEventLoopDelay } from './event-loop-delay.js';
 import { metricsOfAll } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -18,7 +17,6 @@ export class Metrics {
   constructor() {
     // Among them CPU seconds and memory.
     collectDefaultMetrics({ register: this.registry });
-    reportEventLoopDelay(this);
     this.gauge('modelplane_processes', 'Processes that these metrics are of.', [], () => [
       { labels: {}, value: 1 },
     ]);

@@ -35,7 +35,7 @@ async function load({ definition, sha256 }: LoadRequest): Promise<void> {
   try {
     if (!bytes) throw new Error('there is no file');
     // Only now: a file that the scan refuses never meets the runtime, and is refused twice as fast.
-    const { openGraph } = await import('../graph-session.js');
+    const { openGraph } = await import('../open-graph.js');
     session = await openGraph(bytes, definition, sha256);
     bytes = undefined;
     reply({ type: 'ready' });
