@@ -69,11 +69,10 @@ describe('a game of few players', () => {
 
   it('should give nothing to a player that never matters, and the same to two that matter alike', () => {
     const three = players(3);
-    const [first, second, third] = three as unknown as [number, number, number];
+    const [first, second] = three as unknown as [number, number];
     const worth: Worth = (members) => (members.has(first) && members.has(second) ? 6 : 1);
     const { contributions } = play(chooseGame(three, SAMPLES, false, seeded(1)), worth);
     expectClose(contributions, [2.5, 2.5, 0]);
-    expect(third).toBe(7);
   });
 
   it('should give nobody anything where there is nobody', () => {
