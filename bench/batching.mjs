@@ -62,13 +62,15 @@ async function measure(stack, seconds, callers) {
 async function coreOf({ client, stateDir, databaseUrl }, { model_id, version }) {
   const owner = new pg.Client({ connectionString: databaseUrl });
   await owner.connect();
-  const { rows } = await owner.query('select core_sha256 from model_versions where model_id = $1', [
-    model_id,
-  ]);
+  const { rows } = await owner.query(
+    `select f.sha256 from version_files f join model_versions v on v.id = f.version_id
+     where v.model_id = $1 and f.name = 'core'`,
+    [model_id],
+  );
   await owner.end();
   const { signature } = await client.send('GET', `/api/v1/models/${model_id}/versions/${version}`);
   const folder = path.join(stateDir, 'objects', 'modelplane', TENANT, 'artifacts');
-  return { signature, bytes: readFileSync(path.join(folder, rows[0].core_sha256)) };
+  return { signature, bytes: readFileSync(path.join(folder, rows[0].sha256)) };
 }
 
 /** A graph that cannot be measured, as here with no input, is never asked for several requests at once. */

@@ -88,10 +88,12 @@ async function registerAll({ client, stateDir, databaseUrl }, { model_id, versio
   await owner.connect();
   try {
     const source = await client.send('GET', `/api/v1/models/${model_id}/versions/${version}`);
-    const { rows } = await owner.query('select core_sha256 from model_versions where model_id = $1', [
-      model_id,
-    ]);
-    const files = [source.artifact.sha256, rows[0].core_sha256].map((name) =>
+    const { rows } = await owner.query(
+      `select f.sha256 from version_files f join model_versions v on v.id = f.version_id
+       where v.model_id = $1 and f.name = 'core'`,
+      [model_id],
+    );
+    const files = [source.artifact.sha256, rows[0].sha256].map((name) =>
       readFileSync(path.join(folder, name)),
     );
     const ids = [];
@@ -105,11 +107,15 @@ async function registerAll({ client, stateDir, databaseUrl }, { model_id, versio
         return { sha256, bytes: own.length };
       });
       await owner.query(
-        `update model_versions set (artifact_sha256, artifact_size_bytes, core_sha256, signature, metrics, filled_at) =
-           (select $2, $3::bigint, $4, jsonb_set(signature, '{target}', to_jsonb($5::text)), metrics, now()
-            from model_versions where model_id = $6)
-         where model_id = $1`,
-        [made.model_id, whole.sha256, whole.bytes, core.sha256, `target ${number}`, model_id],
+        `with filled as (
+           update model_versions set (signature, metrics, filled_at) =
+             (select jsonb_set(signature, '{target}', to_jsonb($6::text)), metrics, now()
+              from model_versions where model_id = $7)
+           where model_id = $1 returning tenant_id, id)
+         insert into version_files (tenant_id, version_id, name, sha256, size)
+         select tenant_id, id, name, sha256, size
+         from filled, (values ('model', $2, $3::bigint), ('core', $4, $5::bigint)) file (name, sha256, size)`,
+        [made.model_id, whole.sha256, whole.bytes, core.sha256, core.bytes, `target ${number}`, model_id],
       );
       ids.push(made.model_id);
     }

@@ -36,13 +36,6 @@ export class Models implements MigrationInterface {
         patch integer not null,
         stage text not null default 'development',
         origin text not null default 'trained',
-        artifact_sha256 text,
-        artifact_size_bytes bigint,
-        core_sha256 text,
-        baseline_sha256 text,
-        background_sha256 text,
-        card_sha256 text,
-        card_markdown_sha256 text,
         signature jsonb,
         importance jsonb,
         metrics jsonb not null default '{}',
@@ -60,17 +53,26 @@ export class Models implements MigrationInterface {
         constraint model_versions_stage_check check (stage in ('development', 'staging', 'production', 'archived')),
         constraint model_versions_origin_check check (origin in ('trained', 'uploaded')),
         constraint model_versions_filled_check check (
-          (artifact_sha256 is null) = (filled_at is null) and (signature is null) = (filled_at is null)
-          and (filled_at is not null or stage = 'development')
+          (signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')
         )
       );
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
-      create index model_versions_artifact_idx on model_versions (tenant_id, artifact_sha256);
-      create index model_versions_core_idx on model_versions (tenant_id, core_sha256);
-      create index model_versions_baseline_idx on model_versions (tenant_id, baseline_sha256);
-      create index model_versions_background_idx on model_versions (tenant_id, background_sha256);
-      create index model_versions_card_idx on model_versions (tenant_id, card_sha256);
-      create index model_versions_card_markdown_idx on model_versions (tenant_id, card_markdown_sha256);
+
+      create table version_files (
+        tenant_id text not null,
+        version_id uuid not null,
+        name text not null,
+        sha256 text not null,
+        size bigint not null,
+        constraint version_files_pkey primary key (tenant_id, version_id, name),
+        constraint version_files_version_fkey foreign key (tenant_id, version_id)
+          references model_versions (tenant_id, id) on delete cascade,
+        constraint version_files_name_check
+          check (name in ('model', 'core', 'baseline', 'background', 'card', 'card_markdown')),
+        constraint version_files_sha256_check check (sha256 ~ '^[0-9a-f]{64}$'),
+        constraint version_files_size_check check (size > 0)
+      );
+      create index version_files_sha256_idx on version_files (tenant_id, sha256);
 
       create table stage_changes (
         id uuid constraint stage_changes_pkey primary key,
@@ -94,15 +96,43 @@ export class Models implements MigrationInterface {
       );
       insert into catalog_revision default values;
     `);
-    for (const table of ['models', 'model_versions', 'stage_changes']) await isolateTenants(runner, table);
+    for (const table of ['models', 'model_versions', 'version_files', 'stage_changes'])
+      await isolateTenants(runner, table);
     await runner.query(`
       grant select, insert, update, delete on models, model_versions to modelplane_app;
-      grant select, insert on stage_changes to modelplane_app;
+      -- The files of a version never change, and are deleted with it.
+      grant select, insert on version_files, stage_changes to modelplane_app;
       grant select, update on catalog_revision to modelplane_app;
       grant select on catalog_revision to modelplane_system;
 
       create policy catalogue on models for select to modelplane_system using (true);
       grant select (tenant_id, id, revision) on models to modelplane_system;
+    `);
+    await runner.query(`
+      create function check_filled_version() returns trigger
+      language plpgsql set search_path = pg_catalog, pg_temp as $$
+      declare
+        changed constant jsonb := to_jsonb(coalesce(new, old));
+        checked constant uuid := coalesce(changed ->> 'version_id', changed ->> 'id');
+      begin
+        if exists (
+          select from public.model_versions v
+          where v.tenant_id = changed ->> 'tenant_id' and v.id = checked and (v.filled_at is not null) <> exists (
+            select from public.version_files f
+            where f.tenant_id = v.tenant_id and f.version_id = v.id and f.name = 'model'))
+        then
+          raise exception 'version % is filled and has no model file, or the other way round', checked
+            using errcode = 'check_violation', constraint = 'version_files_filled_check';
+        end if;
+        return null;
+      end $$;
+
+      -- A version is filled exactly if it has a model file. The two are written one after the other in one
+      -- transaction, so that it is looked at when that commits.
+      create constraint trigger model_versions_filled after insert or update of filled_at on model_versions
+        deferrable initially deferred for each row execute function check_filled_version();
+      create constraint trigger version_files_filled after insert or update or delete on version_files
+        deferrable initially deferred for each row execute function check_filled_version();
     `);
   }
 

@@ -28,8 +28,11 @@ describe('the sweeper of artifacts', () => {
     const model = { name: 'kept', model_type: 'regression', framework: 'sklearn' };
     const { model_id } = (await acme.post('/api/v1/models', model)).body;
     await service.database.query(
-      `update model_versions set artifact_sha256 = $2, artifact_size_bytes = 1, baseline_sha256 = $3, core_sha256 = $4, background_sha256 = $5,
-       signature = '{}', filled_at = now() where model_id = $1`,
+      `with filled as (update model_versions set signature = '{}', filled_at = now() where model_id = $1
+                       returning tenant_id, id)
+       insert into version_files (tenant_id, version_id, name, sha256, size)
+       select tenant_id, id, name, sha256, 1
+       from filled, (values ('model', $2), ('baseline', $3), ('core', $4), ('background', $5)) file (name, sha256)`,
       [model_id, digest('a'), digest('b'), digest('e'), digest('f')],
     );
     for (const letter of ['a', 'b', 'c', 'e', 'f']) await store('acme-corp', letter, 25);

@@ -160,9 +160,9 @@ describe('a backup', () => {
         /not migrated as the backup was; it has Later9 beyond it/,
       );
       await target.database.query(
-        `delete from migrations where name in ('Later9', 'OwnerAccess1760000000050')`,
+        `delete from migrations where name in ('Later9', 'PredictionLog1760000000004')`,
       );
-      await expect(load(target, whole)).rejects.toThrow(/it lacks OwnerAccess1760000000050/);
+      await expect(load(target, whole)).rejects.toThrow(/it lacks PredictionLog1760000000004/);
     });
 
     it('where it is damaged, before anything is written', async () => {
@@ -219,7 +219,7 @@ describe('a backup', () => {
     it('not where an artifact that a version names is missing or damaged', async () => {
       const artifacts = join(source.stateDir, 'objects/modelplane/acme-corp/artifacts');
       const [row] = await source.database.query<{ sha: string }>(
-        'select artifact_sha256 as sha from model_versions where artifact_sha256 is not null',
+        "select sha256 as sha from version_files where name = 'model'",
       );
       const file = join(artifacts, row?.sha as string);
       const content = await readFile(file);

@@ -2,6 +2,7 @@ import { makeData } from './support/data.js';
 import type { Answer, Client } from './support/client.js';
 import { Service } from './support/service.js';
 import { makeUploads, registerModel, upload } from './support/uploads.js';
+import { removeCore, removeFile } from './support/versions.js';
 
 const MOST_SAMPLES = 200_000;
 
@@ -177,10 +178,7 @@ describe('explanations', () => {
 
   it('are the same by the whole graph, for versions that have no core', async () => {
     const byCore = await explained(mixed, subscriber);
-    await service.database.query(
-      `update model_versions set core_sha256 = null, signature = signature - 'core' where model_id = $1`,
-      [mixed],
-    );
+    await removeCore(service.database, mixed);
     const fresh = await Service.start({ beside: service });
     try {
       const whole = await explained(mixed, subscriber, await fresh.as('acme-corp'));
@@ -265,9 +263,7 @@ describe('explanations', () => {
 
     it('of a version of before, neither now nor later', async () => {
       const before = await train('subscribers.csv', 'churn', 'logistic_regression');
-      await service.database.query('update model_versions set background_sha256 = null where model_id = $1', [
-        before,
-      ]);
+      await removeFile(service.database, before, 'background');
       expect(await explain(before, subscriber)).toMatchObject(refusal(/train the model again/));
       const later = { model_id: before, features: subscriber, options: { return_explanation: true } };
       expect(await acme.post('/api/v1/predictions/async', later)).toMatchObject(

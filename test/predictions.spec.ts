@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from './support/client.js';
 import { makeData, referenceAnswers } from './support/data.js';
 import { Service } from './support/service.js';
+import { removeCore } from './support/versions.js';
 
 describe('predictions', () => {
   let service: Service;
@@ -330,7 +331,8 @@ describe('predictions', () => {
       });
       const { artifact } = (await acme.get(`/api/v1/models/${model_id}/versions/${version}`)).body;
       const [named] = await service.database.query<{ core: string }>(
-        'select core_sha256 as core from model_versions where model_id = $1',
+        `select sha256 as core from version_files where name = 'core' and version_id =
+           (select id from model_versions where model_id = $1)`,
         [model_id],
       );
       expect(named!.core).not.toBe(artifact.sha256);
@@ -362,10 +364,7 @@ describe('predictions', () => {
       const rows = holdout.map(({ churn: _, ...features }) => features);
       const request = { model_id, features: rows, options: { return_probabilities: true } };
       const byCore = (await acme.post('/api/v1/predictions', request)).body;
-      await service.database.query(
-        `update model_versions set core_sha256 = null, signature = signature - 'core' where model_id = $1`,
-        [model_id],
-      );
+      await removeCore(service.database, model_id);
       const fresh = await Service.start({ beside: service });
       try {
         const client = await fresh.as('acme-corp');

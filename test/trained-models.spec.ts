@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Client } from './support/client.js';
 import { makeData } from './support/data.js';
 import { Service } from './support/service.js';
@@ -108,6 +111,26 @@ describe('what training makes', () => {
     expect(page.body).toMatch(/^# carded 1\.0\.0\n[\s\S]*## Importance[\s\S]*## Limits/);
     const globex = await service.as('globex', 'admin');
     expect((await globex.get(`${path}/card`)).body.code).toBe('MODEL_NOT_FOUND');
+  });
+
+  it('keeps every file that the trainer wrote, with its digest and size', async () => {
+    const { job, version } = await train(request('whole', 'train.parquet', 'churned'));
+    const files = await service.database.query<{ name: string; sha256: string; size: string }>(
+      `select f.name, f.sha256, f.size from version_files f join model_versions v on v.id = f.version_id
+       where v.model_id = $1 order by f.name`,
+      [job.result.model_id],
+    );
+    const names = ['background', 'baseline', 'card', 'card_markdown', 'core', 'model'];
+    expect(files.map(({ name }) => name)).toEqual(names);
+    for (const { sha256, size } of files) {
+      const content = await readFile(
+        join(service.stateDir, 'objects/modelplane/acme-corp/artifacts', sha256),
+      );
+      expect(createHash('sha256').update(content).digest('hex')).toBe(sha256);
+      expect(content.length).toBe(Number(size));
+    }
+    const { sha256, size } = files.at(-1)!;
+    expect(version.artifact).toEqual({ sha256, size_bytes: Number(size) });
   });
 
   it('has no card for a version without an artifact', async () => {

@@ -101,13 +101,10 @@ async function artifactLosses(stack) {
 async function historyLosses(stack, stages) {
   const { ledger } = stack;
   const losses = [];
-  const files = await ledger.rows(
-    `select artifact_sha256 as model, baseline_sha256 as baseline from model_versions where filled_at is not null`,
-  );
+  const files = await ledger.rows('select distinct sha256 from version_files');
   const there = new Set(await artifactNames(stack));
-  for (const digest of files.flatMap(({ model, baseline }) => [model, baseline])) {
-    if (digest && !there.has(digest))
-      losses.push(`artifact ${digest} is named by a version and is not there`);
+  for (const { sha256 } of files) {
+    if (!there.has(sha256)) losses.push(`artifact ${sha256} is named by a version and is not there`);
   }
   const moves = await ledger.rows(
     `select model_id || ' ' || version || ' ' || to_stage as move from stage_changes`,

@@ -3,9 +3,9 @@ import { Database } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid } from '../../platform/http/identifiers.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
-import type { Model, ModelVersion } from './model.entity.js';
+import type { Model, VersionFileName } from './model.entity.js';
 import type { ModelCardBody } from './model-card.dto.js';
-import { ModelsRepository } from './models.repository.js';
+import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { modelNotFound, versionNotFound } from './models.service.js';
 import { formatVersion, parseVersion } from './version-number.js';
 
@@ -28,7 +28,7 @@ export class ModelCardsService {
   /** @throws Problem 404 where there is no such version, or it has no card */
   async json(tenant: string, modelId: string, number: string): Promise<ModelCardBody> {
     const { model, version } = await this.find(tenant, modelId, number);
-    const card = JSON.parse(await this.read(tenant, version, version.cardSha256)) as object;
+    const card = JSON.parse(await this.read(tenant, version, 'card')) as object;
     return {
       model_id: model.id,
       model_name: model.name,
@@ -43,7 +43,7 @@ export class ModelCardsService {
   /** @throws Problem 404 where there is no such version, or it has no card */
   async markdown(tenant: string, modelId: string, number: string): Promise<string> {
     const { model, version } = await this.find(tenant, modelId, number);
-    const card = await this.read(tenant, version, version.cardMarkdownSha256);
+    const card = await this.read(tenant, version, 'card_markdown');
     const made = `Made by ${version.createdBy} on ${version.createdAt.toISOString()}; stage: ${version.stage}.`;
     return `# ${model.name} ${formatVersion(version)}\n\n${made}\n\n${card}`;
   }
@@ -52,7 +52,7 @@ export class ModelCardsService {
     tenant: string,
     modelId: string,
     text: string,
-  ): Promise<{ model: Model; version: ModelVersion }> {
+  ): Promise<{ model: Model; version: VersionWithFiles }> {
     return this.database.asTenant(tenant, async (scope) => {
       const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
       const number = parseVersion(text);
@@ -61,11 +61,12 @@ export class ModelCardsService {
     });
   }
 
-  private async read(tenant: string, version: ModelVersion, sha256: string | null): Promise<string> {
-    if (sha256 === null) {
+  private async read(tenant: string, version: VersionWithFiles, name: VersionFileName): Promise<string> {
+    const file = version.files[name];
+    if (!file) {
       const why = version.filledAt === null ? 'has no artifact yet' : 'was not trained here';
       throw new Problem('NOT_FOUND', `Version ${formatVersion(version)} ${why}, so it has no model card.`);
     }
-    return (await this.artifacts.read(tenant, sha256, MOST_BYTES)).toString('utf8');
+    return (await this.artifacts.read(tenant, file.sha256, MOST_BYTES)).toString('utf8');
   }
 }

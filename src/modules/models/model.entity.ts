@@ -12,6 +12,28 @@ export type Framework = (typeof FRAMEWORKS)[number];
 /** Who made an artifact: a job of ours, or somebody elsewhere. */
 export const ORIGINS = ['trained', 'uploaded'] as const;
 export type Origin = (typeof ORIGINS)[number];
+
+/** Digest and size of a file of a version. */
+export type FileInfo = Pick<VersionFile, 'sha256' | 'size'>;
+
+/** What a version that is filled is made of, by name of the file. */
+export interface VersionFiles {
+  /** The graph that callers download. */
+  readonly model: FileInfo;
+  /** The same graph without its encoding, which answers faster: `core` of the signature says how it is fed. */
+  readonly core?: FileInfo;
+  /** What each column of the training data looked like, for monitoring. */
+  readonly baseline?: FileInfo;
+  /** Rows of the training data that explanations compare with. */
+  readonly background?: FileInfo;
+  /** The model card as JSON. */
+  readonly card?: FileInfo;
+  /** The model card as Markdown. */
+  readonly card_markdown?: FileInfo;
+}
+
+export type VersionFileName = keyof VersionFiles;
+
 /** How much worse a model does when a column is shuffled; contracts/job-event.v1.schema.json. */
 export interface Importance {
   metric: string;
@@ -77,12 +99,6 @@ export class Model {
   unique: true,
   where: `stage = 'production'`,
 })
-@Index('model_versions_artifact_idx', ['tenantId', 'artifactSha256'])
-@Index('model_versions_baseline_idx', ['tenantId', 'baselineSha256'])
-@Index('model_versions_background_idx', ['tenantId', 'backgroundSha256'])
-@Index('model_versions_card_idx', ['tenantId', 'cardSha256'])
-@Index('model_versions_card_markdown_idx', ['tenantId', 'cardMarkdownSha256'])
-@Index('model_versions_core_idx', ['tenantId', 'coreSha256'])
 @ForeignKey(() => Model, ['tenantId', 'modelId'], ['tenantId', 'id'], {
   name: 'model_versions_model_fkey',
   onDelete: 'CASCADE',
@@ -91,8 +107,7 @@ export class Model {
 @Check('model_versions_stage_check', `stage in ('development', 'staging', 'production', 'archived')`)
 @Check(
   'model_versions_filled_check',
-  `(artifact_sha256 is null) = (filled_at is null) and (signature is null) = (filled_at is null)
-   and (filled_at is not null or stage = 'development')`,
+  `(signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')`,
 )
 @Check('model_versions_origin_check', `origin in ('trained', 'uploaded')`)
 export class ModelVersion {
@@ -121,35 +136,6 @@ export class ModelVersion {
   @Column('text', { default: 'trained' })
   origin: Origin;
 
-  @Column('text', { nullable: true })
-  artifactSha256: string | null;
-
-  @Column('bigint', {
-    nullable: true,
-    transformer: { from: (value) => value && Number(value), to: (value) => value },
-  })
-  artifactSizeBytes: number | null;
-
-  /** The artifact without its encoding, content-addressed like it: `core` of the signature says how it is fed. */
-  @Column('text', { nullable: true })
-  coreSha256: string | null;
-
-  /** Per-column baseline for monitoring, content-addressed like the artifact. */
-  @Column('text', { nullable: true })
-  baselineSha256: string | null;
-
-  /** Rows of the training data that explanations compare with, content-addressed like the artifact. */
-  @Column('text', { nullable: true })
-  backgroundSha256: string | null;
-
-  /** Model card as JSON, content-addressed like the artifact. */
-  @Column('text', { nullable: true })
-  cardSha256: string | null;
-
-  /** The same card as Markdown. */
-  @Column('text', { nullable: true })
-  cardMarkdownSha256: string | null;
-
   @Column('jsonb', { nullable: true })
   importance: Importance | null;
 
@@ -175,8 +161,41 @@ export class ModelVersion {
   @Column('timestamptz', { default: () => 'now()' })
   createdAt: Date;
 
+  /** Set exactly if there is a model file; a trigger of the database sees to it. */
   @Column('timestamptz', { nullable: true })
   filledAt: Date | null;
+}
+
+/** A file of a version: `s3://modelplane/<tenant>/artifacts/<sha256>`. Versions may share it. */
+@Entity('version_files')
+@Index('version_files_sha256_idx', ['tenantId', 'sha256'])
+@ForeignKey(() => ModelVersion, ['tenantId', 'versionId'], ['tenantId', 'id'], {
+  name: 'version_files_version_fkey',
+  onDelete: 'CASCADE',
+})
+@Check(
+  'version_files_name_check',
+  `name in ('model', 'core', 'baseline', 'background', 'card', 'card_markdown')`,
+)
+@Check('version_files_sha256_check', `sha256 ~ '^[0-9a-f]{64}$'`)
+@Check('version_files_size_check', 'size > 0')
+export class VersionFile {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'version_files_pkey' })
+  tenantId: string;
+
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'version_files_pkey' })
+  versionId: string;
+
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'version_files_pkey' })
+  name: VersionFileName;
+
+  /** Lower-case hex. */
+  @Column('text')
+  sha256: string;
+
+  /** Bytes. */
+  @Column('bigint', { transformer: { from: Number, to: (value: number) => value } })
+  size: number;
 }
 
 /** A version went from one stage to another. */

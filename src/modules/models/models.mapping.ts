@@ -8,7 +8,7 @@ import type {
   VersionImportanceBody,
   VersionSummaryBody,
 } from './models.dto.js';
-import type { VersionState } from './models.repository.js';
+import type { VersionState, VersionWithFiles } from './models.repository.js';
 import { FIRST_VERSION, formatVersion } from './version-number.js';
 
 /** @param versions newest number first */
@@ -30,19 +30,19 @@ export function toModelBody(model: Model, versions: readonly VersionState[]): Mo
   };
 }
 
-export function toVersionSummary(version: ModelVersion): VersionSummaryBody {
-  const { artifactSha256: sha256, artifactSizeBytes: size_bytes } = version;
+export function toVersionSummary(version: VersionWithFiles): VersionSummaryBody {
+  const { model } = version.files;
   return {
     version: formatVersion(version),
     stage: version.stage,
     ready: version.filledAt !== null,
     metrics: version.metrics,
-    artifact: sha256 === null || size_bytes === null ? null : { size_bytes, sha256 },
+    artifact: model ? { size_bytes: model.size, sha256: model.sha256 } : null,
     created_at: version.createdAt.toISOString(),
   };
 }
 
-export function toVersionBody(version: ModelVersion): VersionBody {
+export function toVersionBody(version: VersionWithFiles): VersionBody {
   return {
     ...toVersionSummary(version),
     model_id: version.modelId,

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { In } from 'typeorm';
+import { In, type SelectQueryBuilder } from 'typeorm';
 import type { TenantScope } from '../../platform/database/database.js';
-import { type Framework, Model, ModelVersion, StageChange } from './model.entity.js';
+import {
+  type Framework,
+  Model,
+  ModelVersion,
+  StageChange,
+  VersionFile,
+  type VersionFiles,
+} from './model.entity.js';
 import type { Stage } from './stage.js';
 import type { VersionNumber } from './version-number.js';
 
@@ -14,6 +21,9 @@ export interface ModelFilter {
   limit: number;
 }
 
+/** A version with its files, of which an empty one has none. */
+export type VersionWithFiles = ModelVersion & { files: Partial<VersionFiles> };
+
 export type VersionState = Pick<ModelVersion, 'modelId' | 'major' | 'minor' | 'patch' | 'stage' | 'filledAt'>;
 
 const SUMMARY = [
@@ -23,8 +33,6 @@ const SUMMARY = [
   'patch',
   'stage',
   'metrics',
-  'artifactSha256',
-  'artifactSizeBytes',
   'createdAt',
   'filledAt',
 ] as const satisfies (keyof ModelVersion)[];
@@ -100,7 +108,7 @@ export class ModelsRepository {
     modelId: string,
     before: VersionNumber | undefined,
     limit: number,
-  ): Promise<ModelVersion[]> {
+  ): Promise<VersionWithFiles[]> {
     const query = manager
       .createQueryBuilder(ModelVersion, 'version')
       .select(SUMMARY.map((column) => `version.${column}`))
@@ -112,7 +120,7 @@ export class ModelsRepository {
         ...before,
       });
     }
-    return query.getMany();
+    return withFiles(query);
   }
 
   newestVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {
@@ -133,31 +141,42 @@ export class ModelsRepository {
     });
   }
 
-  findVersion(
+  async findVersion(
     { manager, tenant }: TenantScope,
     modelId: string,
-    { major, minor, patch }: VersionNumber,
-  ): Promise<ModelVersion | null> {
-    return manager.findOneBy(ModelVersion, { tenantId: tenant, modelId, major, minor, patch });
+    number: VersionNumber,
+  ): Promise<VersionWithFiles | null> {
+    const query = manager
+      .createQueryBuilder(ModelVersion, 'version')
+      .where('version.tenant_id = :tenant and version.model_id = :modelId', { tenant, modelId })
+      .andWhere('version.major = :major and version.minor = :minor and version.patch = :patch', {
+        ...number,
+      });
+    return (await withFiles(query))[0] ?? null;
   }
 
   /** Of these digests, those of which a version is made. */
   async namedDigests({ manager, tenant }: TenantScope, digests: string[]): Promise<Set<string>> {
-    const rows: { digest: string }[] = await manager.query(
-      `select digest from unnest($2::text[]) digest
-       where exists (select from model_versions where tenant_id = $1 and artifact_sha256 = digest)
-          or exists (select from model_versions where tenant_id = $1 and core_sha256 = digest)
-          or exists (select from model_versions where tenant_id = $1 and baseline_sha256 = digest)
-          or exists (select from model_versions where tenant_id = $1 and background_sha256 = digest)
-          or exists (select from model_versions where tenant_id = $1 and card_sha256 = digest)
-          or exists (select from model_versions where tenant_id = $1 and card_markdown_sha256 = digest)`,
+    const rows: { sha256: string }[] = await manager.query(
+      `select distinct sha256 from version_files where tenant_id = $1 and sha256 = any($2)`,
       [tenant, digests],
     );
-    return new Set(rows.map(({ digest }) => digest));
+    return new Set(rows.map(({ sha256 }) => sha256));
   }
 
   async insertVersion({ manager, tenant }: TenantScope, version: Partial<ModelVersion>): Promise<void> {
     await manager.insert(ModelVersion, { ...version, tenantId: tenant } as never);
+  }
+
+  /** Names the files of a version, which must be filled in the same transaction. */
+  async insertFiles({ manager, tenant }: TenantScope, versionId: string, files: VersionFiles): Promise<void> {
+    const rows = Object.entries(files).map(([name, file]) => ({
+      tenantId: tenant,
+      versionId,
+      name,
+      ...file,
+    }));
+    await manager.insert(VersionFile, rows);
   }
 
   async updateVersion(
@@ -197,4 +216,19 @@ export class ModelsRepository {
       [tenant, modelId],
     );
   }
+}
+
+/** Runs a query of versions that adds to each its files, and does not repeat a version for each file as a join does. */
+async function withFiles(query: SelectQueryBuilder<ModelVersion>): Promise<VersionWithFiles[]> {
+  const { entities, raw } = await query
+    .addSelect(
+      (files) =>
+        files
+          .select(`json_object_agg(file.name, json_build_object('sha256', file.sha256, 'size', file.size))`)
+          .from(VersionFile, 'file')
+          .where('file.tenant_id = version.tenant_id and file.version_id = version.id'),
+      'files',
+    )
+    .getRawAndEntities<{ files: VersionFiles | null }>();
+  return entities.map((version, at) => Object.assign(version, { files: raw[at]?.files ?? {} }));
 }

@@ -25,7 +25,7 @@ import {
   toVersionBody,
   toVersionSummary,
 } from './models.mapping.js';
-import { ModelsRepository } from './models.repository.js';
+import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { allowedMoves } from './stage.js';
 import { FIRST_VERSION, formatVersion, parseVersion } from './version-number.js';
 
@@ -224,7 +224,7 @@ export class ModelsService {
     return model;
   }
 
-  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {
+  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<VersionWithFiles> {
     const number = parseVersion(text);
     return (
       (number && (await this.models.findVersion(scope, modelId, number))) || versionNotFound(modelId, text)

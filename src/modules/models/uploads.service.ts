@@ -118,8 +118,8 @@ export class UploadsService {
     version: string,
     rangeHeader: string | undefined,
   ): Promise<ObjectContent> {
-    const { sha256, sizeBytes } = await this.versions.artifactOf(tenant, modelId, version);
-    const range = rangeHeader ? parseRange(rangeHeader, sizeBytes) : undefined;
+    const { sha256, size } = await this.versions.artifactOf(tenant, modelId, version);
+    const range = rangeHeader ? parseRange(rangeHeader, size) : undefined;
     return { ...(await this.artifacts.open(tenant, sha256, range)), etag: sha256 };
   }
 
@@ -158,8 +158,7 @@ export class UploadsService {
     await this.artifacts.publish(scope, received.address, received.sha256);
     const filled = await this.versions.publishUploaded(scope, modelId, version, {
       createdBy: subject,
-      artifactSha256: received.sha256,
-      artifactSizeBytes: received.size,
+      files: { model: { sha256: received.sha256, size: received.size } },
       signature,
     });
     return toVersionBody(filled);

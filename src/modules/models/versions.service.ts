@@ -4,9 +4,18 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { defaultVersion } from './default-version.js';
-import type { Framework, Importance, Model, ModelType, ModelVersion, Origin } from './model.entity.js';
+import type {
+  FileInfo,
+  Framework,
+  Importance,
+  Model,
+  ModelType,
+  ModelVersion,
+  Origin,
+  VersionFiles,
+} from './model.entity.js';
 import { modelNotFound, versionNotFound } from './models.service.js';
-import { ModelsRepository } from './models.repository.js';
+import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
 import { FIRST_VERSION, formatVersion, parseVersion, type VersionNumber } from './version-number.js';
 
@@ -16,12 +25,7 @@ export interface ServableVersion {
   /** The model's revision at that time: another one now means that the answer may be another. */
   revision: string;
   version: string;
-  artifactSha256: string;
-  artifactSizeBytes: number;
-  /** The faster file that gives the same answers, where there is one. */
-  coreSha256: string | null;
-  /** Rows that explanations compare with; uploads and older versions have none. */
-  backgroundSha256: string | null;
+  files: VersionFiles;
   origin: Origin;
   /** What our trainer fitted; null for uploads. */
   estimator: string | null;
@@ -35,13 +39,7 @@ export interface TrainedVersion {
   framework: Framework;
   createdBy: string;
   jobId: string;
-  artifactSha256: string;
-  artifactSizeBytes: number;
-  coreSha256: string | null;
-  baselineSha256: string;
-  backgroundSha256: string;
-  cardSha256: string;
-  cardMarkdownSha256: string;
+  files: VersionFiles;
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
   importance: Importance;
@@ -52,8 +50,7 @@ export interface TrainedVersion {
 /** What somebody made elsewhere for a model. */
 export interface UploadedVersion {
   createdBy: string;
-  artifactSha256: string;
-  artifactSizeBytes: number;
+  files: VersionFiles;
   signature: SignatureDefinition;
 }
 
@@ -76,8 +73,8 @@ export class VersionsService {
    */
   async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
     const model = await this.findOrCreateModel(scope, trained);
-    const { modelName: _name, modelType: _type, framework: _framework, ...content } = trained;
-    const number = await this.fillNext(scope, model, { ...content, origin: 'trained' });
+    const { modelName: _name, modelType: _type, framework: _framework, files, ...content } = trained;
+    const number = await this.fillNext(scope, model, files, { ...content, origin: 'trained' });
     return { model_id: model.id, version: formatVersion(number) };
   }
 
@@ -108,27 +105,22 @@ export class VersionsService {
     modelId: string,
     version: string | undefined,
     uploaded: UploadedVersion,
-  ): Promise<ModelVersion> {
+  ): Promise<VersionWithFiles> {
     const model = (await this.models.lock(scope, modelId)) ?? modelNotFound(modelId);
     // An empty version is the only one, so that it is what the next fills.
     if (version !== undefined) await this.findEmpty(scope, modelId, version);
-    const number = await this.fillNext(scope, model, { ...uploaded, origin: 'uploaded' });
-    return (await this.models.findVersion(scope, modelId, number)) as ModelVersion;
+    const { files, ...content } = uploaded;
+    const number = await this.fillNext(scope, model, files, { ...content, origin: 'uploaded' });
+    return (await this.models.findVersion(scope, modelId, number)) as VersionWithFiles;
   }
 
   /** @throws Problem 404 where there is no such version or it has no artifact */
-  artifactOf(
-    tenant: string,
-    modelId: string,
-    version: string,
-  ): Promise<{ sha256: string; sizeBytes: number }> {
+  artifactOf(tenant: string, modelId: string, version: string): Promise<FileInfo> {
     return this.database.asTenant(tenant, async (scope) => {
       if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
-      const found = await this.findVersion(scope, modelId, version);
-      const { artifactSha256: sha256, artifactSizeBytes: sizeBytes } = found;
-      if (sha256 === null || sizeBytes === null)
-        throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
-      return { sha256, sizeBytes };
+      const { files } = await this.findVersion(scope, modelId, version);
+      if (!files.model) throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
+      return files.model;
     });
   }
 
@@ -176,19 +168,22 @@ export class VersionsService {
   private async fillNext(
     scope: TenantScope,
     model: Model,
+    files: VersionFiles,
     content: Partial<ModelVersion> & { signature: SignatureDefinition },
   ): Promise<VersionNumber> {
     const newest = await this.models.newestVersion(scope, model.id);
     const filled = { ...content, filledAt: new Date() };
     const number = newest ? nextNumber(newest, content.signature) : FIRST_VERSION;
-    if (newest?.filledAt === null) await this.models.updateVersion(scope, newest.id, filled);
-    else await this.models.insertVersion(scope, { id: newId(), modelId: model.id, ...number, ...filled });
+    const id = newest?.filledAt === null ? newest.id : newId();
+    if (id === newest?.id) await this.models.updateVersion(scope, id, filled);
+    else await this.models.insertVersion(scope, { id, modelId: model.id, ...number, ...filled });
+    await this.models.insertFiles(scope, id, files);
     await this.models.update(scope, model.id, {});
     await this.models.raiseRevision(scope, model.id);
     return number;
   }
 
-  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {
+  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<VersionWithFiles> {
     const number = parseVersion(text);
     const found = number && (await this.models.findVersion(scope, modelId, number));
     return found || versionNotFound(modelId, text);
@@ -230,11 +225,12 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
     : { major: major + 1, minor: 0, patch: 0 };
 }
 
-function toServable(model: Model, found: ModelVersion): ServableVersion {
-  const { artifactSha256, artifactSizeBytes, coreSha256, backgroundSha256, origin, signature } = found;
+function toServable(model: Model, found: VersionWithFiles): ServableVersion {
+  const { origin, signature } = found;
+  const { model: file, ...others } = found.files;
   const { estimator } = found.parameters;
   const version = formatVersion(found);
-  if (artifactSha256 === null || artifactSizeBytes === null || signature === null) {
+  if (!file || signature === null) {
     throw new Problem(
       'STAGE_CONFLICT',
       `Version ${version} has no artifact yet: train the model, or upload one.`,
@@ -244,10 +240,7 @@ function toServable(model: Model, found: ModelVersion): ServableVersion {
     modelId: model.id,
     revision: model.revision,
     version,
-    artifactSha256,
-    artifactSizeBytes,
-    coreSha256,
-    backgroundSha256,
+    files: { model: file, ...others },
     origin,
     estimator: typeof estimator === 'string' ? estimator : null,
     signature,

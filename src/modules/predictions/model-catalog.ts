@@ -212,13 +212,13 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private async open(tenant: string, servable: ServableVersion): Promise<OnnxModel> {
-    const { artifactSha256, artifactSizeBytes, coreSha256, signature, origin } = servable;
+    const { files, signature, origin } = servable;
     if (origin === 'uploaded') {
-      return this.uploaded.open(this.artifacts.file(tenant, artifactSha256, artifactSizeBytes), signature);
+      return this.uploaded.open(this.artifacts.file(tenant, files.model.sha256, files.model.size), signature);
     }
     // Versions of before have no core, and some encodings have none.
-    const hasCore = coreSha256 !== null && signature.core !== undefined;
-    const sha256 = hasCore ? coreSha256 : artifactSha256;
+    const hasCore = files.core !== undefined && signature.core !== undefined;
+    const { sha256 } = hasCore ? files.core : files.model;
     const read = () => this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
     const compiled = compileSignature(signature, hasCore ? 'core' : 'whole');
     const off = { thread: this.thread, mostRows: Math.max(this.config.maxRows, MIXTURES_AT_ONCE), read };
@@ -231,6 +231,6 @@ function keyOf(tenant: string, modelId: string, version: string | undefined): st
 }
 
 /** The same file may be uploaded twice and be described in two ways. */
-function addressOf(tenant: string, { modelId, version, artifactSha256 }: ServableVersion): string {
-  return `${tenant}\n${modelId}\n${version}\n${artifactSha256}`;
+function addressOf(tenant: string, { modelId, version, files }: ServableVersion): string {
+  return `${tenant}\n${modelId}\n${version}\n${files.model.sha256}`;
 }

@@ -11,7 +11,7 @@ import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/jo
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import type { Importance, ModelType } from '../models/model.entity.js';
+import type { Importance, ModelType, VersionFiles } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { ComputeSpecs } from './compute-spec.js';
 import { TrainingData, type TrainingFiles } from './training-data.js';
@@ -26,14 +26,7 @@ interface TrainedFile {
 /** `result` of the trainer's last event: contracts/job-event.v1.schema.json. */
 interface TrainingResult {
   model_type: ModelType;
-  files: {
-    model: TrainedFile;
-    core?: TrainedFile;
-    baseline: TrainedFile;
-    background: TrainedFile;
-    card: TrainedFile;
-    card_markdown: TrainedFile;
-  };
+  files: { [name in keyof VersionFiles]: TrainedFile };
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
   importance: Importance;
@@ -133,13 +126,7 @@ export class TrainingProcessor implements JobHandler, OnApplicationBootstrap {
       framework,
       createdBy: job.submittedBy,
       jobId: job.id,
-      artifactSha256: files.model.sha256,
-      artifactSizeBytes: files.model.size_bytes,
-      coreSha256: files.core?.sha256 ?? null,
-      baselineSha256: files.baseline.sha256,
-      backgroundSha256: files.background.sha256,
-      cardSha256: files.card.sha256,
-      cardMarkdownSha256: files.card_markdown.sha256,
+      files: filesOf(files),
       data: {
         ...data_config,
         train_files: train.files,
@@ -165,6 +152,14 @@ function fileOf(claim: Claim, { name }: TrainedFile): ObjectAddress {
 
 function publishedFiles({ files }: TrainingResult): TrainedFile[] {
   return Object.values(files);
+}
+
+function filesOf(files: TrainingResult['files']): VersionFiles {
+  const byName = Object.entries(files).map(([name, { sha256, size_bytes }]) => [
+    name,
+    { sha256, size: size_bytes },
+  ]);
+  return Object.fromEntries(byName);
 }
 
 function reportEvent(attempt: JobAttempt, event: JobEvent): void {

@@ -22,14 +22,7 @@ import {
 import { migrationsOf, PORTABLE_TEXT, quoted, type Table, tablesOf } from './tables.js';
 
 /** Columns of these names, in whichever table, name artifacts of the row's tenant. */
-export const ARTIFACT_COLUMNS = [
-  'artifact_sha256',
-  'core_sha256',
-  'baseline_sha256',
-  'background_sha256',
-  'card_sha256',
-  'card_markdown_sha256',
-];
+export const ARTIFACT_COLUMNS = ['sha256'];
 
 /** Buckets of the platform itself; other buckets are somebody's own, who backs them up or names them. */
 const OWN_BUCKETS = [PLATFORM_BUCKET, TENANTS_BUCKET];

@@ -105,7 +105,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
   /** contracts/batch-spec.v1.schema.json */
   private computeSpec({ job, claim }: JobAttempt, servable: ServableVersion, input: Input): object {
     const spec = specOf(job);
-    const { coreSha256 } = servable;
+    const { model, core } = servable.files;
     return {
       spec_version: 1,
       kind: 'batch',
@@ -125,11 +125,11 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
       model: {
         id: servable.modelId,
         version: servable.version,
-        artifact_uri: artifactUri(claim.tenant, servable.artifactSha256),
-        sha256: servable.artifactSha256,
-        ...(coreSha256 !== null &&
+        artifact_uri: artifactUri(claim.tenant, model.sha256),
+        sha256: model.sha256,
+        ...(core &&
           servable.signature.core && {
-            core: { uri: artifactUri(claim.tenant, coreSha256), sha256: coreSha256 },
+            core: { uri: artifactUri(claim.tenant, core.sha256), sha256: core.sha256 },
           }),
         origin: servable.origin,
         signature: servable.signature,
@@ -164,7 +164,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
       request_id: `req-${requestId}`,
       model_id: servable.modelId,
       model_version: servable.version,
-      artifact_sha256: servable.artifactSha256,
+      artifact_sha256: servable.files.model.sha256,
       ...rows,
       unseen_values,
       input: { path: input_path, ...input },

@@ -87,7 +87,7 @@ export class ExplanationsService {
   }
 
   private async open(tenant: string, model: OnnxModel, servable: ServableVersion): Promise<Explainer> {
-    const { estimator, artifactSha256, version } = servable;
+    const { estimator, files, version } = servable;
     const backgroundSha256 = backgroundOf(servable);
     const bytes = await this.artifacts.read(tenant, backgroundSha256, MOST_BYTES);
     if (createHash('sha256').update(bytes).digest('hex') !== backgroundSha256)
@@ -96,7 +96,7 @@ export class ExplanationsService {
     if (rows.length === 0) throw unexplained(version, 'its training data had no row that a prediction takes');
     const isAdditive = model.signature.definition.output.type === 'regression' && ADDITIVE.has(estimator);
     const objects = rows.map((row) => Object.fromEntries(features.map((name, at) => [name, row[at]])));
-    return Explainer.open(model, objects, { isAdditive, identity: artifactSha256 }).catch(
+    return Explainer.open(model, objects, { isAdditive, identity: files.model.sha256 }).catch(
       (cause: unknown) => {
         // Not what the caller sent.
         throw new Error(`the background ${backgroundSha256} of ${tenant} does not fit its model`, { cause });
@@ -128,8 +128,8 @@ export class ExplanationsService {
 }
 
 /** The digest of the rows that explanations compare with. @throws Problem 422 where the version has none */
-export function backgroundOf({ backgroundSha256, origin, version }: ServableVersion): string {
-  if (backgroundSha256 !== null) return backgroundSha256;
+export function backgroundOf({ files, origin, version }: ServableVersion): string {
+  if (files.background) return files.background.sha256;
   throw unexplained(
     version,
     origin === 'uploaded'
