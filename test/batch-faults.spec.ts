@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ArtifactSweeper } from '../src/platform/storage/artifact-sweeper.js';
 import { numbersParquet, readOutput, type Row, rowsOf } from './support/batches.js';
 import type { Client } from './support/client.js';
 import { WorkerProcess } from './support/processes.js';
@@ -78,6 +79,22 @@ describe('a batch whose worker dies', () => {
   const changed = async (uri: string) =>
     (await stat(join(service.stateDir, 'objects', uri.slice('s3://'.length)))).mtimeMs;
 
+  /** Makes a job and all that it has kept so far as many hours older. */
+  async function setBack(job: string, hours: number): Promise<void> {
+    await service.database.query(
+      `update jobs set created_at = created_at - $2::interval, started_at = started_at - $2::interval,
+              claimed_at = claimed_at - $2::interval, updated_at = updated_at - $2::interval where id = $1`,
+      [job, `${hours} hours`],
+    );
+    const folder = join(service.stateDir, 'objects/modelplane/acme-corp/jobs', job);
+    const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((file) =>
+      file.isFile(),
+    );
+    expect(files.length).toBeGreaterThan(1);
+    const old = new Date(Date.now() - hours * 3600_000);
+    for (const { parentPath, name } of files) await utimes(join(parentPath, name), old, old);
+  }
+
   /** All that a reader sees but which job it was and how long it took: manifest and every byte of the parts. */
   async function content(folder: string, jobId: string) {
     const { manifest, files, errors } = await readOutput(acme, `predictions/${folder}`);
@@ -131,6 +148,26 @@ describe('a batch whose worker dies', () => {
     const fit = Array.from({ length: ROWS }, (_, id) => id).filter((id) => (id + 1) % ODD !== 0);
     expect(ids).toEqual(fit);
   }, 180_000);
+
+  it('and that is swept meanwhile, days after it began, scores no part twice', async () => {
+    worker = await WorkerProcess.start(service);
+    const job = await submit('swept');
+    await untilParts('swept', 8);
+    await worker.kill('SIGKILL');
+    // All but the one or two whose note was not yet written.
+    const written = (await parquetParts('swept')).slice(0, -2);
+    const kept = await Promise.all(written.map(async (uri) => ({ uri, at: await changed(uri) })));
+    await setBack(job, 3 * 24);
+    await service.app.get(ArtifactSweeper, { strict: false }).sweep();
+
+    worker = await WorkerProcess.start(service);
+    expect((await acme.waitForJob(`${BATCH}/${job}`, 90_000)).body).toMatchObject({
+      status: 'succeeded',
+      attempt: 2,
+      result: { rows_read: ROWS, rows_scored: ROWS - ODD_ROWS, rows_failed: ODD_ROWS, parts: ROWS / 2500 },
+    });
+    for (const { uri, at } of kept) expect({ uri, at: await changed(uri) }).toEqual({ uri, at });
+  }, 120_000);
 
   it('or is told to cancel ends within moments and leaves no part behind', async () => {
     worker = await WorkerProcess.start(service);

@@ -30,4 +30,5 @@ export const backupModules = async () => ({
   ...(await built('platform', 'backup', 'backup.js')),
   ...(await built('platform', 'backup', 'restore.js')),
   ...(await built('platform', 'backup', 'open-store.js')),
+  ...(await built('object-owners.js')),
 });

@@ -9,20 +9,23 @@ import { databaseUrls } from './provisioning.mjs';
 import { readSecrets } from './secrets.mjs';
 
 /**
- * Runs `work({ownerUrl, store})` on the installation that the environment names: the database of
+ * Runs `work({ownerUrl, store, owners})` on the installation that the environment names: the database of
  * MODELPLANE_DATABASE_MIGRATION_URL, else the embedded one of the state directory, started for the time if it
  * does not run; the object store is the one that a server with these settings would use.
  */
 export async function onInstallation(work, { create = false } = {}) {
-  const { loadSettings, openStore, ConfigError, BackupError } = await backupModules();
+  const { loadSettings, openStore, objectOwners, ConfigError, BackupError } = await backupModules();
   const database = await openDatabase(create);
   try {
     const stateDir = stateDirectory();
-    const objects = await openStore(loadSettings({ ...process.env, MODELPLANE_STATE_DIR: stateDir }));
+    const owners = await objectOwners();
+    const { store, close } = await openStore(
+      loadSettings({ ...process.env, MODELPLANE_STATE_DIR: stateDir }),
+    );
     try {
-      return await work({ ownerUrl: database.url, store: objects.store });
+      return await work({ ownerUrl: database.url, store, owners });
     } finally {
-      await objects.close();
+      close();
     }
   } catch (error) {
     if (error instanceof ConfigError || error instanceof BackupError) throw new Problem(error.message);

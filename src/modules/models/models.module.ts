@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { ArtifactSweeper } from './artifact-sweeper.js';
+import { Artifacts } from '../../platform/storage/artifacts.js';
 import { CatalogRevision, Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
+import { RECEIVED_MODELS, VERSION_FILES } from './model-objects.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsRepository } from './models.repository.js';
 import { ModelsService } from './models.service.js';
@@ -12,16 +13,12 @@ import { UploadsService } from './uploads.service.js';
 import { VersionsService } from './versions.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange, CatalogRevision])],
-  controllers: [ModelsController, ModelCardController, UploadsController],
-  providers: [
-    ArtifactSweeper,
-    ModelCardsService,
-    ModelsRepository,
-    ModelsService,
-    UploadsService,
-    VersionsService,
+  imports: [
+    Artifacts.ownedBy(VERSION_FILES, RECEIVED_MODELS),
+    TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange, CatalogRevision]),
   ],
+  controllers: [ModelsController, ModelCardController, UploadsController],
+  providers: [ModelCardsService, ModelsRepository, ModelsService, UploadsService, VersionsService],
   exports: [VersionsService],
 })
 export class ModelsModule {}

@@ -155,15 +155,6 @@ export class ModelsRepository {
     return (await withFiles(query))[0] ?? null;
   }
 
-  /** Of these digests, those of which a version is made. */
-  async namedDigests({ manager, tenant }: TenantScope, digests: string[]): Promise<Set<string>> {
-    const rows: { sha256: string }[] = await manager.query(
-      `select distinct sha256 from version_files where tenant_id = $1 and sha256 = any($2)`,
-      [tenant, digests],
-    );
-    return new Set(rows.map(({ sha256 }) => sha256));
-  }
-
   async insertVersion({ manager, tenant }: TenantScope, version: Partial<ModelVersion>): Promise<void> {
     await manager.insert(ModelVersion, { ...version, tenantId: tenant } as never);
   }

@@ -7,6 +7,7 @@ import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
 import type { TenantScope } from '../../platform/database/database.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import type { Claim } from '../../platform/jobs/job-claims.repository.js';
+import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
@@ -142,8 +143,8 @@ function outputOf(claim: Claim): string {
 }
 
 /** Where one attempt writes; no other attempt, and so no other worker, does. */
-function folderOf({ tenant, id, attempt }: Claim): string {
-  return `${tenant}/jobs/${id}/attempts/${attempt}`;
+function folderOf(claim: Claim): string {
+  return `${folderOfJob(claim)}/attempts/${claim.attempt}`;
 }
 
 function fileOf(claim: Claim, { name }: TrainedFile): ObjectAddress {

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
 import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
+import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { ComputeSpecs } from './compute-spec.js';
@@ -35,7 +36,7 @@ export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
     const { claim, job } = attempt;
     const { train, validation } = await this.data.findAll(claim.tenant, specOf(job).data_config);
     // Nothing is written there.
-    const nowhere = `s3://${PLATFORM_BUCKET}/${claim.tenant}/jobs/${claim.id}/`;
+    const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
     const spec = this.specs.make(attempt, 'validation', train, validation, nowhere);
     const outcome = await this.engine.run(spec, { signal: attempt.signal, onEvent: () => undefined });
     if (outcome.type !== 'succeeded') return outcome;

@@ -7,7 +7,9 @@ import { Client } from 'pg';
 import { type ListedObject, ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import { VERSION } from '../../config/project.js';
 import { ARTIFACTS_LOCK } from '../storage/artifacts.js';
+import { folderNames } from '../storage/folder-names.js';
 import { PLATFORM_BUCKET, TENANTS_BUCKET } from '../storage/grants.js';
+import type { ObjectOwner } from '../storage/object-owners.js';
 import {
   type BackedUpObject,
   type BackedUpTable,
@@ -19,17 +21,11 @@ import {
   OBJECT_LIST,
   tableFile,
 } from './backup-format.js';
+import { folderOf, refuseDamaged, refuseMissing, requiredObjects } from './owned-objects.js';
 import { migrationsOf, PORTABLE_TEXT, quoted, type Table, tablesOf } from './tables.js';
-
-/** Columns of these names, in whichever table, name artifacts of the row's tenant. */
-export const ARTIFACT_COLUMNS = ['sha256'];
 
 /** Buckets of the platform itself; other buckets are somebody's own, who backs them up or names them. */
 const OWN_BUCKETS = [PLATFORM_BUCKET, TENANTS_BUCKET];
-
-/** What a job writes before it ends: a job that ran is claimed again after a restore and writes it anew. */
-const ATTEMPTS = /^[^/]+\/jobs\//;
-const ARTIFACT = /^([^/]+)\/artifacts\/([0-9a-f]{64})$/;
 
 const ROWS_AT_ONCE = 500;
 
@@ -37,6 +33,7 @@ export interface BackupOptions {
   /** Login of the role that owns the tables. */
   readonly ownerUrl: string;
   readonly store: ObjectStore;
+  readonly owners: readonly ObjectOwner[];
   /** A folder that is empty or does not exist. */
   readonly to: string;
   /** Buckets to take beside the platform's own. */
@@ -48,7 +45,13 @@ export interface BackupOptions {
  * object that they name.
  * @throws BackupError where it would not be whole
  */
-export async function backup({ ownerUrl, store, to, buckets = [] }: BackupOptions): Promise<Manifest> {
+export async function backup({
+  ownerUrl,
+  store,
+  owners,
+  to,
+  buckets = [],
+}: BackupOptions): Promise<Manifest> {
   await makeEmptyFolder(to);
   const client = new Client({ connectionString: ownerUrl, application_name: 'modelplane backup' });
   // The statement under way, or the next one, says it too; without a listener the process would just end.
@@ -63,9 +66,11 @@ export async function backup({ ownerUrl, store, to, buckets = [] }: BackupOption
     const found = await tablesOf(client);
     const tables: BackedUpTable[] = [];
     for (const table of found) tables.push(await writeTable(client, table, tableFile(to, table.name)));
-    const named = await namedArtifacts(client, found);
+    const required = await requiredObjects(client, owners);
     await client.query('commit');
-    const objects = await writeObjects(store, [...new Set([...OWN_BUCKETS, ...buckets])], to, named);
+    const written = await writeObjects(store, owners, [...new Set([...OWN_BUCKETS, ...buckets])], to);
+    refuseMissing(required, written);
+    const objects = await writeObjectList(written, to);
     const created_at = (rows[0] as { now: Date }).now.toISOString();
     const manifest: Manifest = { format: FORMAT, version: VERSION, created_at, migrations, tables, objects };
     // By name at last, so that a backup that was interrupted is not taken for one.
@@ -86,9 +91,7 @@ async function makeEmptyFolder(folder: string): Promise<void> {
 
 /** Until the session ends, no artifact is swept: a model deleted meanwhile is in the snapshot and needs its own. */
 async function keepArtifacts(client: Client, store: ObjectStore): Promise<void> {
-  const tenants = new Set<string>();
-  for await (const { key } of listed(store, PLATFORM_BUCKET)) tenants.add(key.split('/')[0] as string);
-  for (const tenant of tenants)
+  for (const tenant of await folderNames(store, ''))
     await client.query(`select pg_advisory_lock_shared(${ARTIFACTS_LOCK})`, [tenant]);
 }
 
@@ -116,55 +119,36 @@ async function writeTable(client: Client, { name, columns }: Table, file: string
   return { name, columns: columns.map((column) => column.name), rows: count, sha256: hash.digest('hex') };
 }
 
-/** `tenant/digest` of every artifact that a row of the snapshot names. */
-async function namedArtifacts(client: Client, tables: readonly Table[]): Promise<Set<string>> {
-  const named = new Set<string>();
-  for (const { name, columns, hasTenant } of tables) {
-    for (const column of columns.filter((each) => hasTenant && ARTIFACT_COLUMNS.includes(each.name))) {
-      const { rows } = await client.query<{ artifact: string }>(
-        `select distinct tenant_id || '/' || ${quoted(column.name)} as artifact from ${quoted(name)}
-         where ${quoted(column.name)} is not null`,
-      );
-      for (const { artifact } of rows) named.add(artifact);
-    }
-  }
-  return named;
-}
-
-/** @throws BackupError where a named artifact is missing or has other content than its name says */
+/**
+ * Writes the content of every object that is there, but what its owners say not to back up. What is deleted meanwhile
+ * is left out.
+ * @throws BackupError where one has other content than its name says
+ */
 async function writeObjects(
   store: ObjectStore,
+  owners: readonly ObjectOwner[],
   buckets: readonly string[],
   to: string,
-  named: ReadonlySet<string>,
-): Promise<Manifest['objects']> {
-  const missing = new Set(named);
-  const lines: string[] = [];
-  let bytes = 0;
+): Promise<BackedUpObject[]> {
+  const written: BackedUpObject[] = [];
   for (const bucket of buckets) {
     for await (const { key } of listed(store, bucket)) {
-      if (bucket === PLATFORM_BUCKET && ATTEMPTS.test(key)) continue;
+      if (folderOf(owners, { bucket, key })?.isBackedUp === false) continue;
       const content = await writeContent(store, bucket, key, to);
-      if (!content) continue; // deleted since it was listed; a named artifact is missed below
-      const [, tenant, digest] = (bucket === PLATFORM_BUCKET && ARTIFACT.exec(key)) || [];
-      if (digest && digest !== content.sha256)
-        throw new BackupError(
-          `the artifact s3://${bucket}/${key} is damaged: its SHA-256 is ${content.sha256}`,
-        );
-      missing.delete(`${tenant}/${digest}`);
-      lines.push(`${JSON.stringify({ bucket, key, ...content } satisfies BackedUpObject)}\n`);
-      bytes += content.size;
+      if (!content) continue;
+      const object = { bucket, key, ...content };
+      refuseDamaged(owners, object);
+      written.push(object);
     }
   }
-  if (missing.size > 0) {
-    const some = [...missing].slice(0, 5).join(', ');
-    throw new BackupError(
-      `the object store lacks ${missing.size} artifacts that models are made of: ${some}`,
-    );
-  }
-  const text = lines.join('');
+  return written;
+}
+
+async function writeObjectList(written: readonly BackedUpObject[], to: string): Promise<Manifest['objects']> {
+  const text = written.map((object) => `${JSON.stringify(object)}\n`).join('');
   await writeFile(join(to, OBJECT_LIST), text, { flush: true, mode: 0o600 });
-  return { count: lines.length, bytes, sha256: createHash('sha256').update(text).digest('hex') };
+  const bytes = written.reduce((sum, { size }) => sum + size, 0);
+  return { count: written.length, bytes, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
 async function writeContent(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
 import { ObjectExists, type ObjectStore } from '#libs/object-store';
+import type { ObjectOwner } from '../storage/object-owners.js';
 import { listed } from './backup.js';
 import {
   type BackedUpObject,
@@ -18,6 +19,7 @@ import {
   OBJECT_LIST,
   tableFile,
 } from './backup-format.js';
+import { refuseDamaged, refuseMissing, requiredObjects } from './owned-objects.js';
 import { migrationsOf, PORTABLE_TEXT, quoted, type Table, tablesOf } from './tables.js';
 
 const ROWS_AT_ONCE = 500;
@@ -26,6 +28,7 @@ export interface RestoreOptions {
   /** Login of the role that owns the tables. */
   readonly ownerUrl: string;
   readonly store: ObjectStore;
+  readonly owners: readonly ObjectOwner[];
   /** The folder that `backup` wrote. */
   readonly from: string;
 }
@@ -35,9 +38,10 @@ export interface RestoreOptions {
  * the rows appear all at once, after the objects. Interrupted, it can be given again.
  * @throws BackupError where the backup is damaged, or the installation is not empty or differently migrated
  */
-export async function restore({ ownerUrl, store, from }: RestoreOptions): Promise<Manifest> {
+export async function restore({ ownerUrl, store, owners, from }: RestoreOptions): Promise<Manifest> {
   const manifest = await readManifest(from);
   const objects = await checkFiles(manifest, from);
+  for (const object of objects) refuseDamaged(owners, object);
   const client = new Client({ connectionString: ownerUrl, application_name: 'modelplane restore' });
   // The statement under way, or the next one, says it too; without a listener the process would just end.
   client.on('error', () => undefined);
@@ -59,6 +63,7 @@ export async function restore({ ownerUrl, store, from }: RestoreOptions): Promis
     for (const { name } of tables.toReversed()) await client.query(`delete from ${quoted(name)}`);
     for (const table of tables) await readTable(client, table, tableFile(from, table.name));
     await continueSequences(client);
+    refuseMissing(await requiredObjects(client, owners), objects);
     await client.query('commit');
     return manifest;
   } finally {

@@ -3,9 +3,11 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Queue } from 'bull';
 import { RedisConfig } from '../../config/index.js';
+import { Artifacts } from '../storage/artifacts.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobEventHints } from './job-event-hints.js';
 import { JobEventStreams } from './job-event-streams.js';
+import { JOB_FOLDERS } from './job-folders.js';
 import type { JobKind, JobRef } from './job-kind.js';
 import { JobQueues } from './job-queues.js';
 import { JobReconciler } from './job-reconciler.js';
@@ -20,6 +22,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
 @Global()
 @Module({
   imports: [
+    Artifacts.ownedBy(JOB_FOLDERS),
     TypeOrmModule.forFeature([Job, JobEvent]),
     BullModule.forRootAsync({
       inject: [RedisConfig],

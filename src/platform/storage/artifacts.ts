@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { type DynamicModule, Inject, Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
 import {
   type ByteRange,
@@ -12,13 +12,22 @@ import {
 import type { TenantScope } from '../database/database.js';
 import { newId } from '../http/identifiers.js';
 import { PLATFORM_BUCKET } from './grants.js';
+import {
+  type ObjectOwner,
+  ObjectOwnersModule,
+  type OwnedFolder,
+  REGISTERED_OWNERS,
+} from './object-owners.js';
 import { OBJECT_STORE } from './object-store.token.js';
 
 /** The key of an advisory lock: publishing and backing up share it, sweeping has it alone. `$1` is the tenant. */
 export const ARTIFACTS_LOCK = `hashtext('artifacts of ' || $1)`;
 
-/** Where an upload lies while it is checked. */
-const UPLOADS = 'uploads';
+/** What models and other lasting things are made of. */
+export const ARTIFACTS: OwnedFolder = { name: 'artifacts', isContentAddressed: true, isBackedUp: true };
+
+/** Where what a caller sends lies until it is published or discarded. */
+export const UPLOADS: OwnedFolder = { name: 'uploads', isContentAddressed: false, isBackedUp: false };
 
 export interface ReceivedObject extends StoredObject {
   readonly address: ObjectAddress;
@@ -37,6 +46,14 @@ export class Artifacts {
   constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}
 
   /**
+   * A module that keeps objects in the platform's bucket imports this: the sweeper, the backup and the restore ask the
+   * owners which objects are kept. What no owner keeps is deleted after a day.
+   */
+  static ownedBy(...owners: ObjectOwner[]): DynamicModule {
+    return { module: ObjectOwnersModule, providers: [{ provide: REGISTERED_OWNERS, useValue: owners }] };
+  }
+
+  /**
    * Copies an object to its content address, where it stays for as long as a row names it; doing it again changes
    * nothing. The transaction must be the one that writes that row.
    * @throws DigestMismatch where its content is not `sha256`
@@ -48,7 +65,7 @@ export class Artifacts {
 
   /** The long part of `publish`, ahead of the transaction. The sweeper may undo it before that. */
   async copy(tenant: string, from: ObjectAddress, sha256: string): Promise<void> {
-    const to = addressOf(tenant, sha256);
+    const to = artifactAddress(tenant, sha256);
     try {
       await this.store.head(to);
     } catch (error) {
@@ -60,69 +77,11 @@ export class Artifacts {
   }
 
   /**
-   * Deletes artifacts older than `olderThan` that no row names, and what attempts and uploads of that age have left.
-   * Nothing can be published meanwhile; while something is being published or backed up, nothing is deleted.
-   * @param isNamed of some digests, those that a row of the tenant names
-   * @returns how many were deleted
-   */
-  async sweep(
-    { tenant, manager }: TenantScope,
-    olderThan: Date,
-    isNamed: (digests: string[]) => Promise<ReadonlySet<string>>,
-  ): Promise<number> {
-    // Whoever waited for it would keep those who publish waiting too; a backup may hold it for long.
-    const [{ alone }] = await manager.query(`select pg_try_advisory_xact_lock(${ARTIFACTS_LOCK}) as alone`, [
-      tenant,
-    ]);
-    if (!alone) return 0;
-    let deleted = await this.deleteOld(addressOf(tenant, ''), olderThan, isNamed);
-    // What attempts wrote and what callers sent is published, if ever, within moments.
-    for (const folder of ['jobs', UPLOADS]) {
-      const prefix = { bucket: PLATFORM_BUCKET, key: `${tenant}/${folder}/` };
-      deleted += await this.deleteOld(prefix, olderThan, async () => new Set());
-    }
-    return deleted;
-  }
-
-  private async deleteOld(
-    { bucket, key: prefix }: ObjectAddress,
-    olderThan: Date,
-    isNamed: (names: string[]) => Promise<ReadonlySet<string>>,
-  ): Promise<number> {
-    let deleted = 0;
-    for (let after: string | undefined, truncated = true; truncated;) {
-      const page = await this.store.list({ bucket, prefix, after });
-      const old = page.objects.filter(({ lastModified }) => lastModified < olderThan);
-      const named = await isNamed(old.map(({ key }) => key.slice(prefix.length)));
-      for (const { key } of old.filter(({ key }) => !named.has(key.slice(prefix.length)))) {
-        await this.store.delete({ bucket, key });
-        deleted++;
-      }
-      ({ truncated } = page);
-      after = page.objects.at(-1)?.key;
-    }
-    return deleted;
-  }
-
-  /** Every tenant that the platform keeps anything for. */
-  async tenants(): Promise<string[]> {
-    const tenants: string[] = [];
-    for (;;) {
-      // After all that the platform writes for the tenant, whether the server lists by bytes or by folders.
-      const after = tenants.length > 0 ? `${tenants.at(-1)}/~` : undefined;
-      const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix: '', after, limit: 1 });
-      const tenant = objects[0]?.key.split('/')[0];
-      if (tenant === undefined) return tenants;
-      tenants.push(tenant);
-    }
-  }
-
-  /**
    * Takes in what a caller sends, under a name of its own until it is published or discarded.
    * @throws ObjectTooLarge
    */
   async receive(tenant: string, content: Readable, maxBytes: number): Promise<ReceivedObject> {
-    const address = { bucket: PLATFORM_BUCKET, key: `${tenant}/${UPLOADS}/${newId()}` };
+    const address = { bucket: PLATFORM_BUCKET, key: `${tenant}/${UPLOADS.name}/${newId()}` };
     return { ...(await this.store.put(address, content, { maxBytes })), address };
   }
 
@@ -142,12 +101,12 @@ export class Artifacts {
 
   /** @throws ObjectNotFound, InvalidRange */
   open(tenant: string, sha256: string, range?: ByteRange): Promise<ObjectContent> {
-    return this.store.get(addressOf(tenant, sha256), { range });
+    return this.store.get(artifactAddress(tenant, sha256), { range });
   }
 
   /** The whole content, as it is stored: whoever uses it checks its digest. */
   async read(tenant: string, sha256: string, maxBytes: number): Promise<Buffer> {
-    const { size, stream } = await this.store.get(addressOf(tenant, sha256)).catch((cause: unknown) => {
+    const { size, stream } = await this.store.get(artifactAddress(tenant, sha256)).catch((cause: unknown) => {
       if (!(cause instanceof ObjectNotFound)) throw cause;
       // A row names it, so this is our loss and not the caller's mistake.
       throw new Error(`the artifact ${sha256} of ${tenant} cannot be read`, { cause });
@@ -165,6 +124,6 @@ export class Artifacts {
   }
 }
 
-function addressOf(tenant: string, sha256: string): ObjectAddress {
-  return { bucket: PLATFORM_BUCKET, key: `${tenant}/artifacts/${sha256}` };
+export function artifactAddress(tenant: string, sha256: string): ObjectAddress {
+  return { bucket: PLATFORM_BUCKET, key: `${tenant}/${ARTIFACTS.name}/${sha256}` };
 }

@@ -1,9 +1,11 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type ObjectStore, S3ObjectStore } from '#libs/object-store';
 import { RuntimeConfig, S3Config, StorageConfig } from '../../config/index.js';
+import { ArtifactSweeper } from './artifact-sweeper.js';
 import { Artifacts } from './artifacts.js';
 import { DataFiles } from './data-files.js';
 import { Grants } from './grants.js';
+import { ObjectOwners } from './object-owners.js';
 import { OBJECT_STORE } from './object-store.token.js';
 import { openObjectStore } from './open-object-store.js';
 import { SignedUrls } from './signed-urls.js';
@@ -13,8 +15,10 @@ import { StorageLocation } from './storage-location.js';
 @Module({
   providers: [
     Artifacts,
+    ArtifactSweeper,
     DataFiles,
     Grants,
+    ObjectOwners,
     SignedUrls,
     StorageLocation,
     {

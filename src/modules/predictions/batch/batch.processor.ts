@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ComputeOutcome, EngineUnavailable, type JobEvent } from '#libs/compute';
+import { formatObjectUri } from '#libs/object-store';
 import { BatchConfig, RuntimeConfig, UploadsConfig } from '../../../config/index.js';
 import type { TenantScope } from '../../../platform/database/database.js';
 import { EmbeddedEngine } from '../../../platform/compute/compute.module.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import type { Claim } from '../../../platform/jobs/job-claims.repository.js';
+import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../../platform/jobs/job-runner.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
+import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { StorageLocation } from '../../../platform/storage/storage-location.js';
 import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
@@ -211,11 +214,11 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
 
 /** Of the job and not of an attempt: the next one goes on with what it finds there. */
 function stateFolder(tenant: string, id: string): string {
-  return `${tenant}/jobs/${id}/parts`;
+  return `${folderOfJob({ tenant, id })}/parts`;
 }
 
 function artifactUri(tenant: string, sha256: string): string {
-  return `s3://${PLATFORM_BUCKET}/${tenant}/artifacts/${sha256}`;
+  return formatObjectUri(artifactAddress(tenant, sha256));
 }
 
 function reportEvent(attempt: JobAttempt, event: JobEvent): void {

@@ -1,0 +1,16 @@
+import type { ObjectOwner } from '../storage/object-owners.js';
+
+/**
+ * What jobs keep between attempts, and what an attempt writes before it is published: useless once the job has ended.
+ * A backup leaves it out, as a job that was running is claimed again after a restore and writes it anew.
+ */
+export const JOB_FOLDERS: ObjectOwner = {
+  what: 'folders of open jobs',
+  folder: { name: 'jobs', isContentAddressed: false, isBackedUp: false },
+  kept: 'select tenant_id, id as name from jobs where ended_at is null',
+};
+
+/** Key of a job's folder in the platform's bucket, without a slash at its end. */
+export function folderOfJob({ tenant, id }: { tenant: string; id: string }): string {
+  return `${tenant}/${JOB_FOLDERS.folder.name}/${id}`;
+}
