@@ -16,14 +16,16 @@ import { JobsModule } from './platform/jobs/jobs.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
 import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
-import { ScheduleModule } from './platform/schedule/schedule.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
+import { TasksModule } from './platform/tasks/tasks.module.js';
+import { TimersModule } from './platform/timers/timers.module.js';
 
 @Module({
   imports: [
     ObservabilityModule,
-    ScheduleModule,
+    TimersModule,
     DatabaseModule,
+    TasksModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,

@@ -13,6 +13,7 @@ import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
+import { TasksConfig } from './tasks.config.js';
 import { TelemetryConfig } from './telemetry.config.js';
 import { TrainingConfig } from './training.config.js';
 import { UploadsConfig } from './uploads.config.js';
@@ -32,6 +33,7 @@ export {
   RuntimeConfig,
   S3Config,
   StorageConfig,
+  TasksConfig,
   TelemetryConfig,
   TrainingConfig,
   UploadsConfig,
@@ -46,6 +48,7 @@ const types: readonly ConfigClass[] = [
   StorageConfig,
   S3Config,
   JobsConfig,
+  TasksConfig,
   TrainingConfig,
   PredictionsConfig,
   PredictionLogConfig,
