@@ -15,6 +15,7 @@ import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
+import { OutboxModule } from './platform/outbox/outbox.module.js';
 import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
 import { TasksModule } from './platform/tasks/tasks.module.js';
@@ -26,6 +27,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     TimersModule,
     DatabaseModule,
     TasksModule,
+    OutboxModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,

@@ -3,6 +3,7 @@ import { AuthConfig } from './auth.config.js';
 import { BatchConfig } from './batch.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
+import { EventsConfig } from './events.config.js';
 import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
 import { PredictionLogConfig } from './prediction-log.config.js';
@@ -24,6 +25,7 @@ export {
   BatchConfig,
   ConfigError,
   DatabaseConfig,
+  EventsConfig,
   HttpConfig,
   JobsConfig,
   PredictionLogConfig,
@@ -49,6 +51,7 @@ const types: readonly ConfigClass[] = [
   S3Config,
   JobsConfig,
   TasksConfig,
+  EventsConfig,
   TrainingConfig,
   PredictionsConfig,
   PredictionLogConfig,
