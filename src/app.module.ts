@@ -18,6 +18,7 @@ import { ObservabilityModule } from './platform/observability/observability.modu
 import { OutboxModule } from './platform/outbox/outbox.module.js';
 import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
+import { SchedulesModule } from './platform/tasks/schedules/schedules.module.js';
 import { TasksModule } from './platform/tasks/tasks.module.js';
 import { TimersModule } from './platform/timers/timers.module.js';
 
@@ -36,6 +37,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     InferenceModule,
     JobsModule,
     IdempotencyModule,
+    SchedulesModule,
     HealthModule,
     MetricsModule,
     ModelsModule,

@@ -18,6 +18,10 @@ export interface TaskTimes {
 
 type Work = (lease: TaskLease) => Promise<unknown>;
 
+interface Task extends TaskTimes {
+  readonly work: Work;
+}
+
 /**
  * Work that one process does for all: whichever worker claims a task that is due holds it by a lease and does it, and
  * no other does. A turn that fails is logged and comes again in its time; that of a process that dies or hangs goes to
@@ -26,7 +30,7 @@ type Work = (lease: TaskLease) => Promise<unknown>;
 @Injectable()
 export class Tasks implements OnModuleDestroy {
   private readonly holder = `${hostname()}:${process.pid}`;
-  private readonly works = new Map<string, TaskTimes & { work: Work }>();
+  private readonly works = new Map<string, Task>();
   private readonly leases = new Map<string, TaskLease>();
   private readonly running = new Set<Promise<void>>();
   private closed = false;
@@ -76,11 +80,7 @@ export class Tasks implements OnModuleDestroy {
 
   private async run(claim: TaskClaim, claimedAt: number): Promise<void> {
     const { name } = claim;
-    const {
-      work,
-      seconds,
-      maxRunSeconds = LONGEST_RUN_SECONDS,
-    } = this.works.get(name) as TaskTimes & { work: Work };
+    const { work, seconds, maxRunSeconds = LONGEST_RUN_SECONDS } = this.works.get(name) as Task;
     const { leaseSeconds } = this.config;
     const lease = new TaskLease(claim, leaseSeconds, maxRunSeconds, claimedAt, this.tasks, this.logger);
     this.leases.set(name, lease);
