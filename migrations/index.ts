@@ -2,6 +2,8 @@ import { Jobs } from './0001-jobs.js';
 import { Models } from './0002-models.js';
 import { IdempotencyKeys } from './0003-idempotency-keys.js';
 import { PredictionLog } from './0004-prediction-log.js';
+import { Tasks } from './0005-tasks.js';
+import { Outbox } from './0006-outbox.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog];
+export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox];

@@ -15,15 +15,20 @@ import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
+import { OutboxModule } from './platform/outbox/outbox.module.js';
 import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
-import { ScheduleModule } from './platform/schedule/schedule.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
+import { SchedulesModule } from './platform/tasks/schedules/schedules.module.js';
+import { TasksModule } from './platform/tasks/tasks.module.js';
+import { TimersModule } from './platform/timers/timers.module.js';
 
 @Module({
   imports: [
     ObservabilityModule,
-    ScheduleModule,
+    TimersModule,
     DatabaseModule,
+    TasksModule,
+    OutboxModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,
@@ -32,6 +37,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     InferenceModule,
     JobsModule,
     IdempotencyModule,
+    SchedulesModule,
     HealthModule,
     MetricsModule,
     ModelsModule,

@@ -18,6 +18,7 @@ interface Names {
   /** Job of an export. */
   exported: string;
   batch: string;
+  schedule: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -28,6 +29,7 @@ interface Call {
 }
 
 const PREDICTION = { features: { total_orders: 1 } };
+const SCHEDULE = { name: 'secret scores', kind: 'batch', cron: '30 2 * * *' };
 const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/acme-corp'];
 
 /** Every operation that names something, in its path, query or body. */
@@ -164,6 +166,23 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/predictions/batch/{job_id}/events': ({ batch }) => [
     { path: `/api/v1/predictions/batch/${batch}/events` },
   ],
+  'POST /api/v1/schedules': ({ model, object }) =>
+    ['s3://tenants/globex/x.csv', `s3://data/${object}`].map((input_path) => ({
+      path: '/api/v1/schedules',
+      body: {
+        ...SCHEDULE,
+        request: { model_id: model, input_path, output_path: 's3://tenants/globex/out/' },
+      },
+    })),
+  'GET /api/v1/schedules/{schedule_id}': ({ schedule }) => [{ path: `/api/v1/schedules/${schedule}` }],
+  'PATCH /api/v1/schedules/{schedule_id}': ({ schedule }) => [
+    { path: `/api/v1/schedules/${schedule}`, body: { name: 'taken over' } },
+    { path: `/api/v1/schedules/${schedule}`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/schedules/{schedule_id}': ({ schedule }) => [{ path: `/api/v1/schedules/${schedule}` }],
+  'POST /api/v1/schedules/{schedule_id}/run': ({ schedule }) => [
+    { path: `/api/v1/schedules/${schedule}/run` },
+  ],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -189,6 +208,8 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
 const NAMING_NOTHING = [
   'POST /api/v1/models',
   'GET /api/v1/predictions/batch',
+  'GET /api/v1/schedules',
+  'GET /api/v1/events',
   'GET /healthcheck',
   'GET /healthcheck/live',
   'GET /metrics',
@@ -219,6 +240,7 @@ describe('a tenant', () => {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     object: 'absent.csv',
   };
 
@@ -273,6 +295,9 @@ describe('a tenant', () => {
     const jobs = (await globex.get('/api/v1/training?limit=200')).body.data;
     expect(jobs.map(({ job_id }: { job_id: string }) => job_id)).not.toContain(existing.job);
     expect((await globex.get('/api/v1/predictions/batch')).body.data).toEqual([]);
+    expect((await globex.get('/api/v1/schedules')).body.data).toEqual([]);
+    const events = (await globex.get('/api/v1/events')).body.data;
+    expect(events.map(({ type }: { type: string }) => type)).toEqual(['model.registered']);
     expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
   });
 
@@ -334,7 +359,10 @@ describe('a tenant', () => {
           'models',
           'model_versions',
           'prediction_log',
+          'outbox',
+          'outbox_sequences',
           'prediction_log_settings',
+          'schedules',
           'stage_changes',
         ]),
       );
@@ -477,6 +505,13 @@ describe('a tenant', () => {
         'delete from jobs',
         'update models set revision = 0',
         `update jobs set tenant_id = 'globex'`,
+        'select request from schedules',
+        'select created_by from schedules',
+        'update schedules set next_run_at = now()',
+        'select data from outbox',
+        'select tenant_id from outbox',
+        `insert into outbox (id, tenant_id, type, data) values (gen_random_uuid(), 'x', 'x', '{}')`,
+        'select last from outbox_sequences',
       ]) {
         await expect(asSystem(sql)).rejects.toMatchObject(REFUSED);
       }
@@ -526,6 +561,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    schedule: '',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -570,6 +606,12 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
      select 'acme-corp', id, 1, 1, 'log', '{"level": "info", "message": "a secret"}' from unnest($1::text[]) as id`,
     [[names.job, names.batch]],
   );
+  const request = {
+    model_id: names.model,
+    input_path: `s3://data/${names.object}`,
+    output_path: 's3://predictions/later/',
+  };
+  names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
   await acme.put(`/api/v1/models/${names.model}/prediction-log`, { redacted_features: ['age'] });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
   await database.query(
@@ -586,7 +628,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, batch, object }: Names,
+  { model, job, request, prediction, exported, batch, schedule, object }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
@@ -601,6 +643,8 @@ async function view(
     `/api/v1/training/${job}/logs`,
     `/api/v1/predictions/batch/${batch}`,
     `/api/v1/predictions/batch/${batch}/logs`,
+    `/api/v1/schedules/${schedule}`,
+    '/api/v1/events',
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
   const answers = await Promise.all(paths.map((path) => acme.get(path)));

@@ -119,6 +119,15 @@ describe('training', () => {
         'avg_order_value',
         'support_tickets',
       ]);
+
+      const { model_id } = body.result;
+      const { job_id } = body;
+      const events = (await acme.get('/api/v1/events')).body.data;
+      expect(events.map(({ type, data }: { type: string; data: object }) => ({ type, data }))).toEqual([
+        { type: 'model.registered', data: { model_id } },
+        { type: 'model.version_ready', data: { model_id, version: '1.0.0', job_id } },
+        { type: 'job.ended', data: { job_id, kind: 'training', status: 'succeeded', error_code: null } },
+      ]);
     });
 
     it('makes a minor version the next time, which is promoted and answers the prediction of the document', async () => {

@@ -50,6 +50,11 @@ describe('models made elsewhere', () => {
       artifact: { size_bytes: packed.length, sha256: createHash('sha256').update(packed).digest('hex') },
       lineage: { job_id: null },
     });
+    const events = (await acme.get('/api/v1/events')).body.data;
+    expect(events.map(({ type, data }: { type: string; data: object }) => ({ type, data }))).toEqual([
+      { type: 'model.registered', data: { model_id: id } },
+      { type: 'model.version_ready', data: { model_id: id, version: '1.0.0', job_id: null } },
+    ]);
     expect(body.signature.inputs[3]).toEqual({
       name: 'd',
       type: 'number',

@@ -3,6 +3,7 @@ import { AuthConfig } from './auth.config.js';
 import { BatchConfig } from './batch.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
+import { EventsConfig } from './events.config.js';
 import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
 import { PredictionLogConfig } from './prediction-log.config.js';
@@ -13,6 +14,7 @@ import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
+import { TasksConfig } from './tasks.config.js';
 import { TelemetryConfig } from './telemetry.config.js';
 import { TrainingConfig } from './training.config.js';
 import { UploadsConfig } from './uploads.config.js';
@@ -23,6 +25,7 @@ export {
   BatchConfig,
   ConfigError,
   DatabaseConfig,
+  EventsConfig,
   HttpConfig,
   JobsConfig,
   PredictionLogConfig,
@@ -32,6 +35,7 @@ export {
   RuntimeConfig,
   S3Config,
   StorageConfig,
+  TasksConfig,
   TelemetryConfig,
   TrainingConfig,
   UploadsConfig,
@@ -46,6 +50,8 @@ const types: readonly ConfigClass[] = [
   StorageConfig,
   S3Config,
   JobsConfig,
+  TasksConfig,
+  EventsConfig,
   TrainingConfig,
   PredictionsConfig,
   PredictionLogConfig,

@@ -5,6 +5,7 @@ import { Problem } from '../../platform/errors/problem.js';
 import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
+import { Outbox } from '../../platform/outbox/outbox.js';
 import type { Model, ModelVersion } from './model.entity.js';
 import type {
   HistoryPage,
@@ -35,6 +36,7 @@ export class ModelsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly outbox: Outbox,
   ) {}
 
   /** @throws Problem 409 where the tenant has a model of this name */
@@ -61,6 +63,7 @@ export class ModelsService {
         createdBy: caller.subject,
       });
       await this.models.raiseRevision(scope, id);
+      await this.outbox.add(scope, { type: 'model.registered', data: { model_id: id } });
       return this.describe(scope, id);
     });
   }
@@ -122,6 +125,7 @@ export class ModelsService {
       }
       await this.models.raiseRevision(scope, id);
       await this.models.delete(scope, id);
+      await this.outbox.add(scope, { type: 'model.deleted', data: { model_id: id } });
     });
   }
 
@@ -196,15 +200,22 @@ export class ModelsService {
     version: ModelVersion,
     dto: MoveStageDto,
   ): Promise<void> {
-    await this.models.updateVersion(scope, version.id, { stage: dto.target_stage });
+    const { modelId, stage: fromStage } = version;
+    const number = formatVersion(version);
+    const toStage = dto.target_stage;
+    await this.models.updateVersion(scope, version.id, { stage: toStage });
     await this.models.recordMove(scope, {
       id: newId(),
-      modelId: version.modelId,
-      version: formatVersion(version),
-      fromStage: version.stage,
-      toStage: dto.target_stage,
+      modelId,
+      version: number,
+      fromStage,
+      toStage,
       reason: dto.reason,
       changedBy: caller.subject,
+    });
+    await this.outbox.add(scope, {
+      type: 'model.stage_changed',
+      data: { model_id: modelId, version: number, from_stage: fromStage, to_stage: toStage },
     });
   }
 

@@ -3,6 +3,7 @@ import type { SignatureDefinition } from '#libs/inference';
 import { Database, type TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
+import { Outbox } from '../../platform/outbox/outbox.js';
 import { defaultVersion } from './default-version.js';
 import type {
   FileInfo,
@@ -60,6 +61,7 @@ export class VersionsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly outbox: Outbox,
   ) {}
 
   findModel(tenant: string, name: string): Promise<Model | null> {
@@ -180,6 +182,10 @@ export class VersionsService {
     await this.models.insertFiles(scope, id, files);
     await this.models.update(scope, model.id, {});
     await this.models.raiseRevision(scope, model.id);
+    await this.outbox.add(scope, {
+      type: 'model.version_ready',
+      data: { model_id: model.id, version: formatVersion(number), job_id: content.jobId ?? null },
+    });
     return number;
   }
 
@@ -202,7 +208,9 @@ export class VersionsService {
     let found: Model | null = null;
     // The row that stood in the way of the insert may be deleted before it can be locked.
     for (let tries = 0; !found && tries < 10; tries++) {
-      await this.models.insert(scope, { id: newId(), name, modelType, framework, createdBy });
+      const id = newId();
+      if (await this.models.insert(scope, { id, name, modelType, framework, createdBy }))
+        await this.outbox.add(scope, { type: 'model.registered', data: { model_id: id } });
       found = await this.models.lockByName(scope, name);
     }
     if (!found) throw new Error(`the model ${name} is deleted as often as it is made`);

@@ -12,7 +12,7 @@ import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
-import { Schedule } from '../../platform/schedule/schedule.js';
+import { Timers } from '../../platform/timers/timers.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
 import { RevisionListener } from './revision-listener.js';
@@ -73,7 +73,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
     private readonly config: PredictionsConfig,
-    private readonly schedule: Schedule,
+    private readonly timers: Timers,
     private readonly logger: AppLogger,
     metrics: Metrics,
   ) {
@@ -115,7 +115,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     compileSignatureContract();
     await this.refresh();
     this.listener.listen(() => void this.refresh().catch(() => undefined));
-    this.schedule.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());
+    this.timers.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());
   }
 
   /** After the last request has been answered. */

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ModelsModule } from '../models/models.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { PREDICTION } from './async/async-prediction-job.js';
 import { AsyncPredictionsController } from './async/async-predictions.controller.js';
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
@@ -13,6 +14,7 @@ import { BATCH } from './batch/batch-job.js';
 import { BatchOutput } from './batch/batch-output.js';
 import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchService } from './batch/batch.service.js';
+import { SubmitBatchDto } from './batch/submit-batch.dto.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
 import {
   PredictionExportController,
@@ -72,4 +74,14 @@ import { RevisionListener } from './revision-listener.js';
     BatchProcessor,
   ],
 })
-export class PredictionsModule {}
+export class PredictionsModule {
+  constructor(schedulables: Schedulables, batches: BatchService) {
+    schedulables.register({
+      kind: BATCH.name,
+      request: SubmitBatchDto,
+      role: 'predictor',
+      check: ({ tenant }, request) => batches.check(tenant, request),
+      submit: (caller, request) => batches.submit(caller, request),
+    });
+  }
+}

@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ModelsModule } from '../models/models.module.js';
 import { ComputeSpecs } from './compute-spec.js';
+import { SubmitTrainingDto } from './submit-training.dto.js';
 import { TrainingController } from './training.controller.js';
 import { TrainingData } from './training-data.js';
 import { TRAINING, VALIDATION } from './training-job.js';
@@ -22,4 +24,14 @@ import { ValidationService } from './validation.service.js';
     ValidationService,
   ],
 })
-export class TrainingModule {}
+export class TrainingModule {
+  constructor(schedulables: Schedulables, training: TrainingService) {
+    schedulables.register({
+      kind: TRAINING.name,
+      request: SubmitTrainingDto,
+      role: 'scientist',
+      check: ({ tenant }, request) => training.specify(tenant, request),
+      submit: (caller, request) => training.submit(caller, request),
+    });
+  }
+}

@@ -18,10 +18,10 @@ export interface Column {
 const MIGRATIONS = 'migrations';
 
 /**
- * Rows that come by the thousand a second and are deleted after days: a text file of them helps nobody. Who must keep
- * them exports them, or copies the database with PostgreSQL's own means.
+ * Predictions come by the thousand a second and are deleted after days: a text file of them helps nobody. Who must keep
+ * them exports them, or copies the database with PostgreSQL's own means. Tasks are of the processes that run.
  */
-const LEFT_OUT = ['prediction_log'];
+const LEFT_OUT = ['prediction_log', 'tasks'];
 
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 

@@ -43,6 +43,8 @@ export class Database {
 
   /** Like `asTenant`, and whatever `work` does as this tenant, however deep, commits with it or not at all. */
   async inOneTransaction<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+    const outer = this.joinable.getStore();
+    if (outer?.open && outer.scope.tenant === tenant) return work(outer.scope);
     const afterCommit: (() => void)[] = [];
     const result = await this.begin(tenant, async (scope) => {
       const joinable = { scope, afterCommit, open: true };

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { RuntimeConfig } from '../../config/index.js';
-import { Schedule } from '../schedule/schedule.js';
+import { Timers } from '../timers/timers.js';
 
 const EVERY_MS = 5000;
 
@@ -10,7 +10,7 @@ const EVERY_MS = 5000;
 export class Heartbeat implements OnApplicationBootstrap {
   constructor(
     private readonly runtime: RuntimeConfig,
-    private readonly schedule: Schedule,
+    private readonly timers: Timers,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -18,6 +18,6 @@ export class Heartbeat implements OnApplicationBootstrap {
     if (!file) return;
     const beat = () => writeFile(file, `${new Date().toISOString()}\n`);
     await beat(); // a file that cannot be written is a fault of the settings: say so at the start
-    this.schedule.every(EVERY_MS, 'the heartbeat could not be written', beat);
+    this.timers.every(EVERY_MS, 'the heartbeat could not be written', beat);
   }
 }

@@ -1,22 +1,19 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { RuntimeConfig } from '../../config/index.js';
-import { Schedule } from '../schedule/schedule.js';
+import { Tasks } from '../tasks/tasks.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
-const EVERY_MS = 10 * 60_000;
+const EVERY_SECONDS = 600;
 
 /** Deletes answers that were kept long enough. */
 @Injectable()
 export class IdempotencySweeper implements OnApplicationBootstrap {
   constructor(
-    private readonly runtime: RuntimeConfig,
     private readonly answers: IdempotencyRepository,
-    private readonly schedule: Schedule,
+    private readonly tasks: Tasks,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (!this.runtime.runsWorker) return;
-    this.schedule.every(EVERY_MS, 'old idempotency keys could not be deleted', () => this.sweep());
+    this.tasks.every('idempotency-key-sweep', { seconds: EVERY_SECONDS }, () => this.sweep());
   }
 
   sweep(): Promise<number> {

@@ -1,8 +1,9 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { JobsConfig, RuntimeConfig } from '../../config/index.js';
+import { JobsConfig } from '../../config/index.js';
 import { Database } from '../database/database.js';
 import { AppLogger } from '../observability/logger.js';
-import { Schedule } from '../schedule/schedule.js';
+import type { TaskLease } from '../tasks/task-lease.js';
+import { Tasks } from '../tasks/tasks.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobQueues } from './job-queues.js';
 import { JobsRepository } from './jobs.repository.js';
@@ -12,23 +13,22 @@ import { JobsRepository } from './jobs.repository.js';
 export class JobReconciler implements OnApplicationBootstrap {
   constructor(
     private readonly config: JobsConfig,
-    private readonly runtime: RuntimeConfig,
     private readonly database: Database,
     private readonly claims: JobClaimsRepository,
     private readonly jobs: JobsRepository,
     private readonly queues: JobQueues,
-    private readonly schedule: Schedule,
+    private readonly tasks: Tasks,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (!this.runtime.runsWorker) return;
-    const { reconcileSeconds } = this.config;
-    this.schedule.every(reconcileSeconds * 1000, 'reconciler failed', () => this.reconcile(), 0);
+    const { reconcileSeconds: seconds } = this.config;
+    this.tasks.every('job-reconciliation', { seconds }, (lease) => this.reconcile(lease));
   }
 
-  async reconcile(): Promise<void> {
+  async reconcile(lease?: TaskLease): Promise<void> {
     for (const kind of this.queues.all.keys()) {
+      lease?.refuseLost();
       for (const { tenant, id, attempt, cancelled } of await this.claims.abandoned(
         kind,
         this.config.maxAttempts,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantScope } from '../database/database.js';
+import { Outbox } from '../outbox/outbox.js';
 import { Job, JobEvent, type JobStatus } from './job.entity.js';
 
 /** What a worker writes about its attempt; only columns that are given change. */
@@ -23,6 +24,8 @@ export interface JobFilter {
 /** SQL of one tenant's jobs. */
 @Injectable()
 export class JobsRepository {
+  constructor(private readonly outbox: Outbox) {}
+
   async insert({ manager, tenant }: TenantScope, job: Partial<Job>): Promise<Job> {
     const result = await manager
       .createQueryBuilder()
@@ -99,12 +102,13 @@ export class JobsRepository {
 
   /** Ends a job that `attempt` holds; false where it no longer does. */
   async end(
-    { manager, tenant }: TenantScope,
+    scope: TenantScope,
     id: string,
     attempt: number,
     ending: Ending,
     update: AttemptUpdate = {},
   ): Promise<boolean> {
+    const { manager, tenant } = scope;
     const result = await manager
       .createQueryBuilder()
       .update(Job)
@@ -117,8 +121,11 @@ export class JobsRepository {
       } as never)
       .where(`tenant_id = :tenant and id = :id and attempt = :attempt and ended_at is null`)
       .setParameters({ tenant, id, attempt })
+      .returning('kind')
       .execute();
-    return result.affected === 1;
+    const [row] = result.raw as { kind: string }[];
+    if (row) await this.addEnded(scope, id, row.kind, ending);
+    return row !== undefined;
   }
 
   /** Ends a job that nobody holds, with its last event; false where somebody does after all. */
@@ -129,11 +136,13 @@ export class JobsRepository {
       `update jobs set status = $4, error_code = $5, error_message = $6, lease_until = null,
               ended_at = clock_timestamp(), updated_at = clock_timestamp()
        where tenant_id = $1 and id = $2 and attempt = $3 and ended_at is null
-         and (status = 'submitted' or lease_until < clock_timestamp()) returning id`,
+         and (status = 'submitted' or lease_until < clock_timestamp()) returning kind`,
       [tenant, id, attempt, status, errorCode, errorMessage],
     );
-    if (rows.length === 0) return false;
+    const [row] = rows as { kind: string }[];
+    if (!row) return false;
     await this.addLastEvent(scope, { id, attempt }, { type: status, data: { ...ending } });
+    await this.addEnded(scope, id, row.kind, ending);
     return true;
   }
 
@@ -155,14 +164,23 @@ export class JobsRepository {
   /** Ends a job that no worker holds, or asks the one that does to end it; the row as it then is. */
   async requestCancel(scope: TenantScope, kind: string, id: string): Promise<Job | null> {
     const { manager, tenant } = scope;
-    await manager.query(
+    const [rows] = await manager.query(
       `update jobs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), updated_at = now(),
          status = case status when 'submitted' then 'cancelled' else status end,
          ended_at = case status when 'submitted' then clock_timestamp() else ended_at end
-       where tenant_id = $1 and kind = $2 and id = $3 and ended_at is null`,
+       where tenant_id = $1 and kind = $2 and id = $3 and ended_at is null returning ended_at`,
       [tenant, kind, id],
     );
+    const [row] = rows as { ended_at: Date | null }[];
+    if (row?.ended_at) await this.addEnded(scope, id, kind, { status: 'cancelled' });
     return this.find(scope, kind, id);
+  }
+
+  /** Tells applications that a job has ended, however it did. */
+  private addEnded(scope: TenantScope, id: string, kind: string, ending: Ending): Promise<void> {
+    const error_code = ending.status === 'failed' ? ending.errorCode : null;
+    const data = { job_id: id, kind, status: ending.status, error_code };
+    return this.outbox.add(scope, { type: 'job.ended', data });
   }
 
   /** Adds events of one job, and wakes who streams them once they can be seen. */

@@ -5,6 +5,7 @@ import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
 import { withinTime } from '../observability/within-time.js';
+import { TasksRepository } from '../tasks/tasks.repository.js';
 import { reportEventLoopDelay } from './event-loop-delay.js';
 
 /** A scraper must not wait for a server that is away: its own limit is 10 s. */
@@ -14,7 +15,7 @@ const JOB_COUNT_AGE_MS = 10_000;
 
 type JobCounts = { kind: string; status: string; count: string }[];
 
-/** What the parts say that every process stands on: event loop, queues, jobs, database connections. */
+/** What the parts say that every process stands on: event loop, queues, jobs, tasks, database connections. */
 @Injectable()
 export class ServiceMetrics implements OnModuleInit {
   private counted: { at: number; jobs: Promise<JobCounts> } = { at: -Infinity, jobs: Promise.resolve([]) };
@@ -23,6 +24,7 @@ export class ServiceMetrics implements OnModuleInit {
     private readonly metrics: Metrics,
     private readonly database: Database,
     private readonly queues: JobQueues,
+    private readonly tasks: TasksRepository,
   ) {}
 
   onModuleInit(): void {
@@ -39,6 +41,13 @@ export class ServiceMetrics implements OnModuleInit {
       'Jobs of all tenants by status.',
       ['kind', 'status'],
       () => this.jobSamples(),
+      'first',
+    );
+    this.metrics.gauge(
+      'modelplane_task_last_success_timestamp_seconds',
+      'When what one process does for all was last done, in Unix time; 0 where it never was.',
+      ['task'],
+      () => this.taskSamples(),
       'first',
     );
     this.metrics.gauge(
@@ -69,6 +78,11 @@ export class ServiceMetrics implements OnModuleInit {
       }));
     });
     return (await Promise.all(samples)).flat();
+  }
+
+  private async taskSamples(): Promise<Sample<'task'>[]> {
+    const tasks = await withinTime(this.tasks.lastSuccesses(), TIMEOUT_MS);
+    return tasks.map(({ name, seconds }) => ({ labels: { task: name }, value: seconds }));
   }
 
   private async jobSamples(): Promise<Sample<'kind' | 'status'>[]> {

@@ -1,38 +1,37 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ObjectStore } from '#libs/object-store';
-import { RuntimeConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { AppLogger } from '../observability/logger.js';
-import { Schedule } from '../schedule/schedule.js';
+import type { TaskLease } from '../tasks/task-lease.js';
+import { Tasks } from '../tasks/tasks.js';
 import { ARTIFACTS_LOCK } from './artifacts.js';
 import { folderNames } from './folder-names.js';
 import { PLATFORM_BUCKET } from './grants.js';
 import { keptNames, type ObjectOwner, ObjectOwners } from './object-owners.js';
 import { OBJECT_STORE } from './object-store.token.js';
 
-const EVERY_MS = 3600_000;
+const EVERY_SECONDS = 3600;
 const AGE_MS = 24 * 3600_000;
 
 /** Deletes objects of the platform's bucket that are older than 24 hours and that no owner of their folder keeps. */
 @Injectable()
 export class ArtifactSweeper implements OnApplicationBootstrap {
   constructor(
-    private readonly runtime: RuntimeConfig,
     private readonly database: Database,
     private readonly owners: ObjectOwners,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
-    private readonly schedule: Schedule,
+    private readonly tasks: Tasks,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (!this.runtime.runsWorker) return;
-    this.schedule.every(EVERY_MS, 'artifacts could not be swept', () => this.sweep());
+    this.tasks.every('artifact-sweep', { seconds: EVERY_SECONDS }, (lease) => this.sweep(lease));
   }
 
-  async sweep(): Promise<void> {
+  async sweep(lease?: TaskLease): Promise<void> {
     const olderThan = new Date(Date.now() - AGE_MS);
     for (const tenant of await folderNames(this.store, '')) {
+      lease?.refuseLost();
       const deleted = await this.database.asTenant(tenant, (scope) => this.sweepTenant(scope, olderThan));
       if (deleted > 0) this.logger.info('artifacts swept', { tenant, deleted });
     }

@@ -1,28 +1,28 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { AsyncPredictionsConfig, RuntimeConfig } from '../../../config/index.js';
+import { AsyncPredictionsConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
-import { Schedule } from '../../../platform/schedule/schedule.js';
+import type { TaskLease } from '../../../platform/tasks/task-lease.js';
+import { Tasks } from '../../../platform/tasks/tasks.js';
 
-const EVERY_MS = 60_000;
+const EVERY_SECONDS = 60;
 
 /** Deletes asynchronous predictions that were kept long enough. */
 @Injectable()
 export class AsyncPredictionsSweeper implements OnApplicationBootstrap {
   constructor(
     private readonly config: AsyncPredictionsConfig,
-    private readonly runtime: RuntimeConfig,
     private readonly database: Database,
-    private readonly schedule: Schedule,
+    private readonly tasks: Tasks,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (!this.runtime.runsWorker) return;
-    this.schedule.every(EVERY_MS, 'old predictions could not be deleted', () => this.sweep());
+    this.tasks.every('async-prediction-sweep', { seconds: EVERY_SECONDS }, (lease) => this.sweep(lease));
   }
 
-  async sweep(): Promise<number> {
+  async sweep(lease?: TaskLease): Promise<number> {
     let total = 0;
     for (let deleted = 1; deleted > 0; total += deleted) {
+      lease?.refuseLost();
       const [row] = await this.database.system.query('select delete_old_prediction_jobs($1) as deleted', [
         this.config.keptSeconds,
       ]);

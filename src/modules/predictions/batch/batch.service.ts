@@ -33,16 +33,22 @@ export class BatchService {
   ) {}
 
   /**
-   * @throws Problem 400 for a path that is none, 403 outside of the grants, 404 or 409 from the registry, 409 where the
-   *   output is taken, 422 where there is no input
+   * Everything of a request that can be checked without its input and output.
+   * @returns the version that would score it now
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 404 or 409 from the registry
    */
+  async check(tenant: string, dto: SubmitBatchDto): Promise<string> {
+    this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
+    this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
+    if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
+    return (await this.versions.servable(tenant, dto.model_id, dto.version)).version;
+  }
+
+  /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */
   async submit(caller: Identity, dto: SubmitBatchDto): Promise<SubmittedBatchBody> {
     const { tenant } = caller;
     const { model_id, input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
-    this.grants.refuseForeign(tenant, input_path, '/input_path');
-    this.grants.refuseForeign(tenant, folderOf(output_path), '/output_path');
-    if (dto.csv_safe && output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    const { version } = await this.versions.servable(tenant, model_id, dto.version);
+    const version = await this.check(tenant, dto);
     const input = await this.input.find(tenant, input_path, dto.input_format ?? null, output_path);
     if (!overwrite) await this.output.refuseExisting(output_path);
     const spec: BatchSpec = {

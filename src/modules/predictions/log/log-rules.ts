@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
-import { Schedule } from '../../../platform/schedule/schedule.js';
+import { Timers } from '../../../platform/timers/timers.js';
 
 /** What holds for the predictions of one model. */
 export interface LogRule {
@@ -31,7 +31,7 @@ export class LogRules implements OnApplicationBootstrap {
   constructor(
     config: PredictionLogConfig,
     private readonly database: Database,
-    private readonly schedule: Schedule,
+    private readonly timers: Timers,
   ) {
     this.usual = { sampleRate: config.sampleRate };
   }
@@ -40,7 +40,7 @@ export class LogRules implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
     const failed = 'rules of the prediction log could not be read';
-    this.schedule.every(POLL_MS, failed, () => this.refresh());
+    this.timers.every(POLL_MS, failed, () => this.refresh());
   }
 
   of(tenant: string, modelId: string): LogRule {

@@ -1,10 +1,12 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
+import { PredictionLogConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
-import { Schedule } from '../../../platform/schedule/schedule.js';
+import type { TaskLease } from '../../../platform/tasks/task-lease.js';
+import { Tasks } from '../../../platform/tasks/tasks.js';
+import { Timers } from '../../../platform/timers/timers.js';
 
-const EVERY_MS = 10 * 60_000;
+const EVERY_SECONDS = 600;
 const DAY_MS = 24 * 3600_000;
 /** So many days ahead that whoever is away for a weekend finds them made. */
 const DAYS_AHEAD = 7;
@@ -14,20 +16,17 @@ const DAYS_AHEAD = 7;
 export class LogUpkeep implements OnApplicationBootstrap {
   constructor(
     private readonly config: PredictionLogConfig,
-    private readonly runtime: RuntimeConfig,
     private readonly database: Database,
-    private readonly schedule: Schedule,
+    private readonly timers: Timers,
+    private readonly tasks: Tasks,
     private readonly logger: AppLogger,
   ) {}
 
   onApplicationBootstrap(): void {
-    const failed = 'partitions of the prediction log could not be kept up';
-    this.schedule.every(EVERY_MS, failed, () => this.keepUp(), 0);
-  }
-
-  private async keepUp(): Promise<void> {
-    await this.makePartitions();
-    if (this.runtime.runsWorker) await this.prune();
+    // Every process makes them: without one of today an API could not write, and there may be no worker.
+    const failed = 'partitions of the prediction log could not be made';
+    this.timers.every(EVERY_SECONDS * 1000, failed, () => this.makePartitions(), 0);
+    this.tasks.every('prediction-log-prune', { seconds: EVERY_SECONDS }, (lease) => this.prune(lease));
   }
 
   /** From yesterday on, for requests that began before midnight. */
@@ -39,9 +38,10 @@ export class LogUpkeep implements OnApplicationBootstrap {
     ]);
   }
 
-  async prune(): Promise<{ dropped: number; deleted: number }> {
+  async prune(lease?: TaskLease): Promise<{ dropped: number; deleted: number }> {
     const total = { dropped: 0, deleted: 0 };
     for (;;) {
+      lease?.refuseLost();
       const [row] = await this.database.system.query(
         'select dropped, deleted from prune_prediction_log($1)',
         [this.config.retentionDays],

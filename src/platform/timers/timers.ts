@@ -1,9 +1,12 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AppLogger } from '../observability/logger.js';
 
-/** Work that a process does again and again until it ends. One that fails is logged, and done again in its turn. */
+/**
+ * Work that every process does for itself, again and again until it ends. A turn that fails is logged, and the next one
+ * comes in its time. What one process does for all is a task: platform/tasks.
+ */
 @Injectable()
-export class Schedule implements OnModuleDestroy {
+export class Timers implements OnModuleDestroy {
   private readonly timers = new Map<object, NodeJS.Timeout>();
   private readonly running = new Set<Promise<void>>();
   private closed = false;
