@@ -6,6 +6,7 @@ import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
+import { ChangesModule } from './platform/changes/changes.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
@@ -24,6 +25,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     ObservabilityModule,
     ScheduleModule,
     DatabaseModule,
+    ChangesModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,

@@ -54,7 +54,7 @@ export class Model {
   @Column('boolean', { default: false })
   hadProduction: boolean;
 
-  /** The catalogue's revision at the last change of what the model answers with. */
+  /** Revision of the last change of what the model answers with; see `Changes`. */
   @Column('bigint', { default: 0 })
   revision: string;
 
@@ -214,15 +214,4 @@ export class StageChange {
 
   @Column('timestamptz', { default: () => 'now()' })
   changedAt: Date;
-}
-
-/** One row, raised by every change of what a server may have in memory. */
-@Entity('catalog_revision')
-@Check('catalog_revision_single_row_check', 'id = 1')
-export class CatalogRevision {
-  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'catalog_revision_pkey', default: 1 })
-  id: number;
-
-  @Column('bigint', { default: 0 })
-  revision: string;
 }

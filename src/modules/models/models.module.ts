@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ArtifactSweeper } from './artifact-sweeper.js';
-import { CatalogRevision, Model, ModelVersion, StageChange } from './model.entity.js';
+import { Model, ModelVersion, StageChange } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
 import { ModelsController } from './models.controller.js';
@@ -12,7 +12,7 @@ import { UploadsService } from './uploads.service.js';
 import { VersionsService } from './versions.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange, CatalogRevision])],
+  imports: [TypeOrmModule.forFeature([Model, ModelVersion, StageChange])],
   controllers: [ModelsController, ModelCardController, UploadsController],
   providers: [
     ArtifactSweeper,

@@ -32,7 +32,6 @@ import { ModelCatalog } from './model-catalog.js';
 import { ModelQueues } from './model-queues.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
-import { RevisionListener } from './revision-listener.js';
 
 @Module({
   imports: [
@@ -53,7 +52,6 @@ import { RevisionListener } from './revision-listener.js';
   providers: [
     ModelCatalog,
     ModelQueues,
-    RevisionListener,
     PredictionsService,
     ExplanationsService,
     PredictionLog,
