@@ -14,6 +14,7 @@ import { DirectRoutesModule } from './platform/http/direct-routes.module.js';
 import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
+import { LoadModule } from './platform/load/load.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
 import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
@@ -24,6 +25,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
   imports: [
     ObservabilityModule,
     ScheduleModule,
+    LoadModule,
     DatabaseModule,
     ChangesModule,
     AuthModule,

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { ModelsModule } from '../models/models.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { ServingModule } from '../serving/serving.module.js';
 import { PREDICTION } from './async/async-prediction-job.js';
 import { AsyncPredictionsController } from './async/async-predictions.controller.js';
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
@@ -28,14 +28,12 @@ import { LogService } from './log/log.service.js';
 import { LogUpkeep } from './log/log-upkeep.js';
 import { LoggedPrediction, LogSettings } from './log/prediction-log.entity.js';
 import { PredictionLog } from './log/prediction-log.js';
-import { ModelCatalog } from './model-catalog.js';
-import { ModelQueues } from './model-queues.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
 
 @Module({
   imports: [
-    ModelsModule,
+    ServingModule,
     JobKindModule.of(PREDICTION),
     JobKindModule.of(PREDICTION_EXPORT),
     JobKindModule.of(BATCH),
@@ -50,8 +48,6 @@ import { PredictionsService } from './predictions.service.js';
     PredictionExportsController,
   ],
   providers: [
-    ModelCatalog,
-    ModelQueues,
     PredictionsService,
     ExplanationsService,
     PredictionLog,

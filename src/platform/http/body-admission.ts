@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Identity } from '../auth/identity.js';
 import { invalid, jsonPointer } from '../errors/problem.js';
 import { duplicateKey } from './duplicate-key.js';
 
@@ -10,8 +9,6 @@ declare module 'fastify' {
     openBody?: boolean;
     /** Names given twice are not looked for: it would cost more than the rest of reading the body. The last one holds. */
     lastNameHolds?: boolean;
-    /** Throws where it can be told from the text alone that the body would be refused: parsing it costs more. */
-    refuseUnparsed?: (caller: Identity, json: string) => void;
   }
 }
 
@@ -50,15 +47,9 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    const { lastNameHolds, refuseUnparsed } = request.matched.config;
-    try {
-      if (request.identity) refuseUnparsed?.(request.identity, text as string);
-    } catch (error) {
-      return done(error as Error);
-    }
     void parse(request, text as string, (error, value) => {
       if (error) return done(error);
-      if (lastNameHolds) return done(null, value);
+      if (request.matched.config.lastNameHolds) return done(null, value);
       const path = duplicateKey(text as string);
       if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
       done(null, value);

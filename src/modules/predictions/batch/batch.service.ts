@@ -6,7 +6,7 @@ import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { VersionsService } from '../../models/versions.service.js';
+import { ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -25,7 +25,7 @@ const START_SECONDS = 1;
 export class BatchService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly versions: VersionsService,
+    private readonly serving: ServingService,
     private readonly grants: Grants,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
@@ -42,7 +42,7 @@ export class BatchService {
     this.grants.refuseForeign(tenant, input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(output_path), '/output_path');
     if (dto.csv_safe && output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    const { version } = await this.versions.servable(tenant, model_id, dto.version);
+    const { version } = await this.serving.servable(tenant, model_id, dto.version);
     const input = await this.input.find(tenant, input_path, dto.input_format ?? null, output_path);
     if (!overwrite) await this.output.refuseExisting(output_path);
     const spec: BatchSpec = {
