@@ -5,7 +5,7 @@ import { problemBody } from '../errors/problem.js';
 import { Load } from '../load/load.js';
 import { Refusals } from '../load/refusals.js';
 import { Metrics } from '../observability/metrics.js';
-import { DRAINED_BYTES } from './body-admission.js';
+import { DRAINED_BYTES } from './body-reading.js';
 import { newRequestId } from './identifiers.js';
 
 /** A request that came while the main thread had no time for it. */
