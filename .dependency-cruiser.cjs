@@ -39,6 +39,20 @@ module.exports = {
       },
     },
     {
+      name: 'serving-serves-all',
+      comment: 'Serving scores for every module that asks, and knows none of them.',
+      severity: 'error',
+      from: { path: '^src/modules/serving/' },
+      to: { path: '^src/modules/', pathNot: '^src/modules/(serving|models)/' },
+    },
+    {
+      name: 'predictions-ask-serving',
+      comment: 'Which version answers, and whether its model is in memory, is for serving to know.',
+      severity: 'error',
+      from: { path: '^src/modules/predictions/', pathNot: '^src/modules/predictions/log/' },
+      to: { path: '^src/modules/models/' },
+    },
+    {
       name: 'no-repository-of-another-module',
       severity: 'error',
       from: { path: '^src/modules/([^/]+)/' },

@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { isolateTenants } from './row-level-security.js';
 
-/** The registry: models, their versions, every move between stages, and the revision that servers watch. */
+/** The registry: models, their versions and every move between stages; and the changes that servers watch. */
 export class Models implements MigrationInterface {
   readonly name = 'Models1760000000002';
 
@@ -92,21 +92,33 @@ export class Models implements MigrationInterface {
       create table catalog_revision (
         id smallint constraint catalog_revision_pkey primary key default 1,
         revision bigint not null default 0,
+        pruned_to bigint not null default 0,
         constraint catalog_revision_single_row_check check (id = 1)
       );
       insert into catalog_revision default values;
+
+      create table changes (
+        tenant_id text not null,
+        kind text not null,
+        key text not null,
+        revision bigint not null,
+        changed_at timestamptz not null,
+        constraint changes_pkey primary key (tenant_id, kind, key)
+      );
+      create index changes_revision_idx on changes (revision);
     `);
-    for (const table of ['models', 'model_versions', 'version_files', 'stage_changes'])
+    for (const table of ['models', 'model_versions', 'version_files', 'stage_changes', 'changes'])
       await isolateTenants(runner, table);
     await runner.query(`
       grant select, insert, update, delete on models, model_versions to modelplane_app;
       -- The files of a version never change, and are deleted with it.
       grant select, insert on version_files, stage_changes to modelplane_app;
-      grant select, update on catalog_revision to modelplane_app;
-      grant select on catalog_revision to modelplane_system;
+      grant select, update (revision) on catalog_revision to modelplane_app;
+      grant select, update (pruned_to) on catalog_revision to modelplane_system;
 
-      create policy catalogue on models for select to modelplane_system using (true);
-      grant select (tenant_id, id, revision) on models to modelplane_system;
+      grant select, insert, update on changes to modelplane_app;
+      create policy watch on changes to modelplane_system using (true) with check (false);
+      grant select, delete on changes to modelplane_system;
     `);
     await runner.query(`
       create function check_filled_version() returns trigger

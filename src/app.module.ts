@@ -6,6 +6,7 @@ import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
+import { ChangesModule } from './platform/changes/changes.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
@@ -13,6 +14,7 @@ import { DirectRoutesModule } from './platform/http/direct-routes.module.js';
 import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
+import { LoadModule } from './platform/load/load.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { ObservabilityModule } from './platform/observability/observability.module.js';
 import { OutboxModule } from './platform/outbox/outbox.module.js';
@@ -26,7 +28,9 @@ import { TimersModule } from './platform/timers/timers.module.js';
   imports: [
     ObservabilityModule,
     TimersModule,
+    LoadModule,
     DatabaseModule,
+    ChangesModule,
     TasksModule,
     OutboxModule,
     AuthModule,

@@ -493,7 +493,10 @@ describe('a tenant', () => {
       for (const sql of [
         'select spec from jobs',
         'select submitted_by from jobs',
-        'select name from models',
+        'select id from models',
+        "insert into changes (tenant_id, kind, key, revision, changed_at) values ('x', 'x', 'x', 1, now())",
+        'update changes set revision = 0',
+        'update catalog_revision set revision = 0',
         'select id from model_versions',
         'select data from job_events',
         'select reason from stage_changes',

@@ -108,7 +108,7 @@ describe('hostile models', () => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { sha256, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) };
       const features = FOUR.features.map((name) => ({ name }));
-      const trial = hosts.admit(file, (graph) => completeSignature(graph, 'classification', { features }));
+      const trial = hosts.examine(file, (graph) => completeSignature(graph, 'classification', { features }));
       const [result] = await Promise.allSettled([
         trial,
         ask(good).then(({ status }) => expect(status).toBe(200)),

@@ -14,39 +14,46 @@ import {
 import type { Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
-/** A run may block the thread that answers requests for so long, */
-const MOST_MS = 5;
-/** and for so long where others wait for it: handing a run over, and its answer back, takes up to a millisecond. */
-const MOST_SHARED_MS = 1;
-/** Runs that are longer have little to gain, and those of a turn of the event loop add up at its end. */
-const MOST_GATHERED_MS = 0.25;
-/** Requests of one run; more gain nothing. */
-const MOST_GATHERED = 64;
+/** A run that takes longer does not happen on the thread that answers requests, which it would block. */
+const MAX_BLOCKING_MS = 5;
+/**
+ * The same bound where other requests wait for that thread. It is not lower, because handing a run to another thread,
+ * and its answer back, takes up to a millisecond itself.
+ */
+const MAX_BLOCKING_OTHERS_MS = 1;
+/**
+ * Only runs this short are gathered. Longer ones gain little by it, and the gathered runs of all models happen at the
+ * end of the same turn of the event loop, one after the other.
+ */
+const MAX_GATHERED_MS = 0.25;
+/** At most so many requests share a run; more gain nothing. */
+const MAX_REQUESTS_OF_A_RUN = 64;
 
-/** Where a model is built and long runs are done, so that they do not block the calling thread. */
+/** The thread on which a model is built, and does its long runs, so that they do not block the calling thread. */
 export interface OffThread {
   readonly thread: GraphThread;
-  /** Rows of the largest request. */
+  /** Rows of the largest request that the model will get. */
   readonly mostRows: number;
-  /** The artifact's bytes once more. */
+  /** Reads the artifact again: its bytes move to the thread, which may lose them. */
   read(): Promise<Uint8Array>;
 }
 
 export interface Predictions {
   /** One a row: the predicted class, or the value of a regression. */
   readonly predictions: Label[];
-  /** Classification: one array a row, in the order of the signature's labels. */
+  /** Of a classification: one array a row, in the order of the signature's labels. */
   readonly probabilities?: number[][];
-  /** Classification: the probability of the predicted class, one a row. */
+  /** Of a classification: the probability of the predicted class, one a row. */
   readonly confidences?: number[];
   readonly warnings: string[];
 }
 
+/** What is known of a graph that runs on the calling thread. */
 interface RunsHere {
   readonly cost: RunCost;
   /** Whether rows have the same answers alone and among others. */
   readonly isRowByRow: boolean;
-  /** Who takes the runs that are too long for this thread. */
+  /** The same graph on the other thread, for runs that are too long for this one; absent where none is. */
   readonly longRuns?: GraphSession;
 }
 
@@ -60,30 +67,31 @@ interface GatheredRequest {
 /** A loaded ONNX graph with the signature that feeds it. */
 export class OnnxModel {
   private readonly fetches: readonly string[];
-  /** Runs that have been asked for and have not ended: the runtime starts each on a later turn of the event loop. */
+  /** Runs, and works of `keepFor`, that have not ended; `release` waits for them. */
   private readonly running = new Set<Promise<unknown>>();
   private readonly gathered: GatheredRequest[] = [];
   private isReleased = false;
-  /** Works of many runs under way. */
+  /** How many works of `keepFor` are under way: they may go on running the model after `release` was called. */
   private kept = 0;
 
   /** @param session the graph, already checked against the signature */
   constructor(
     private readonly session: GraphSession,
     readonly signature: Signature,
-    /** Of the artifact, in bytes; the session itself takes a small multiple of it. */
+    /** Size of the artifact in bytes, once for each thread that has it; a session takes a small multiple of it. */
     readonly sizeBytes: number,
-    /** What is known of runs on this thread. */
+    /** Absent where the graph does not run on this thread, or where nothing was measured. */
     private readonly here?: RunsHere,
   ) {
     this.fetches = fetchesOf(signature.definition);
   }
 
   /**
-   * Loads an artifact into this process. With a thread, the graph is built and measured there first, and once more
-   * here where neither building it nor its shortest run blocks for long; what blocks for long is left to the thread.
-   * @param bytes with a thread, no longer the caller's
-   * @param sha256 lower-case hex digest that they must have
+   * Loads an artifact into this process. Given another thread, the graph is built and measured there first. It is built
+   * once more on this thread where neither that nor its shortest run would block it for long; runs and whole models
+   * that would are left to the other thread.
+   * @param bytes they are moved to the other thread, so that the caller can no longer read them
+   * @param sha256 lower-case hex digest that the bytes must have
    * @throws ArtifactCorrupt, SignatureMismatch, ModelUnavailable where the thread has ended
    */
   static async load(
@@ -104,11 +112,11 @@ export class OnnxModel {
     const { cost, buildMs } = loaded;
     try {
       checkTensors(loaded, definition, part);
-      if (durationMs(cost, 1) > MOST_MS || buildMs > QUICK_BUILD_MS)
+      if (durationMs(cost, 1) > MAX_BLOCKING_MS || buildMs > QUICK_BUILD_MS)
         return new OnnxModel(there, signature, size);
       const graph = new LocalGraph(loaded.bytes);
       const here = { cost, isRowByRow: isRowByRow(loaded.bytes) };
-      if (durationMs(cost, off.mostRows) > MOST_SHARED_MS)
+      if (durationMs(cost, off.mostRows) > MAX_BLOCKING_OTHERS_MS)
         return new OnnxModel(graph, signature, 2 * size, { ...here, longRuns: there });
       await there.release();
       return new OnnxModel(graph, signature, size, here);
@@ -129,14 +137,14 @@ export class OnnxModel {
   }
 
   /**
-   * Whether so many rows are scored on this thread in little time, so that there is nothing to wait for.
-   * @param isAlone nobody else waits for this thread
+   * Whether scoring so many rows takes so little time that it happens on this thread.
+   * @param isAlone whether no other request waits for this thread
    */
   isQuick(rows: number, isAlone = true): boolean {
     return this.session.runNow !== undefined && this.sessionFor(rows, isAlone) === this.session;
   }
 
-  /** The same without waiting, on the calling thread, which it blocks meanwhile. */
+  /** Like `predict`, for a number of rows for which `isQuick` holds: blocks the calling thread until it has the answer. */
   predictNow(rows: readonly unknown[]): Predictions {
     const { feeds, warnings } = this.signature.encode(rows);
     return this.read(this.runNow(feeds), rows.length, warnings);
@@ -155,7 +163,7 @@ export class OnnxModel {
   gathers(rows: number): boolean {
     if (!this.here?.isRowByRow) return false;
     const { cost } = this.here;
-    return cost.firstMs <= MOST_GATHERED_MS && isSoonerTogether(cost, rows);
+    return cost.firstMs <= MAX_GATHERED_MS && isSoonerTogether(cost, rows);
   }
 
   /** Scores rows at the end of this turn of the event loop, in one run with what is asked for until then. */
@@ -166,7 +174,7 @@ export class OnnxModel {
   }
 
   private scoreGathered(): void {
-    while (this.gathered.length > 0) this.scoreTogether(this.gathered.splice(0, MOST_GATHERED));
+    while (this.gathered.length > 0) this.scoreTogether(this.gathered.splice(0, MAX_REQUESTS_OF_A_RUN));
   }
 
   private scoreTogether(requests: readonly GatheredRequest[]): void {
@@ -174,6 +182,7 @@ export class OnnxModel {
       try {
         const everything = requests.flatMap(({ rows }) => rows);
         const { feeds, warnings } = this.signature.encode(everything);
+        // Warnings do not say whose row they are about: then each request is scored by itself below.
         if (warnings.length === 0) {
           const all = this.read(this.runNow(feeds), everything.length, []);
           let from = 0;
@@ -181,7 +190,7 @@ export class OnnxModel {
           return;
         }
       } catch {
-        // One of them is at fault: each by itself, so that no one has another's error, or warnings.
+        // One request is at fault. Each is scored by itself below, so that only that one is refused.
       }
     }
     for (const { rows, resolve, reject } of requests) {
@@ -212,11 +221,11 @@ export class OnnxModel {
 
   private sessionFor(rows: number, isAlone: boolean): GraphSession {
     const { here } = this;
-    const mostMs = isAlone ? MOST_MS : MOST_SHARED_MS;
+    const mostMs = isAlone ? MAX_BLOCKING_MS : MAX_BLOCKING_OTHERS_MS;
     return here?.longRuns && durationMs(here.cost, rows) > mostMs ? here.longRuns : this.session;
   }
 
-  /** Keeps the graph until work of many runs has ended, although it is released meanwhile. @throws ModelRunError */
+  /** Keeps the graph until `work`, which runs it many times, has ended, even if it is released meanwhile. @throws ModelRunError */
   async keepFor<T>(work: () => Promise<T>): Promise<T> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
     this.kept++;
@@ -229,7 +238,7 @@ export class OnnxModel {
     }
   }
 
-  /** The graph's own answers to rows that are encoded already. @throws ModelRunError */
+  /** The graph's own outputs for rows that are encoded already. @throws ModelRunError */
   async run(feeds: Record<string, Tensor>, rows: number): Promise<Record<string, OutputTensor>> {
     if (this.isReleased && this.kept === 0) throw new ModelRunError('the model has been released');
     const run = this.sessionFor(rows, false).run(feeds, this.fetches);
@@ -311,7 +320,7 @@ function readProbabilities(
   return probabilities;
 }
 
-/** Of each row, which of the signature's labels the graph answers. */
+/** For each row the index, among the signature's labels, of the class that the graph answers. */
 function readIndexes(
   tensor: OutputTensor | undefined,
   name: string,

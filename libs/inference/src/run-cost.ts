@@ -2,19 +2,22 @@ import { Tensor } from 'onnxruntime-node';
 import type { LocalGraph } from './local-graph.js';
 import type { InputTensor } from './signature-definition.js';
 
-/** A graph that is built in so little time may be built on the thread that answers requests. */
+/** A graph whose building takes longer is not built on the thread that answers requests, which it would block. */
 export const QUICK_BUILD_MS = 50;
 
-const TRIES = 3;
-/** No further try after it. */
-const LONG_ENOUGH_MS = 200;
-/** A graph that is this slow is tried with fewer rows. */
-const SLOW_MS = 5;
+/** Something is measured at most so often. */
+const MAX_TRIES = 3;
+/** Once measuring has taken this long, nothing is tried again. */
+const MAX_MEASURING_MS = 200;
+/** The second measurement is of so many rows, and of fewer where one row alone takes longer than SLOW_MS. */
 const ROWS = { quick: 64, slow: 8 };
+const SLOW_MS = 5;
 
-/** What a run of a graph takes on this machine. */
+/** What a run of a graph takes on this machine, in milliseconds. */
 export interface RunCost {
+  /** A run of one row. */
   readonly firstMs: number;
+  /** Each further row of the same run. */
   readonly perRowMs: number;
 }
 
@@ -27,7 +30,7 @@ export function isSoonerTogether({ firstMs, perRowMs }: RunCost, rows: number): 
   return perRowMs * rows < firstMs - perRowMs;
 }
 
-/** The quickest of a few runs, of one row and of several; it also leaves the graph warm. */
+/** Measures a graph by runs of one row and of several, all zeros; the first runs of the requests are then quick, too. */
 export function measureRun(
   graph: LocalGraph,
   tensors: readonly InputTensor[],
@@ -39,7 +42,7 @@ export function measureRun(
     const manyMs = quickestRun(graph, tensors, fetches, rows);
     return { firstMs, perRowMs: Math.max(0, manyMs - firstMs) / (rows - 1) };
   } catch {
-    // It does not take zeros; what it takes with other values is not known.
+    // The graph refuses zeros, so that nothing is known; it is taken for quick.
     return { firstMs: 0, perRowMs: 0 };
   }
 }
@@ -55,16 +58,16 @@ function quickestRun(
 }
 
 /**
- * What the quickest of a few tries takes, in ms: in the others the first call sets the runtime up, or another process
- * has had the core.
- * @param enoughMs so quick that there is nothing to be learnt from another try
+ * Milliseconds that the quickest of a few tries takes. The slower ones say less: the first sets the runtime up, and in
+ * any of them another process may have had the core.
+ * @param enoughMs a try that is as quick as this is the last
  */
 export function quickest(work: () => void, enoughMs = 0): number {
   let bestMs = Infinity;
   const began = performance.now();
-  for (let tries = 0; tries < TRIES && bestMs > enoughMs; tries++) {
+  for (let tries = 0; tries < MAX_TRIES && bestMs > enoughMs; tries++) {
     const start = performance.now();
-    if (tries > 0 && start - began > LONG_ENOUGH_MS) break;
+    if (tries > 0 && start - began > MAX_MEASURING_MS) break;
     work();
     bestMs = Math.min(bestMs, performance.now() - start);
   }

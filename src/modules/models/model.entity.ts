@@ -76,7 +76,7 @@ export class Model {
   @Column('boolean', { default: false })
   hadProduction: boolean;
 
-  /** The catalogue's revision at the last change of what the model answers with. */
+  /** Revision of the last change of what the model answers with; see `Changes`. */
   @Column('bigint', { default: 0 })
   revision: string;
 
@@ -233,15 +233,4 @@ export class StageChange {
 
   @Column('timestamptz', { default: () => 'now()' })
   changedAt: Date;
-}
-
-/** One row, raised by every change of what a server may have in memory. */
-@Entity('catalog_revision')
-@Check('catalog_revision_single_row_check', 'id = 1')
-export class CatalogRevision {
-  @PrimaryColumn('smallint', { primaryKeyConstraintName: 'catalog_revision_pkey', default: 1 })
-  id: number;
-
-  @Column('bigint', { default: 0 })
-  revision: string;
 }

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Artifacts } from '../../platform/storage/artifacts.js';
-import { CatalogRevision, Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
+import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
 import { RECEIVED_MODELS, VERSION_FILES } from './model-objects.js';
@@ -15,7 +15,7 @@ import { VersionsService } from './versions.service.js';
 @Module({
   imports: [
     Artifacts.ownedBy(VERSION_FILES, RECEIVED_MODELS),
-    TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange, CatalogRevision]),
+    TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange]),
   ],
   controllers: [ModelsController, ModelCardController, UploadsController],
   providers: [ModelCardsService, ModelsRepository, ModelsService, UploadsService, VersionsService],

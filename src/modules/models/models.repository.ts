@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { In, type SelectQueryBuilder } from 'typeorm';
+import { Changes } from '../../platform/changes/changes.js';
 import type { TenantScope } from '../../platform/database/database.js';
 import {
   type Framework,
@@ -39,9 +40,14 @@ const SUMMARY = [
 
 const NEWEST_FIRST = { major: 'DESC', minor: 'DESC', patch: 'DESC' } as const;
 
+/** Kind of the changes of models that servers hear of. */
+export const MODEL_CHANGE = 'model';
+
 /** SQL of one tenant's registry. */
 @Injectable()
 export class ModelsRepository {
+  constructor(private readonly changes: Changes) {}
+
   /** @returns false where the tenant has a model of this name */
   async insert({ manager, tenant }: TenantScope, model: Partial<Model>): Promise<boolean> {
     const result = await manager
@@ -199,13 +205,9 @@ export class ModelsRepository {
   }
 
   /** Tells every server, once the transaction commits, that what it has of this model in memory may be old. */
-  async raiseRevision({ manager, tenant }: TenantScope, modelId: string): Promise<void> {
-    await manager.query(
-      `with raised as (update catalog_revision set revision = revision + 1 returning revision),
-            marked as (update models set revision = raised.revision from raised where tenant_id = $1 and id = $2)
-       select pg_notify('catalog_revision', revision::text) from raised`,
-      [tenant, modelId],
-    );
+  async raiseRevision(scope: TenantScope, modelId: string): Promise<void> {
+    const revision = await this.changes.raise(scope, MODEL_CHANGE, modelId);
+    await scope.manager.update(Model, { tenantId: scope.tenant, id: modelId }, { revision });
   }
 }
 

@@ -58,7 +58,7 @@ export class UploadsService {
    * @throws Problem 400, 404, 409, 413, 415, 422
    */
   uploadNext(caller: Identity, modelId: string, request: FastifyRequest): Promise<KeptAnswer> {
-    return this.admitted(caller.tenant, modelId, undefined, request, ({ received, described, signature }) => {
+    return this.examined(caller.tenant, modelId, undefined, request, ({ received, described, signature }) => {
       const keyed = keyedRequest(request, [received.sha256, described]);
       return this.database.asTenant(caller.tenant, async (scope) => {
         const make = async () => {
@@ -75,7 +75,7 @@ export class UploadsService {
    * @throws Problem 400, 404, 409, 413, 415, 422
    */
   fill(caller: Identity, modelId: string, version: string, request: FastifyRequest): Promise<VersionBody> {
-    return this.admitted(caller.tenant, modelId, version, request, ({ received, signature }) =>
+    return this.examined(caller.tenant, modelId, version, request, ({ received, signature }) =>
       this.database.asTenant(caller.tenant, (scope) =>
         this.publish(scope, caller, modelId, version, received, signature),
       ),
@@ -83,7 +83,7 @@ export class UploadsService {
   }
 
   /** Takes in the form, lets the file through the gate, and hands both to `publish`. */
-  private async admitted<T>(
+  private async examined<T>(
     tenant: string,
     modelId: string,
     version: string | undefined,
@@ -103,7 +103,7 @@ export class UploadsService {
       });
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
       const described = texts.get('signature') ?? '';
-      const signature = await this.admit(model, received, await this.readSignature(described));
+      const signature = await this.examine(model, received, await this.readSignature(described));
       await this.artifacts.copy(tenant, received.address, received.sha256);
       return await publish({ received, signature, described });
     } finally {
@@ -124,13 +124,13 @@ export class UploadsService {
   }
 
   /** @throws Problem 422 with a sentence for the one who made the file */
-  private async admit(
+  private async examine(
     model: Model,
     received: ReceivedObject,
     description: UploadSignatureDto,
   ): Promise<SignatureDefinition> {
     try {
-      return await this.uploaded.admit(
+      return await this.uploaded.examine(
         this.artifacts.received(received),
         (graph) => completeSignature(graph, model.modelType, description),
         description.example,

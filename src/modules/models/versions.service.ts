@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SignatureDefinition } from '#libs/inference';
+import { type ChangeHandler, Changes } from '../../platform/changes/changes.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
@@ -16,14 +17,14 @@ import type {
   VersionFiles,
 } from './model.entity.js';
 import { modelNotFound, versionNotFound } from './models.service.js';
-import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
+import { MODEL_CHANGE, ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
 import { FIRST_VERSION, formatVersion, parseVersion, type VersionNumber } from './version-number.js';
 
 /** A version that can answer. */
 export interface ServableVersion {
   modelId: string;
-  /** The model's revision at that time: another one now means that the answer may be another. */
+  /** Revision of the model's last change; a later one means that another version may answer. */
   revision: string;
   version: string;
   files: VersionFiles;
@@ -62,6 +63,7 @@ export class VersionsService {
     private readonly database: Database,
     private readonly models: ModelsRepository,
     private readonly outbox: Outbox,
+    private readonly changes: Changes,
   ) {}
 
   findModel(tenant: string, name: string): Promise<Model | null> {
@@ -141,18 +143,9 @@ export class VersionsService {
     });
   }
 
-  /** The catalogue's revision: when it is as before, nothing that a server has in memory has changed. */
-  async revision(): Promise<string> {
-    const [row] = await this.database.system.query('select revision from catalog_revision');
-    return (row as { revision: string }).revision;
-  }
-
-  /** The revision of each of these models that still exists, by id. */
-  async modelRevisions(modelIds: string[]): Promise<Map<string, string>> {
-    const rows = await this.database.system.query('select id, revision from models where id = any($1)', [
-      modelIds,
-    ]);
-    return new Map((rows as { id: string; revision: string }[]).map(({ id, revision }) => [id, revision]));
+  /** Calls `handle` with the ids of models of which another version may answer now, or that are no more. */
+  onChange(handle: ChangeHandler): void {
+    this.changes.on(MODEL_CHANGE, handle);
   }
 
   private async defaultNumber(scope: TenantScope, model: Model): Promise<VersionNumber> {

@@ -7,7 +7,6 @@ import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { DirectRoutes } from '../../platform/http/direct-routes.js';
 import { Cost } from '../../platform/rate-limit/rate-limit.guard.js';
-import { ModelQueues } from './model-queues.js';
 import { PredictDto, PredictionBody } from './predictions.dto.js';
 import { costOf } from './predict-request.js';
 import { PredictionsService } from './predictions.service.js';
@@ -17,16 +16,9 @@ import { PredictionsService } from './predictions.service.js';
 export class PredictionsController {
   constructor(
     private readonly predictions: PredictionsService,
-    queues: ModelQueues,
     direct: DirectRoutes,
   ) {
-    direct.add(
-      PredictionsController,
-      'predict',
-      '/api/v1/predictions',
-      (caller, request) => this.predict(caller, request, request.body as object),
-      ({ tenant }, json) => queues.refuseUnparsed(tenant, json),
-    );
+    direct.add(this, 'predict');
   }
 
   @Post()

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { ModelsModule } from '../models/models.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
+import { ServingModule } from '../serving/serving.module.js';
 import { PREDICTION } from './async/async-prediction-job.js';
 import { AsyncPredictionsController } from './async/async-predictions.controller.js';
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
@@ -30,15 +30,12 @@ import { LogService } from './log/log.service.js';
 import { LogUpkeep } from './log/log-upkeep.js';
 import { LoggedPrediction, LogSettings } from './log/prediction-log.entity.js';
 import { PredictionLog } from './log/prediction-log.js';
-import { ModelCatalog } from './model-catalog.js';
-import { ModelQueues } from './model-queues.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
-import { RevisionListener } from './revision-listener.js';
 
 @Module({
   imports: [
-    ModelsModule,
+    ServingModule,
     JobKindModule.of(PREDICTION),
     JobKindModule.of(PREDICTION_EXPORT),
     JobKindModule.of(BATCH),
@@ -53,9 +50,6 @@ import { RevisionListener } from './revision-listener.js';
     PredictionExportsController,
   ],
   providers: [
-    ModelCatalog,
-    ModelQueues,
-    RevisionListener,
     PredictionsService,
     ExplanationsService,
     PredictionLog,

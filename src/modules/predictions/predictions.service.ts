@@ -1,20 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import {
-  FeatureErrors,
-  ModelOutputError,
-  ModelRunError,
-  type OnnxModel,
-  type Predictions,
-} from '#libs/inference';
+import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
-import { unfit } from '../../platform/errors/problem.js';
-import { Overload } from '../../platform/http/overload.js';
-import type { ExplanationBody } from './explanations/explanation.dto.js';
-import { ExplanationsService } from './explanations/explanations.service.js';
-import { featureProblem } from './feature-problem.js';
+import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
+import { type Explained, ExplanationsService } from './explanations/explanations.service.js';
 import { PredictionLog } from './log/prediction-log.js';
-import { type LoadedModel, ModelCatalog } from './model-catalog.js';
-import { ModelQueues } from './model-queues.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import type { PredictionBody } from './predictions.dto.js';
 
@@ -22,12 +11,10 @@ import type { PredictionBody } from './predictions.dto.js';
 @Injectable()
 export class PredictionsService {
   constructor(
-    private readonly catalog: ModelCatalog,
-    private readonly config: PredictionsConfig,
-    private readonly log: PredictionLog,
-    private readonly queues: ModelQueues,
+    private readonly serving: ServingService,
     private readonly explanations: ExplanationsService,
-    private readonly overload: Overload,
+    private readonly log: PredictionLog,
+    private readonly config: PredictionsConfig,
   ) {}
 
   /**
@@ -37,61 +24,30 @@ export class PredictionsService {
   predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
-    const loaded = this.catalog.find(tenant, request.modelId, request.version);
-    const count = request.rows.length;
-    if (!loaded?.model.isQuick(count, this.overload.isAlone()) || request.returnExplanation)
-      return this.predictLater(tenant, requestId, request, start, loaded);
-    if (!loaded.model.gathers(count))
-      return this.answer(tenant, requestId, request, loaded, scoreNow(loaded, request), start);
-    return loaded.model
-      .predictGathered(request.rows)
-      .catch(rethrow(loaded, request))
-      .then((scored) => this.answer(tenant, requestId, request, loaded, scored, start));
-  }
-
-  private async predictLater(
-    tenant: string,
-    requestId: string,
-    request: PredictRequest,
-    start: number,
-    found: LoadedModel | undefined,
-  ): Promise<PredictionBody> {
-    const { modelId, version, rows } = request;
-    const loaded =
-      found ?? (await this.queues.load(rows.length, () => this.catalog.get(tenant, modelId, version)));
-    const answer = async () => {
-      const scored = loaded.model.isQuick(rows.length, this.overload.isAlone())
-        ? scoreNow(loaded, request)
-        : await this.queues.run(tenant, modelId, rows.length, () =>
-            loaded.model.predict(rows).catch(rethrow(loaded, request)),
-          );
-      if (!request.returnExplanation) return this.answer(tenant, requestId, request, loaded, scored, start);
-      const explained = await this.explanations
-        .explain(tenant, loaded, request, scored)
-        .catch(rethrow(loaded, request));
-      return this.answer(tenant, requestId, request, loaded, scored, start, explained);
-    };
-    // Many runs one after the other, between which the model may have to make room for another.
-    return request.returnExplanation ? loaded.model.keepFor(answer) : answer();
+    const scored = request.returnExplanation
+      ? this.explanations.scoreAndExplain(tenant, request)
+      : this.serving.score(tenant, request);
+    if (scored instanceof Promise)
+      return scored.then((later) => this.answer(tenant, requestId, request, later, start));
+    return this.answer(tenant, requestId, request, scored, start);
   }
 
   private answer(
     tenant: string,
     requestId: string,
     request: PredictRequest,
-    { model, servable }: LoadedModel,
-    scored: Predictions,
+    { servable, predictions: scored, explanations }: Scored & Partial<Explained>,
     start: number,
-    explained?: ExplanationBody[],
   ): PredictionBody {
+    const { single } = request;
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: request.modelId,
       version: servable.version,
       prediction: scored.predictions,
-      ...(request.returnProbabilities && scored.probabilities && withClasses(model, scored.probabilities)),
-      ...(scored.confidences && { confidence: request.single ? scored.confidences[0] : scored.confidences }),
-      ...(explained && { explanation: request.single ? explained[0] : explained }),
+      ...(request.returnProbabilities && withClasses(servable, scored)),
+      ...(scored.confidences && { confidence: single ? scored.confidences[0] : scored.confidences }),
+      ...(explanations && { explanation: single ? explanations[0] : explanations }),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
     };
@@ -101,38 +57,8 @@ export class PredictionsService {
 }
 
 function withClasses(
-  model: OnnxModel,
-  probabilities: number[][],
+  { signature: { output } }: ServableVersion,
+  { probabilities }: Predictions,
 ): Pick<PredictionBody, 'probabilities' | 'classes'> {
-  const { output } = model.signature.definition;
-  return output.type === 'classification' ? { probabilities, classes: output.labels } : {};
-}
-
-function scoreNow(loaded: LoadedModel, request: PredictRequest): Predictions {
-  try {
-    return loaded.model.predictNow(request.rows);
-  } catch (error) {
-    throw fault(error, loaded, request);
-  }
-}
-
-/** For what is scored later. */
-function rethrow(loaded: LoadedModel, request: PredictRequest) {
-  return (error: unknown): never => {
-    throw fault(error, loaded, request);
-  };
-}
-
-/** What went wrong, as the caller may know it. */
-function fault(error: unknown, { servable }: LoadedModel, { single }: PredictRequest): unknown {
-  // What an uploaded model cannot answer is its maker's to mend, not the service's.
-  const isUploaded = servable.origin === 'uploaded';
-  if (isUploaded && (error instanceof ModelOutputError || error instanceof ModelRunError)) {
-    return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
-  }
-  if (error instanceof ModelOutputError) {
-    return unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
-  }
-  if (!(error instanceof FeatureErrors)) return error;
-  return featureProblem(error, single);
+  return output.type === 'classification' && probabilities ? { probabilities, classes: output.labels } : {};
 }

@@ -36,11 +36,12 @@ export class AccessGuard extends AuthGuard('jwt') {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const identity = request.identity ?? (await this.authenticate(request, http.getResponse<FastifyReply>()));
-    return this.admit(identity, needed);
+    this.requireRole(identity, needed);
+    return true;
   }
 
-  /** @throws Problem 403 */
-  admit(identity: Identity, needed: Role): boolean {
+  /** Lets a caller whose role is enough go on, and names its tenant in the log. @throws Problem 403 */
+  requireRole(identity: Identity, needed: Role): void {
     const log = currentContext();
     if (log) log.tenant = identity.tenant;
     if (!allows(identity, needed)) {
@@ -49,7 +50,6 @@ export class AccessGuard extends AuthGuard('jwt') {
         `this needs the role ${needed}; the token has ${identity.roles.join(', ') || 'none'}`,
       );
     }
-    return true;
   }
 
   /** Who calls, once a request: before its body is read, or when the guard's turn has come. */

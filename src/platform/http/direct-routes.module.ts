@@ -1,13 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
+import { AcceptQueue } from './accept-queue.js';
 import { DirectRoutes } from './direct-routes.js';
-import { Overload } from './overload.js';
 
 @Global()
 @Module({
   imports: [AuthModule, RateLimitModule],
-  providers: [DirectRoutes, Overload],
-  exports: [DirectRoutes, Overload],
+  providers: [AcceptQueue, DirectRoutes],
+  exports: [DirectRoutes],
 })
 export class DirectRoutesModule {}

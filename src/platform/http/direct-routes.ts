@@ -1,4 +1,5 @@
-import { Injectable, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -8,79 +9,82 @@ import type { Identity, Role } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
-import { Overload } from './overload.js';
+import { AcceptQueue } from './accept-queue.js';
 
-/** What a controller's method answers, without its parameters' decorators. */
-type Answer = (caller: Identity, request: FastifyRequest) => object | Promise<object>;
-
-/** Throws where a body would be refused whatever else it says. */
-type RefuseUnparsed = (caller: Identity, json: string) => void;
+/** A controller's method that takes the caller, the request and its parsed body; it answers 200 with what it returns. */
+type DirectMethod = (caller: Identity, request: FastifyRequest, body: object) => object | Promise<object>;
 
 interface DirectRoute {
   readonly role: Role;
+  /** Tokens of the rate limit that a body costs; 1 where nothing else is said. */
   readonly cost: ((body: unknown) => number) | undefined;
-  readonly answer: Answer;
-  readonly refuseUnparsed: RefuseUnparsed;
+  readonly method: DirectMethod;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /**
- * Routes that Fastify answers itself. Nest's pipeline costs more than a prediction from memory; its guards, pipes and
+ * Routes that Fastify answers itself. Nest's pipeline costs more than a prediction from memory; its guards and its
  * filter are here the same code, called one after the other, without a promise where nothing has to be waited for.
+ * Their requests wait in the accept queue while the main thread is busy.
  */
 @Injectable()
 export class DirectRoutes implements OnApplicationBootstrap {
+  /** By HTTP method and path, such as `POST /api/v1/predictions`. */
   private readonly routes = new Map<string, DirectRoute>();
+  private readonly registered = new Set<string>();
   private readonly filter: ProblemFilter;
 
   constructor(
     private readonly access: AccessGuard,
     private readonly limit: RateLimitGuard,
     private readonly reflector: Reflector,
-    private readonly overload: Overload,
+    private readonly queue: AcceptQueue,
     private readonly host: HttpAdapterHost<FastifyAdapter>,
     logger: AppLogger,
   ) {
     this.filter = new ProblemFilter(logger);
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
-      const route = options.method === 'POST' ? this.routes.get(options.url) : undefined;
+      const name = `${String(options.method)} ${options.url}`;
+      const route = this.routes.get(name);
       if (!route) return;
-      // In the place of the handler that Nest is about to register.
+      // Fastify gets this handler instead of the one that Nest has made.
       options.handler = (request, reply) => this.handle(route, request, reply);
-      options.config = {
-        ...options.config,
-        refuseUnparsed: (caller, json) => this.refuseUnparsed(route, caller, json),
-      };
+      this.registered.add(name);
     });
   }
 
   /**
-   * Answers a POST route of a controller directly; its decorators still say who may call, at what cost, and document
-   * it. Called by the controller's constructor, before Nest registers the route. Interceptors do not run.
+   * Answers a route of a controller directly. The decorators of its method hold: they say the path, who may call and at
+   * what cost, and document it; pipes, interceptors and the decorators of parameters do nothing. To be called by the
+   * controller's constructor, before Nest registers the route.
    */
-  add<T>(
-    controller: Type<T>,
-    method: keyof T & string,
-    url: string,
-    answer: Answer,
-    refuseUnparsed: RefuseUnparsed,
-  ): void {
-    const handler = controller.prototype[method];
-    const role = this.reflector.getAllAndOverride(Access, [handler, controller]);
-    if (!role || role === 'public') throw new Error(`${url} must say which role may call it`);
-    this.routes.set(url, { role, cost: this.reflector.get(Cost, handler), answer, refuseUnparsed });
+  add<M extends string>(controller: Record<M, DirectMethod>, name: M): void {
+    const handler = controller[name];
+    const targets = [handler, controller.constructor];
+    const [below = '', prefix = ''] = targets.map(
+      (target) => Reflect.getMetadata(PATH_METADATA, target) as string,
+    );
+    const path = ['', ...`${prefix}/${below}`.split('/').filter(Boolean)].join('/');
+    const httpMethod = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod]!;
+    const role = this.reflector.getAllAndOverride(Access, targets);
+    if (!role || role === 'public') throw new Error(`${path} must say which role may call it`);
+    const cost = this.reflector.get(Cost, handler);
+    this.routes.set(`${httpMethod} ${path}`, { role, cost, method: handler.bind(controller) });
+    this.queue.add(httpMethod, path);
   }
 
   onApplicationBootstrap(): void {
-    const server = this.host.httpAdapter.getHttpServer();
-    for (const url of this.routes.keys()) this.overload.shed(server, 'POST', url);
+    for (const name of this.routes.keys())
+      if (!this.registered.has(name))
+        throw new Error(`${name} was added after Nest had registered its route`);
+    if (this.routes.size > 0) this.queue.standBefore(this.host.httpAdapter.getHttpServer());
   }
 
   private handle(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): void {
     const fail = (error: unknown) => this.filter.send(error, request, reply);
     try {
-      const answer = this.run(route, request, reply);
+      const answer = this.answer(route, request, reply);
       if (answer instanceof Promise) answer.then((body) => send(reply, body)).catch(fail);
       else send(reply, answer);
     } catch (error) {
@@ -88,23 +92,19 @@ export class DirectRoutes implements OnApplicationBootstrap {
     }
   }
 
-  private refuseUnparsed(route: DirectRoute, caller: Identity, json: string): void {
-    this.access.admit(caller, route.role);
-    route.refuseUnparsed(caller, json);
-  }
-
-  private run(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): object | Promise<object> {
+  /** Asks who calls, whether the role is enough and whether the rate limit has room, and then the controller. */
+  private answer(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): object | Promise<object> {
     const { identity } = request;
-    // Whoever sends a body was asked for a token before it was read.
+    // The caller of a request with a body is known already: it was asked for a token before the body was read.
     if (!identity) {
       return Promise.resolve(this.access.authenticate(request, reply)).then(() =>
-        this.run(route, request, reply),
+        this.answer(route, request, reply),
       );
     }
-    this.access.admit(identity, route.role);
-    const admitted = this.limit.admit(identity, route.cost?.(request.body) ?? 1, reply);
-    if (admitted instanceof Promise) return admitted.then(() => route.answer(identity, request));
-    return route.answer(identity, request);
+    this.access.requireRole(identity, route.role);
+    const spent = this.limit.spend(identity, route.cost?.(request.body) ?? 1, reply);
+    const ask = () => route.method(identity, request, request.body as object);
+    return spent instanceof Promise ? spent.then(ask) : ask();
   }
 }
 

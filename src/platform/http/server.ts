@@ -8,7 +8,7 @@ import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { Tracing } from '../observability/tracing.js';
-import { admitBodies } from './body-admission.js';
+import { readBodiesOfKnownCallers } from './body-reading.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
 import { addRequestHooks } from './request-hooks.js';
@@ -53,7 +53,7 @@ export async function createServer(root: Type | object, config: Config): Promise
   app.useGlobalPipes(new BodyValidationPipe());
   addRequestHooks(adapter.getInstance(), { logger, metrics: app.get(Metrics), tracing: app.get(Tracing) });
   const guard = app.get(AccessGuard, { strict: false });
-  admitBodies(adapter.getInstance(), {
+  readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
     bodyTimeoutMs: receiveSeconds * 1000,
   });

@@ -31,11 +31,11 @@ export class RateLimitGuard implements CanActivate {
     // Public routes have no tenant.
     if (!identity) return true;
     const cost = this.reflector.get(Cost, context.getHandler())?.(body) ?? 1;
-    return this.admit(identity, cost, http.getResponse<FastifyReply>());
+    return this.spend(identity, cost, http.getResponse<FastifyReply>());
   }
 
   /** Takes what a request costs, at once wherever the lease has it. @throws Problem 429 */
-  admit({ tenant }: Identity, cost: number, reply: FastifyReply): boolean | Promise<boolean> {
+  spend({ tenant }: Identity, cost: number, reply: FastifyReply): boolean | Promise<boolean> {
     if (this.limiter.isOff) return true;
     const verdict = this.limiter.take(tenant, cost);
     if (!(verdict instanceof Promise)) return this.answer(verdict, reply);

@@ -34,7 +34,7 @@ export class ModelHosts {
    * @param example a row to try beside the made-up ones
    * @throws GraphRefused, ModelUnavailable where there is no room, and whatever `complete` throws
    */
-  async admit(
+  async examine(
     file: ModelFile,
     complete: (graph: ScannedGraph) => SignatureDefinition,
     example?: Record<string, unknown>,

@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { compileSignature, FeatureErrors } from '#libs/inference';
 import { AsyncPredictionsConfig, PredictionsConfig } from '../../../config/index.js';
 import type { Identity } from '../../../platform/auth/identity.js';
 import { ERROR_STATUS, type ErrorCode } from '../../../platform/errors/error-code.js';
 import { Problem } from '../../../platform/errors/problem.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
-import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
+import { ServingService } from '../../serving/serving.service.js';
 import { backgroundOf } from '../explanations/explanations.service.js';
-import { featureProblem } from '../feature-problem.js';
-import { parsePredictRequest, type PredictRequest } from '../predict-request.js';
+import { parsePredictRequest } from '../predict-request.js';
 import type { PredictionBody } from '../predictions.dto.js';
 import { type AsyncPredictionSpec, PREDICTION, specOf } from './async-prediction-job.js';
 import type { AsyncPredictionBody } from './async-predictions.dto.js';
@@ -19,7 +17,7 @@ import type { AsyncPredictionBody } from './async-predictions.dto.js';
 export class AsyncPredictionsService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly versions: VersionsService,
+    private readonly serving: ServingService,
     private readonly predictions: PredictionsConfig,
     private readonly config: AsyncPredictionsConfig,
   ) {}
@@ -27,8 +25,9 @@ export class AsyncPredictionsService {
   /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422 */
   async submit(caller: Identity, requestId: string, body: object): Promise<AsyncPredictionBody> {
     const request = parsePredictRequest(body, this.predictions.maxRows);
-    const servable = await this.versions.servable(caller.tenant, request.modelId, request.version);
-    refuseUnfit(request, servable);
+    const servable = await this.serving.servable(caller.tenant, request.modelId, request.version);
+    if (request.returnExplanation) backgroundOf(servable);
+    this.serving.checkRows(servable, request);
     const spec: AsyncPredictionSpec = {
       request_id: requestId,
       model_id: servable.modelId,
@@ -63,16 +62,6 @@ export class AsyncPredictionsService {
 
   async cancel(tenant: string, id: string): Promise<AsyncPredictionBody> {
     return toBody(await this.jobs.cancel(tenant, PREDICTION, id));
-  }
-}
-
-/** Now, rather than in a job that fails later. */
-function refuseUnfit({ rows, single, returnExplanation }: PredictRequest, servable: ServableVersion): void {
-  if (returnExplanation) backgroundOf(servable);
-  try {
-    compileSignature(servable.signature).encode(rows);
-  } catch (error) {
-    throw error instanceof FeatureErrors ? featureProblem(error, single) : error;
   }
 }
 

@@ -13,7 +13,7 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { StorageLocation } from '../../../platform/storage/storage-location.js';
-import { type ServableVersion, VersionsService } from '../../models/versions.service.js';
+import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { LogRepository } from '../log/log.repository.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, specOf } from './batch-job.js';
@@ -47,7 +47,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     private readonly runner: JobRunner,
     private readonly engine: EmbeddedEngine,
     private readonly jobs: JobsService,
-    private readonly versions: VersionsService,
+    private readonly serving: ServingService,
     private readonly grants: Grants,
     private readonly storage: StorageLocation,
     private readonly input: BatchInput,
@@ -69,7 +69,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     const { tenant } = attempt.claim;
     // Both may have changed since the job was submitted.
     this.grants.refuseForeign(tenant, output_path);
-    const servable = await this.versions.servable(tenant, model_id, version);
+    const servable = await this.serving.servable(tenant, model_id, version);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
     const outcome = await this.score(attempt, servable, input);
     if (outcome.type !== 'succeeded') return outcome;

@@ -6,7 +6,7 @@ import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { VersionsService } from '../../models/versions.service.js';
+import { ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -25,7 +25,7 @@ const START_SECONDS = 1;
 export class BatchService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly versions: VersionsService,
+    private readonly serving: ServingService,
     private readonly grants: Grants,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
@@ -41,7 +41,7 @@ export class BatchService {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    return (await this.versions.servable(tenant, dto.model_id, dto.version)).version;
+    return (await this.serving.servable(tenant, dto.model_id, dto.version)).version;
   }
 
   /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */

@@ -1,24 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { Explainer, type Explanation, type OnnxModel, type Predictions } from '#libs/inference';
+import { Explainer, type Explanation, type OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../../config/index.js';
 import { Problem, unfit } from '../../../platform/errors/problem.js';
-import { Overload } from '../../../platform/http/overload.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Artifacts } from '../../../platform/storage/artifacts.js';
-import type { ServableVersion } from '../../models/versions.service.js';
-import type { LoadedModel } from '../model-catalog.js';
+import { type Scored, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import type { PredictRequest } from '../predict-request.js';
 import type { ExplanationBody } from './explanation.dto.js';
 
 /** Estimators whose regression is a sum of one term a feature. */
 const ADDITIVE: ReadonlySet<string | null> = new Set(['linear_regression', 'ridge', 'lasso', 'sgd']);
-const MOST_BYTES = 2 ** 24;
-/** Explanations under way together; each of them takes turns with the others, block by block. */
-const MOST_AT_ONCE = 4;
-const MOST_WAITING = 64;
-/** What it may take until one of those that wait has its turn. */
-const DRAIN_MS = 5000;
+const MAX_BACKGROUND_BYTES = 2 ** 24;
 
 /** background.json of the trainer. */
 interface Background {
@@ -26,19 +19,22 @@ interface Background {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+export interface Explained extends Scored {
+  /** One a row. */
+  readonly explanations: ExplanationBody[];
+}
+
 /** Explains predictions by the rows that training kept for it. */
 @Injectable()
 export class ExplanationsService {
-  /** Gone with the loaded model. */
+  /** An explainer is forgotten together with its loaded model. */
   private readonly explainers = new WeakMap<OnnxModel, Promise<Explainer>>();
   private readonly durations;
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
 
   constructor(
     private readonly artifacts: Artifacts,
     private readonly config: PredictionsConfig,
-    private readonly overload: Overload,
+    private readonly serving: ServingService,
     metrics: Metrics,
   ) {
     this.durations = metrics.histogram(
@@ -48,31 +44,24 @@ export class ExplanationsService {
   }
 
   /**
-   * The model must be kept meanwhile.
-   * @returns one explanation a row
-   * @throws Problem 422 where the version keeps no background or the request asks for too much, 503 where too many wait
+   * Scores rows and explains each of them.
+   * @throws Problem as `ServingService.score`, 422 where the version keeps no background or the request asks for too
+   * much, 503 where too many wait
    */
-  async explain(
-    tenant: string,
-    { model, servable }: LoadedModel,
-    { rows }: PredictRequest,
-    predicted: Predictions,
-  ): Promise<ExplanationBody[]> {
-    const explainer = await this.explainerOf(tenant, model, servable);
-    this.refuseTooMany(rows.length, explainer.mostSamples);
-    await this.turn();
-    const start = performance.now();
-    try {
-      const names = model.signature.definition.inputs.map(({ name }) => name);
-      const explanations = await explainer.explain(rows, predicted);
-      this.durations.observe((performance.now() - start) / 1000);
-      return explanations.map((explanation) => toBody(explanation, names));
-    } finally {
-      // The place is handed on, so that nobody who comes now takes it.
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.running--;
-    }
+  scoreAndExplain(tenant: string, request: PredictRequest): Promise<Explained> {
+    const { rows } = request;
+    return this.serving.scoreAndKeep(tenant, request, async (scored, model) => {
+      const explainer = await this.explainerOf(tenant, model, scored.servable);
+      this.refuseTooMany(rows.length, explainer.mostSamples);
+      const explanations = await this.serving.waitToExplain(async () => {
+        const start = performance.now();
+        const explained = await explainer.explain(rows, scored.predictions);
+        this.durations.observe((performance.now() - start) / 1000);
+        return explained;
+      });
+      const names = scored.servable.signature.inputs.map(({ name }) => name);
+      return { ...scored, explanations: explanations.map((explanation) => toBody(explanation, names)) };
+    });
   }
 
   private explainerOf(tenant: string, model: OnnxModel, servable: ServableVersion): Promise<Explainer> {
@@ -89,7 +78,7 @@ export class ExplanationsService {
   private async open(tenant: string, model: OnnxModel, servable: ServableVersion): Promise<Explainer> {
     const { estimator, files, version } = servable;
     const backgroundSha256 = backgroundOf(servable);
-    const bytes = await this.artifacts.read(tenant, backgroundSha256, MOST_BYTES);
+    const bytes = await this.artifacts.read(tenant, backgroundSha256, MAX_BACKGROUND_BYTES);
     if (createHash('sha256').update(bytes).digest('hex') !== backgroundSha256)
       throw new Error(`the background ${backgroundSha256} of ${tenant} is damaged`);
     const { features, rows } = JSON.parse(bytes.toString('utf8')) as Background;
@@ -98,7 +87,7 @@ export class ExplanationsService {
     const objects = rows.map((row) => Object.fromEntries(features.map((name, at) => [name, row[at]])));
     return Explainer.open(model, objects, { isAdditive, identity: files.model.sha256 }).catch(
       (cause: unknown) => {
-        // Not what the caller sent.
+        // A FeatureErrors of the background must not be told to the caller as one of the request's own features.
         throw new Error(`the background ${backgroundSha256} of ${tenant} does not fit its model`, { cause });
       },
     );
@@ -114,20 +103,9 @@ export class ExplanationsService {
         : `explaining a row of this model takes up to ${samples} samples, more than the ${maxExplanationSamples} allowed`;
     throw unfit('/features', detail);
   }
-
-  private async turn(): Promise<void> {
-    if (this.running < MOST_AT_ONCE) {
-      this.running++;
-      return;
-    }
-    if (this.waiting.length >= MOST_WAITING) {
-      throw this.overload.refuse('explanations', DRAIN_MS, `${MOST_WAITING} explanations wait already`);
-    }
-    await new Promise<void>((resolve) => this.waiting.push(resolve));
-  }
 }
 
-/** The digest of the rows that explanations compare with. @throws Problem 422 where the version has none */
+/** Digest of the training rows that explanations of a version compare with. @throws Problem 422 where the version has none */
 export function backgroundOf({ files, origin, version }: ServableVersion): string {
   if (files.background) return files.background.sha256;
   throw unexplained(

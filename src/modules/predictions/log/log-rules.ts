@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig } from '../../../config/index.js';
+import { Changes } from '../../../platform/changes/changes.js';
 import { Database } from '../../../platform/database/database.js';
-import { Timers } from '../../../platform/timers/timers.js';
 
 /** What holds for the predictions of one model. */
 export interface LogRule {
@@ -16,31 +16,27 @@ interface SettingsRow {
   redacted_features: string[];
 }
 
-const POLL_MS = 1000;
+/** Kind of the changes of settings that `LogRules` hears of; their key is the model's id. */
+export const LOG_SETTINGS_CHANGE = 'prediction-log-settings';
 
-/**
- * In memory: what each model that has settings of its own lets be logged. As true as its last look at the catalogue's
- * revision, which every change of settings raises and which it takes every second.
- */
+/** In memory: what each model that has settings of its own lets be logged, as of the changes that `Changes` told of. */
 @Injectable()
 export class LogRules implements OnApplicationBootstrap {
   private rules = new Map<string, LogRule>();
   private readonly usual: LogRule;
-  private revision = '';
 
   constructor(
     config: PredictionLogConfig,
     private readonly database: Database,
-    private readonly timers: Timers,
+    changes: Changes,
   ) {
     this.usual = { sampleRate: config.sampleRate };
+    changes.on(LOG_SETTINGS_CHANGE, () => this.refresh());
   }
 
   /** Before the first prediction: what must not be logged must not be logged by it. */
-  async onApplicationBootstrap(): Promise<void> {
-    await this.refresh();
-    const failed = 'rules of the prediction log could not be read';
-    this.timers.every(POLL_MS, failed, () => this.refresh());
+  onApplicationBootstrap(): Promise<void> {
+    return this.refresh();
   }
 
   of(tenant: string, modelId: string): LogRule {
@@ -50,9 +46,6 @@ export class LogRules implements OnApplicationBootstrap {
   }
 
   async refresh(): Promise<void> {
-    const [row] = await this.database.system.query('select revision from catalog_revision');
-    const { revision } = row as { revision: string };
-    if (revision === this.revision) return;
     const settings: SettingsRow[] = await this.database.system.query(
       'select tenant_id, model_id, sample_rate, redacted_features from prediction_log_settings',
     );
@@ -65,6 +58,5 @@ export class LogRules implements OnApplicationBootstrap {
         },
       ]),
     );
-    this.revision = revision;
   }
 }

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { Changes } from '../../../platform/changes/changes.js';
 import type { TenantScope } from '../../../platform/database/database.js';
 import { timeOf } from './log-entry.js';
 import type { LoggedBatchBody } from './log.dto.js';
+import { LOG_SETTINGS_CHANGE } from './log-rules.js';
 import { LoggedPrediction, LogSettings } from './prediction-log.entity.js';
 
 export interface LogFilter {
@@ -31,6 +33,8 @@ const MOST_ROWS = 2 ** 31 - 1;
 /** SQL of one tenant's prediction log and its settings. */
 @Injectable()
 export class LogRepository {
+  constructor(private readonly changes: Changes) {}
+
   find({ manager, tenant }: TenantScope, requestId: string): Promise<LoggedPrediction | null> {
     return manager.findOneBy(LoggedPrediction, { tenantId: tenant, requestId });
   }
@@ -99,15 +103,9 @@ export class LogRepository {
     return manager.findOneBy(LogSettings, { tenantId: tenant, modelId });
   }
 
-  /** Every server looks at the settings again once the catalogue's revision is another. */
-  async saveSettings(
-    { manager, tenant }: TenantScope,
-    settings: Omit<LogSettings, 'tenantId'>,
-  ): Promise<void> {
-    await manager.upsert(LogSettings, { ...settings, tenantId: tenant }, ['tenantId', 'modelId']);
-    await manager.query(
-      `with raised as (update catalog_revision set revision = revision + 1 returning revision)
-       select pg_notify('catalog_revision', revision::text) from raised`,
-    );
+  /** Every server reads the settings again once the transaction commits. */
+  async saveSettings(scope: TenantScope, settings: Omit<LogSettings, 'tenantId'>): Promise<void> {
+    await scope.manager.upsert(LogSettings, { ...settings, tenantId: scope.tenant }, ['tenantId', 'modelId']);
+    await this.changes.raise(scope, LOG_SETTINGS_CHANGE, settings.modelId);
   }
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Identity } from '../auth/identity.js';
 import { invalid, jsonPointer } from '../errors/problem.js';
 import { duplicateKey } from './duplicate-key.js';
 
@@ -8,17 +7,15 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads a body from callers without a token. */
     openBody?: boolean;
-    /** Names given twice are not looked for: it would cost more than the rest of reading the body. The last one holds. */
+    /** A name may be given twice in the body, and the last one holds: looking for that costs more than reading the rest. */
     lastNameHolds?: boolean;
-    /** Throws where it can be told from the text alone that the body would be refused: parsing it costs more. */
-    refuseUnparsed?: (caller: Identity, json: string) => void;
   }
 }
 
-/** What is left of a refused body is read and dropped up to this size; past it the connection is closed. */
+/** A body of a refused request is read and dropped up to this size; past it the connection is closed. */
 export const DRAINED_BYTES = 64 * 1024;
 
-interface Admission {
+interface BodyReading {
   /** Verifies the caller, or throws. */
   authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Longest that a JSON body may take to arrive. */
@@ -26,15 +23,18 @@ interface Admission {
 }
 
 /**
- * Reads a body only for a caller whose token is valid, and only for a while: what a stranger or a slow caller can
- * make us hold is a head. Whether the caller's role is enough is still for the guard alone to say.
+ * Makes Fastify read a body only for a caller whose token is valid, and only for a while, so that a stranger or a slow
+ * caller can make this process hold a head and no more. The guard of the route says later whether the role is enough.
  */
-export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeoutMs }: Admission): void {
+export function readBodiesOfKnownCallers(
+  fastify: FastifyInstance,
+  { authenticate, bodyTimeoutMs }: BodyReading,
+): void {
   const limitTime = timeLimit(bodyTimeoutMs);
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
     const { openBody, streamBody, readsForms } = request.matched.config;
     if (!hasBody(request.raw)) return done();
-    const admit = () => {
+    const read = () => {
       if (!streamBody && !readsForms) limitTime(request.raw, reply.raw);
       done();
     };
@@ -43,22 +43,16 @@ export function admitBodies(fastify: FastifyInstance, { authenticate, bodyTimeou
       done(error);
     };
     const known = openBody ? undefined : authenticate(request, reply);
-    if (known instanceof Promise) known.then(admit, refuse);
-    else admit();
+    if (known instanceof Promise) known.then(read, refuse);
+    else read();
   });
 
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    const { lastNameHolds, refuseUnparsed } = request.matched.config;
-    try {
-      if (request.identity) refuseUnparsed?.(request.identity, text as string);
-    } catch (error) {
-      return done(error as Error);
-    }
     void parse(request, text as string, (error, value) => {
       if (error) return done(error);
-      if (lastNameHolds) return done(null, value);
+      if (request.matched.config.lastNameHolds) return done(null, value);
       const path = duplicateKey(text as string);
       if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
       done(null, value);
@@ -71,24 +65,24 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Fastify waits for a body for as long as bytes come; the error makes it answer. A body that is refused unread, such
- * as one of an unknown type, or that comes with a GET, is waited for by nobody: there an error would have no listener
- * and end the process.
+ * Gives each body so long to arrive. Fastify waits for a body for as long as bytes come; an `error` event of its stream
+ * makes Fastify answer. Nobody waits for a body that is refused unread, such as one of an unknown type, or that comes
+ * with a GET: there the event would have no listener, and end the process.
  */
 function timeLimit(milliseconds: number): (payload: IncomingMessage, answer: ServerResponse) => void {
-  let came: [IncomingMessage, ServerResponse][] = [];
-  // Most bodies come with the head, and have been read by then: they need no timer and nobody who stops it. Nor does
-  // one that has been refused meanwhile, for which nobody would listen to the error.
+  let arrived: [IncomingMessage, ServerResponse][] = [];
+  // Timers are started at the end of the turn of the event loop. Most bodies come with their head and have been read by
+  // then, and need no timer; nor does one that has been refused meanwhile.
   const startTimers = () => {
-    const all = came;
-    came = [];
+    const all = arrived;
+    arrived = [];
     for (const [payload, answer] of all) {
       const isOver = payload.complete || payload.destroyed || answer.writableEnded || answer.destroyed;
       if (!isOver) startTimer(payload, answer, milliseconds);
     }
   };
   return (payload, answer) => {
-    if (came.push([payload, answer]) === 1) setImmediate(startTimers);
+    if (arrived.push([payload, answer]) === 1) setImmediate(startTimers);
   };
 }
 

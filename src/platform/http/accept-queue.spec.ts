@@ -1,29 +1,36 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { HttpConfig } from '../../config/index.js';
+import { Load } from '../load/load.js';
+import { Refusals } from '../load/refusals.js';
 import { Metrics } from '../observability/metrics.js';
-import { Overload } from './overload.js';
+import { AcceptQueue } from './accept-queue.js';
 
 const CALLERS = 10;
 
-describe('predictions for which the main thread has no time', () => {
+describe('requests of queued routes for which the main thread has no time', () => {
   let server: Server;
   let sockets: Socket[];
   let handled: string[];
   /** Whether each that was handled was alone. */
   let alone: boolean[];
+  const metrics = new Metrics();
   /** What the next request to be handled takes, and the one after it. */
   let blockMs: number[];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
       for (const end = performance.now() + (blockMs.shift() ?? 0); performance.now() < end;) continue;
-      handled.push(request.url!);
-      alone.push(overload.isAlone());
+      handled.push(`${request.method} ${request.url}`);
+      alone.push(load.isAlone);
       response.end('answered');
     });
-    const overload = new Overload(Object.assign(new HttpConfig(), { maxDelayMs: 200 }), new Metrics());
-    overload.shed(server, 'POST', '/predictions');
+    const load = new Load();
+    const config = Object.assign(new HttpConfig(), { maxDelayMs: 200 });
+    const queue = new AcceptQueue(config, load, new Refusals(metrics), metrics);
+    queue.add('POST', '/predictions');
+    queue.add('PUT', '/ensembles/predictions');
+    queue.standBefore(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     sockets = Array.from({ length: CALLERS }, () => connect(port, '127.0.0.1').setEncoding('utf8'));
@@ -37,15 +44,15 @@ describe('predictions for which the main thread has no time', () => {
   /** Asks on all connections at once, so that all of it lies there in one turn of the event loop. */
   async function statuses(
     blocks: number[],
-    paths = Array<string>(CALLERS).fill('/predictions'),
+    targets = Array<string>(CALLERS).fill('POST /predictions'),
   ): Promise<string[]> {
     blockMs = blocks;
     [handled, alone] = [[], []];
     const answers = sockets.map(
       (socket) => new Promise<string>((resolve) => socket.once('data', (text) => resolve(String(text)))),
     );
-    for (const [at, path] of paths.entries())
-      sockets[at]!.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
+    for (const [at, target] of targets.entries())
+      sockets[at]!.write(`${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
     return (await Promise.all(answers)).map((answer) => answer.slice(9, 12));
   }
 
@@ -71,9 +78,28 @@ describe('predictions for which the main thread has no time', () => {
   });
 
   it('should let other routes pass', async () => {
-    const paths = [...Array<string>(CALLERS - 1).fill('/predictions'), '/healthcheck'];
-    expect(await statuses([60], paths)).toEqual(all('200'));
-    expect(handled.indexOf('/healthcheck')).toBeLessThan(CALLERS - 1);
+    const targets = [
+      ...Array<string>(CALLERS - 2).fill('POST /predictions'),
+      'GET /predictions',
+      'GET /health',
+    ];
+    expect(await statuses([60], targets)).toEqual(all('200'));
+    expect(handled.indexOf('GET /predictions')).toBeLessThan(handled.lastIndexOf('POST /predictions'));
+    expect(handled.indexOf('GET /health')).toBeLessThan(handled.lastIndexOf('POST /predictions'));
+  });
+
+  it.each([
+    'POST /predictions?a=1',
+    'POST /predictions/?a=/predictions',
+    'POST /predictions#a',
+    'POST /predict%69ons',
+    'POST http://localhost/predictions',
+    'PUT /ensembles/predictions',
+  ])('should wait their turn whatever the spelling or the route: %s', async (target) => {
+    const answers = await statuses([250, 250], Array<string>(CALLERS).fill(target));
+    expect(answers.at(-1)).toBe('503');
+    // A refusal is counted under its route, of which there are few, never under its URL.
+    expect(await metrics.text()).not.toContain('a=');
   });
 
   it('should not be answered where whoever asked has gone', async () => {
@@ -81,6 +107,6 @@ describe('predictions for which the main thread has no time', () => {
     expect(others).toEqual([]);
     gone!.write('POST /predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n');
     gone!.destroy();
-    expect(await statuses([60], Array<string>(CALLERS - 1).fill('/predictions'))).not.toContain('503');
+    expect(await statuses([60], Array<string>(CALLERS - 1).fill('POST /predictions'))).not.toContain('503');
   });
 });

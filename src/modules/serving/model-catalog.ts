@@ -8,82 +8,78 @@ import {
   compileSignatureContract,
 } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
+import type { Changed } from '../../platform/changes/changes.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
-import { Timers } from '../../platform/timers/timers.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
-import { RevisionListener } from './revision-listener.js';
 
 export interface LoadedModel {
   readonly model: OnnxModel;
   readonly servable: ServableVersion;
 }
 
-/** What was asked for, and what is known of it. */
-interface Known {
+/** The version that answers a question of the form (tenant, model, version or none). */
+interface Answer {
   readonly tenant: string;
-  readonly asked: string | undefined;
+  /** Version that was asked for; undefined where none was named. */
+  readonly version: string | undefined;
   readonly servable: ServableVersion;
-  /** Of its session. */
+  /** Key of `models` under which its loaded model is found. */
   readonly address: string;
 }
 
-const POLL_MS = 1000;
-/** Between a model's eviction and the end of its native memory. */
-const RELEASE_MS = 1000;
+/** A model that is dropped from memory is freed so much later: a request may have it in hand that is about to run it. */
+const FREE_AFTER_MS = 1000;
 const MAX_ANSWERS = 100_000;
-/** Of their signatures, about a kilobyte each. */
+/** Features of the signatures of all answers together; each takes about a kilobyte. */
 const MAX_ANSWERED_FEATURES = 200_000;
-const MAX_REFUSALS = 10_000;
-/** Longer ones name nothing, and would only fill the memory. */
+const MAX_PROBLEMS = 10_000;
+/** A question with a longer key names nothing that exists; its answer would only fill the memory. */
 const MAX_KEY_LENGTH = 200;
-/** How long it is believed that something does not exist; its making ends that sooner. */
-const NEGATIVE_MS = 2000;
+/** So long it is believed that something does not exist, unless a change is heard of before. */
+const PROBLEM_MS = 2000;
 
 /**
- * In memory: (tenant, model, version) to a session that is ready to score. It is as true as its last look at the
- * catalogue's revision, which it takes every second and on each hint; in between it asks nobody.
+ * What this process has in memory: which version answers (tenant, model, version), and the loaded models. It asks the
+ * registry once for each question, and again when it hears that the model has changed; in between it asks nobody.
  */
 @Injectable()
 export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly answers = new LRUCache<string, Known>({
+  private readonly answers = new LRUCache<string, Answer>({
     max: MAX_ANSWERS,
     maxSize: MAX_ANSWERED_FEATURES,
     sizeCalculation: ({ servable }) => 1 + servable.signature.inputs.length,
   });
-  /** Apart from the answers, which a caller who makes up ids must not drive out. */
-  private readonly refusals = new LRUCache<string, Problem>({ max: MAX_REFUSALS, ttl: NEGATIVE_MS });
-  private readonly sessions: LRUCache<string, OnnxModel>;
+  /** Questions that have no answer are kept apart, so that a caller who makes up ids drives out no answer. */
+  private readonly problems = new LRUCache<string, Problem>({ max: MAX_PROBLEMS, ttl: PROBLEM_MS });
+  private readonly models: LRUCache<string, OnnxModel>;
   private readonly loads;
   private readonly evictions;
   private readonly shared;
   private readonly pending = new Map<string, Promise<unknown>>();
-  private revision = '';
-  /** Raised before answers are dropped: what was asked of the database before that is not kept. */
+  /** Raised with each change: an answer that was asked for before the change may be from before it, and is not kept. */
   private generation = 0;
-  /** For what would keep others waiting. */
+  /** Builds models, and does the runs that would keep the main thread from answering others. */
   private readonly thread = new GraphThread();
 
   constructor(
     private readonly versions: VersionsService,
-    private readonly listener: RevisionListener,
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
     private readonly config: PredictionsConfig,
-    private readonly timers: Timers,
     private readonly logger: AppLogger,
     metrics: Metrics,
   ) {
-    this.sessions = new LRUCache({
+    versions.onChange((changes) => this.renew(changes));
+    this.models = new LRUCache({
       maxSize: config.modelCacheBytes,
       sizeCalculation: (model) => Math.max(1, model.sizeBytes),
-      // Whoever was handed the model a moment ago may not have started to use it.
       dispose: (model) => {
         this.evictions.inc();
-        setTimeout(() => void model.release(), RELEASE_MS).unref();
+        setTimeout(() => void model.release(), FREE_AFTER_MS).unref();
       },
     });
     this.evictions = metrics.counter(
@@ -99,79 +95,74 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
       'Reading an artifact and making it ready to score.',
     );
     metrics.gauge('modelplane_models_loaded', 'Models in the memory of this process.', [], () => [
-      { labels: {}, value: this.sessions.size },
+      { labels: {}, value: this.models.size },
     ]);
     metrics.gauge('modelplane_model_cache_bytes', 'Artifact bytes of these models.', [], () => [
-      { labels: {}, value: this.sessions.calculatedSize },
+      { labels: {}, value: this.models.calculatedSize },
     ]);
     metrics.gauge('modelplane_model_cache_limit_bytes', 'Artifact bytes that are kept at most.', [], () => [
       { labels: {}, value: this.config.modelCacheBytes },
     ]);
   }
 
-  async onApplicationBootstrap(): Promise<void> {
-    // Neither waits for the first request, nor that for them.
+  /** Starts what takes long to start, so that the first request does not wait for it. */
+  onApplicationBootstrap(): void {
     this.thread.start();
     compileSignatureContract();
-    await this.refresh();
-    this.listener.listen(() => void this.refresh().catch(() => undefined));
-    this.timers.every(POLL_MS, 'the catalogue could not be refreshed', () => this.refresh());
   }
 
-  /** After the last request has been answered. */
+  /** Nest calls this after the last request has been answered. */
   async onApplicationShutdown(): Promise<void> {
     await this.thread.close();
   }
 
   /** What `get` would answer, where it is in memory. */
   find(tenant: string, modelId: string, version: string | undefined): LoadedModel | undefined {
-    const known = this.answers.get(keyOf(tenant, modelId, version));
-    const model = known && this.sessions.get(known.address);
-    return model && { model, servable: known.servable };
+    const answer = this.answers.get(keyOf(tenant, modelId, version));
+    const model = answer && this.models.get(answer.address);
+    return model && { model, servable: answer.servable };
   }
 
   /**
+   * The version that answers, with its model, which is loaded where it is not in memory.
    * @param version exactly this one; undefined for the one that answers by default
    * @throws Problem 404 or 409
    */
   async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
     const key = keyOf(tenant, modelId, version);
-    const answer =
+    const servable =
       this.answers.get(key)?.servable ??
-      this.refusals.get(key) ??
+      this.problems.get(key) ??
       (await this.once(key, () => this.ask(key, tenant, modelId, version)));
-    if (answer instanceof Problem) throw answer;
+    if (servable instanceof Problem) throw servable;
 
-    const address = addressOf(tenant, answer);
-    let model = this.sessions.get(address);
+    const address = addressOf(tenant, servable);
+    let model = this.models.get(address);
     if (!model) {
       if (this.pending.has(address)) this.shared.inc();
-      model = await this.once(address, () => this.load(address, tenant, answer));
+      model = await this.once(address, () => this.load(address, tenant, servable));
     }
-    return { model, servable: answer };
+    return { model, servable };
   }
 
   /**
-   * Asks again for what may no longer be so, if the catalogue has changed at all. Until the new answer is there the
-   * old one holds: a database that goes away meanwhile takes no loaded model with it.
+   * Asks the registry again about models that have changed. The old answer holds until the new one is there, so that a
+   * database that goes away meanwhile takes no loaded model with it. Where it is not known what has changed, all answers
+   * are forgotten and asked for with the next requests; the loaded models stay.
    */
-  async refresh(): Promise<void> {
-    const revision = await this.versions.revision();
-    if (revision === this.revision) return;
+  private async renew(changes: readonly Changed[] | undefined): Promise<void> {
     this.generation++;
-    this.refusals.clear();
-    const known = [...this.answers.entries()];
-    const current = await this.versions.modelRevisions([
-      ...new Set(known.map(([, { servable }]) => servable.modelId)),
-    ]);
-    for (const [key, { tenant, asked, servable }] of known) {
-      if (current.get(servable.modelId) !== servable.revision)
-        await this.ask(key, tenant, servable.modelId, asked);
+    this.problems.clear();
+    if (!changes) return this.answers.clear();
+    const revisions = new Map(changes.map(({ tenant, key, revision }) => [`${tenant}\n${key}`, revision]));
+    for (const [key, { tenant, version, servable }] of [...this.answers.entries()]) {
+      const { modelId, revision } = servable;
+      const latest = revisions.get(`${tenant}\n${modelId}`);
+      if (latest !== undefined && latest !== revision) await this.ask(key, tenant, modelId, version);
     }
-    this.revision = revision;
   }
 
-  /** Any number of requests that need the same thing wait for one look-up of it. */
+  /** Requests that need the same thing at the same time wait for one look-up of it. */
   private once<T>(key: string, work: () => Promise<T>): Promise<T> {
     const pending =
       (this.pending.get(key) as Promise<T> | undefined) ?? work().finally(() => this.pending.delete(key));
@@ -179,32 +170,33 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     return pending;
   }
 
+  /** Asks the registry, and keeps what it says: the version that answers, or why none does. */
   private async ask(
     key: string,
     tenant: string,
     modelId: string,
-    asked: string | undefined,
+    version: string | undefined,
   ): Promise<ServableVersion | Problem> {
     const { generation } = this;
-    const answer = await this.versions.servable(tenant, modelId, asked).catch((error: unknown) => {
+    const servable = await this.versions.servable(tenant, modelId, version).catch((error: unknown) => {
       if (error instanceof Problem) return error;
       throw error;
     });
-    if (generation !== this.generation || key.length > MAX_KEY_LENGTH) return answer;
-    if (answer instanceof Problem) {
+    if (generation !== this.generation || key.length > MAX_KEY_LENGTH) return servable;
+    if (servable instanceof Problem) {
       this.answers.delete(key);
-      this.refusals.set(key, answer);
+      this.problems.set(key, servable);
     } else {
-      this.answers.set(key, { tenant, asked, servable: answer, address: addressOf(tenant, answer) });
+      this.answers.set(key, { tenant, version, servable, address: addressOf(tenant, servable) });
     }
-    return answer;
+    return servable;
   }
 
   private async load(address: string, tenant: string, servable: ServableVersion): Promise<OnnxModel> {
     const start = performance.now();
     const { version, modelId } = servable;
     const model = await this.open(tenant, servable);
-    this.sessions.set(address, model);
+    this.models.set(address, model);
     const elapsedMs = performance.now() - start;
     this.loads.observe(elapsedMs / 1000);
     this.logger.info('model loaded', { model_id: modelId, version, duration_ms: Math.round(elapsedMs) });
@@ -216,7 +208,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     if (origin === 'uploaded') {
       return this.uploaded.open(this.artifacts.file(tenant, files.model.sha256, files.model.size), signature);
     }
-    // Versions of before have no core, and some encodings have none.
+    // The core is the same model without its encoding, and faster. Not every version has one.
     const hasCore = files.core !== undefined && signature.core !== undefined;
     const { sha256 } = hasCore ? files.core : files.model;
     const read = () => this.artifacts.read(tenant, sha256, this.config.maxArtifactBytes);
@@ -230,7 +222,7 @@ function keyOf(tenant: string, modelId: string, version: string | undefined): st
   return `${tenant}\n${modelId}\n${version ?? ''}`;
 }
 
-/** The same file may be uploaded twice and be described in two ways. */
+/** The digest alone would not do: the same file may be uploaded for two versions with two signatures. */
 function addressOf(tenant: string, { modelId, version, files }: ServableVersion): string {
   return `${tenant}\n${modelId}\n${version}\n${files.model.sha256}`;
 }

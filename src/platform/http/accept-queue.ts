@@ -1,0 +1,145 @@
+import { Injectable } from '@nestjs/common';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { HttpConfig } from '../../config/index.js';
+import { problemBody } from '../errors/problem.js';
+import { Load } from '../load/load.js';
+import { Refusals } from '../load/refusals.js';
+import { Metrics } from '../observability/metrics.js';
+import { DRAINED_BYTES } from './body-reading.js';
+import { newRequestId } from './identifiers.js';
+
+/** A request that came while the main thread had no time for it. */
+interface Waiting {
+  /** Time of `performance.now()` when it came. */
+  readonly since: number;
+  /** Path of its route. */
+  readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** For so long queued routes may hold the main thread before it looks at everything else, such as health checks. */
+const TURN_MS = 50;
+
+/**
+ * The queue of the main thread. Requests of its routes are handled for one turn of the event loop, at most TURN_MS;
+ * those that come after that wait in order, and are handled one a turn. One that has waited for longer than
+ * MODELPLANE_MAX_DELAY_MS is refused by 503 on the bare response, before Fastify sees it: what a refusal costs is taken
+ * from those that are answered, and most of it would be ids, headers, hooks and a line of log.
+ */
+@Injectable()
+export class AcceptQueue {
+  /** Method and path, such as `POST /api/v1/predictions`. */
+  private readonly routes = new Set<string>();
+  private readonly waiting: Waiting[] = [];
+  /** When the turn that is under way ends, as `performance.now()` counts; undefined between turns. */
+  private turnEnds?: number;
+  /** Requests that were let through in this turn. */
+  private inTurn = 0;
+  private handle!: (request: IncomingMessage, response: ServerResponse) => void;
+
+  constructor(
+    private readonly config: HttpConfig,
+    private readonly load: Load,
+    private readonly refusals: Refusals,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** Makes the requests of a route wait their turn, however their URLs are written. */
+  add(method: string, path: string): void {
+    this.routes.add(`${method} ${path}`);
+  }
+
+  /** Takes the place of the server's listeners for requests, and hands them on. */
+  standBefore(server: Server): void {
+    const listeners = server.listeners('request');
+    this.handle = (request, response) => {
+      for (const listener of listeners) listener.call(server, request, response);
+    };
+    server.removeAllListeners('request');
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const path = routedPath(request.url!);
+      if (!this.routes.has(`${request.method} ${path}`) || this.enterTurn()) {
+        this.handle(request, response);
+      } else {
+        this.waiting.push({ since: performance.now(), path, request, response });
+        this.tellLoad();
+      }
+    });
+  }
+
+  /** Whether a request that has come just now is let through. */
+  private enterTurn(): boolean {
+    if (this.waiting.length > 0) return false;
+    const now = performance.now();
+    if (this.turnEnds === undefined) {
+      this.turnEnds = now + TURN_MS;
+      setImmediate(() => this.endTurn());
+    }
+    if (now >= this.turnEnds) return false;
+    this.inTurn++;
+    this.tellLoad();
+    return true;
+  }
+
+  private endTurn(): void {
+    this.turnEnds = undefined;
+    this.inTurn = 0;
+    const next = this.takeNext(performance.now());
+    this.tellLoad();
+    // The next turn begins after this one's request has been read and answered.
+    if (this.waiting.length > 0) setImmediate(() => this.endTurn());
+    if (next) this.handle(next.request, next.response);
+  }
+
+  /** The first that has not waited for too long. Those before it are refused, unless their callers have gone. */
+  private takeNext(now: number): Waiting | undefined {
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      if (next.response.destroyed) continue;
+      const waitedMs = now - next.since;
+      if (waitedMs <= this.config.maxDelayMs) return next;
+      this.refuse(next, waitedMs);
+    }
+    return undefined;
+  }
+
+  private tellLoad(): void {
+    this.load.waiting = Math.max(0, this.inTurn - 1) + this.waiting.length;
+  }
+
+  private refuse({ path, request, response }: Waiting, waitedMs: number): void {
+    const why = 'The service has more requests than it can answer';
+    const problem = this.refusals.overloaded('event_loop', waitedMs, why);
+    this.metrics.request(request.method!, path, problem.status, 0);
+    // A large body that has not arrived yet is not read; the connection that would bring it is closed.
+    const isLarge = !(Number(request.headers['content-length']) <= DRAINED_BYTES);
+    const id = newRequestId();
+    const body = JSON.stringify(problemBody(problem, id));
+    response
+      .writeHead(problem.status, {
+        'content-type': 'application/problem+json; charset=utf-8',
+        'content-length': Buffer.byteLength(body),
+        'request-id': id,
+        ...problem.extra.headers,
+        ...(isLarge && { connection: 'close' }),
+      })
+      .end(body);
+  }
+}
+
+/** The path by which the router finds the route of a URL, of which there are many spellings. */
+function routedPath(url: string): string {
+  let path = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/, '');
+  const end = path.search(/[?#]/);
+  if (end >= 0) path = path.slice(0, end);
+  if (path.includes('%')) path = decoded(path);
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path; // The router refuses it.
+  }
+}

@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { Problem } from '../errors/problem.js';
+import { Metrics } from '../observability/metrics.js';
+
+/** What is full: the main thread, the queue of one model, those of all models together, or that of explanations. */
+export type FullPlace = 'event_loop' | 'model' | 'rows' | 'explanations';
+
+/** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */
+@Injectable()
+export class Refusals {
+  /** The last answer, which is made once for all who get it: the stack of a new error takes longer than the rest. */
+  private last?: Problem;
+  private readonly count;
+
+  constructor(metrics: Metrics) {
+    this.count = metrics.counter(
+      'modelplane_overloaded_total',
+      'Predictions answered with 503 OVERLOADED, by what was full.',
+      ['where'],
+    );
+  }
+
+  /** @param waitMs milliseconds until what waits already is answered; told as `Retry-After`, at least a second */
+  overloaded(where: FullPlace, waitMs: number, why: string): Problem {
+    this.count.inc({ where });
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    const detail = `${why}; try again in ${seconds} s.`;
+    if (this.last?.detail !== detail)
+      this.last = new Problem('OVERLOADED', detail, { headers: { 'Retry-After': String(seconds) } });
+    return this.last;
+  }
+}
