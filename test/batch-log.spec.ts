@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Database } from '../src/platform/database/database.js';
-import { LogRepository } from '../src/modules/predictions/log/log.repository.js';
+import { PredictionLogService } from '../src/modules/prediction-log/prediction-log.service.js';
 import { BatchScene } from './support/batch-scene.js';
 import { download, parseLines, readOutput } from './support/batches.js';
 
@@ -101,8 +101,8 @@ describe('a batch in the prediction log', () => {
   });
 
   it('should not fail a batch that ran until its day was no longer kept', async () => {
-    const { churn, service } = scene;
-    const requestId = '00000000-0000-7000-8000-000000000001';
+    const { acme, churn, service } = scene;
+    const requestId = 'req-00000000-0000-7000-8000-000000000001';
     const batch = {
       job_id: 'batch',
       input_path: '',
@@ -112,9 +112,8 @@ describe('a batch in the prediction log', () => {
       rows_failed: 0,
     };
     const entry = { requestId, modelId: churn, version: '1.0.0', rowCount: 2 ** 40, latencyMs: 1, batch };
-    const [database, log] = [service.app.get(Database), service.app.get(LogRepository)];
-    await database.asTenant('acme-corp', (scope) => log.addBatch(scope, entry));
-    const found = await database.asTenant('acme-corp', (scope) => log.find(scope, requestId));
-    expect(found).toBeNull();
+    const [database, log] = [service.app.get(Database), service.app.get(PredictionLogService)];
+    await database.asTenant('acme-corp', (scope) => log.recordBatch(scope, entry));
+    expect((await acme.get(`/api/v1/predictions/${requestId}`)).status).toBe(404);
   });
 });

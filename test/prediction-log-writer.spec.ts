@@ -1,7 +1,7 @@
 import { v7 as newUuid } from 'uuid';
-import { LogWriter } from '../src/modules/predictions/log/log-writer.js';
-import { floorOf } from '../src/modules/predictions/log/log-entry.js';
-import { LogUpkeep } from '../src/modules/predictions/log/log-upkeep.js';
+import { LogUpkeep } from '../src/modules/prediction-log/log-upkeep.js';
+import { LogWriter } from '../src/modules/prediction-log/recorder/log-writer.js';
+import { floorOf } from '../src/modules/prediction-log/request-ids.js';
 import { Service } from './support/service.js';
 
 const DAY_MS = 24 * 3600_000;

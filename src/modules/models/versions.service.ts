@@ -147,6 +147,30 @@ export class VersionsService {
     });
   }
 
+  /** @throws Problem 404 where the tenant has no such model */
+  async refuseAbsentModel(scope: TenantScope, modelId: string): Promise<void> {
+    if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
+  }
+
+  /** Locks a model, so that what another module keeps of it changes in turn. @throws Problem 404 */
+  async lockModel(scope: TenantScope, modelId: string): Promise<void> {
+    if (!isUuid(modelId) || !(await this.models.lock(scope, modelId))) modelNotFound(modelId);
+  }
+
+  /** Tells every server, once the transaction commits, that what another module keeps of this model has changed. */
+  raiseRevision(scope: TenantScope, modelId: string): Promise<void> {
+    return this.models.raiseRevision(scope, modelId);
+  }
+
+  /** The tenant of each of these models that exists, by the model's id. */
+  async tenantsOf(modelIds: string[]): Promise<Map<string, string>> {
+    const rows: { id: string; tenant: string }[] = await this.database.system.query(
+      'select id, tenant_id as tenant from models where id = any($1)',
+      [modelIds],
+    );
+    return new Map(rows.map(({ id, tenant }) => [id, tenant]));
+  }
+
   /** The catalogue's revision: when it is as before, nothing that a server has in memory has changed. */
   async revision(): Promise<string> {
     const [row] = await this.database.system.query('select revision from catalog_revision');

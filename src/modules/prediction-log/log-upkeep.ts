@@ -1,13 +1,19 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
-import { Database } from '../../../platform/database/database.js';
-import { AppLogger } from '../../../platform/observability/logger.js';
-import { Schedule } from '../../../platform/schedule/schedule.js';
+import { PredictionLogConfig, RuntimeConfig } from '../../config/index.js';
+import { Database } from '../../platform/database/database.js';
+import { AppLogger } from '../../platform/observability/logger.js';
+import { Schedule } from '../../platform/schedule/schedule.js';
 
 const EVERY_MS = 10 * 60_000;
 const DAY_MS = 24 * 3600_000;
 /** So many days ahead that whoever is away for a weekend finds them made. */
 const DAYS_AHEAD = 7;
+
+interface Pruned {
+  dropped: number;
+  deleted: number;
+  counts_deleted: number;
+}
 
 /** Makes the log's partitions of the days to come, and lets go of what nobody keeps any longer. */
 @Injectable()
@@ -25,9 +31,28 @@ export class LogUpkeep implements OnApplicationBootstrap {
     this.schedule.every(EVERY_MS, failed, () => this.keepUp(), 0);
   }
 
-  private async keepUp(): Promise<void> {
+  /** Makes partitions in any process, and prunes in a worker. */
+  async keepUp(): Promise<void> {
     await this.makePartitions();
     if (this.runtime.runsWorker) await this.prune();
+  }
+
+  /** Deletes what nobody keeps any longer. @returns partitions dropped, rows of the log and counts deleted */
+  async prune(): Promise<Pruned> {
+    const total = { dropped: 0, deleted: 0, counts_deleted: 0 };
+    for (let again = true; again;) {
+      const [row] = await this.database.system.query('select * from prune_prediction_log($1)', [
+        this.config.retentionDays,
+      ]);
+      const { dropped, deleted, counts_deleted } = row as Pruned;
+      total.dropped += dropped;
+      total.deleted += deleted;
+      total.counts_deleted += counts_deleted;
+      again = deleted + counts_deleted > 0;
+    }
+    if (total.dropped + total.deleted + total.counts_deleted > 0)
+      this.logger.info('old predictions deleted from the log', { ...total });
+    return total;
   }
 
   /** From yesterday on, for requests that began before midnight. */
@@ -37,21 +62,5 @@ export class LogUpkeep implements OnApplicationBootstrap {
       day(-1),
       day(DAYS_AHEAD),
     ]);
-  }
-
-  async prune(): Promise<{ dropped: number; deleted: number }> {
-    const total = { dropped: 0, deleted: 0 };
-    for (;;) {
-      const [row] = await this.database.system.query(
-        'select dropped, deleted from prune_prediction_log($1)',
-        [this.config.retentionDays],
-      );
-      const { dropped, deleted } = row as { dropped: number; deleted: number };
-      total.dropped += dropped;
-      total.deleted += deleted;
-      if (deleted === 0) break;
-    }
-    if (total.dropped + total.deleted > 0) this.logger.info('old predictions deleted from the log', total);
-    return total;
   }
 }

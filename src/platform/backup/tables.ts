@@ -18,10 +18,10 @@ export interface Column {
 const MIGRATIONS = 'migrations';
 
 /**
- * Rows that come by the thousand a second and are deleted after days: a text file of them helps nobody. Who must keep
- * them exports them, or copies the database with PostgreSQL's own means.
+ * Rows that come by the thousand a second and are deleted after days, and counts of them: a text file of them helps
+ * nobody. Who must keep them exports them, or copies the database with PostgreSQL's own means.
  */
-const LEFT_OUT = ['prediction_log'];
+const LEFT_OUT = ['prediction_log', 'prediction_counts'];
 
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 

@@ -1,18 +1,32 @@
-import type { PredictionBody } from '../predictions.dto.js';
-import type { PredictRequest } from '../predict-request.js';
+import { requestUuid } from '../request-ids.js';
 
-/** What the serving path hands over: references, so that handing over costs next to nothing. */
+/** An answered request. The log keeps the references and copies nothing, so that handing over costs next to nothing. */
 export interface LogEntry {
   readonly tenant: string;
-  readonly request: Pick<PredictRequest, 'rows' | 'single'>;
-  readonly answer: PredictionBody;
-}
-
-/** `req-` before the UUID. */
-const PREFIX_LENGTH = 4;
-
-export function requestUuid(requestId: string): string {
-  return requestId.slice(PREFIX_LENGTH);
+  /** `req-` and a UUID of version 7, whose time is that of the request. */
+  readonly requestId: string;
+  readonly modelId: string;
+  readonly version: string;
+  /** Features of each row by name, as they came. */
+  readonly rows: readonly unknown[];
+  /** Whether the caller sent one row as an object rather than a list of rows. */
+  readonly single: boolean;
+  readonly latencyMs: number;
+  /** One item a row. */
+  readonly prediction: readonly (string | number | boolean)[];
+  readonly probabilities?: readonly (readonly number[])[];
+  readonly classes?: readonly (string | number | boolean)[];
+  readonly confidence?: number | readonly number[];
+  /** Id of the deployment whose traffic rules chose the version. */
+  readonly deployment?: string;
+  /** Name of the deployment's arm that answered. */
+  readonly arm?: string;
+  /** True where the answer was computed beside another one and nobody was given it. */
+  readonly shadow?: boolean;
+  /** What an ensemble's answer was made of. */
+  readonly ensemble?: object;
+  /** Keys of the entities whose features were looked up, by name; one object a row. */
+  readonly entityKeys?: readonly object[];
 }
 
 /** The columns of a row, in the order in which the insert takes them. */
@@ -25,23 +39,48 @@ export const COLUMNS = [
   ['latency_ms', 'double precision'],
   ['features', 'json'],
   ['output', 'json'],
+  ['deployment', 'text'],
+  ['arm', 'text'],
+  ['shadow', 'boolean'],
+  ['ensemble', 'json'],
+  ['entity_keys', 'json'],
 ] as const;
 
 /**
  * The JSON text of one row. Ids, tenant and version are checked texts without anything to escape.
- * @param redacted names of features that must not be kept
+ * @param redacted names of features and entity keys that must not be kept
  */
-export function encodeEntry({ tenant, request, answer }: LogEntry, redacted?: ReadonlySet<string>): string {
-  const rows = redacted ? request.rows.map((row) => without(row as object, redacted)) : request.rows;
-  const features = storable(JSON.stringify(request.single ? rows[0] : rows));
-  // Warnings quote values of features, and say nothing that the features do not.
-  const { prediction, confidence, probabilities, classes } = answer;
-  const output = storable(JSON.stringify({ prediction, confidence, probabilities, classes }));
+export function encodeEntry(entry: LogEntry, redacted?: ReadonlySet<string>): string {
+  const { rows, single, prediction, confidence, probabilities, classes } = entry;
+  const output = encode({ prediction, confidence, probabilities, classes });
   return (
-    `{"request_id":"${requestUuid(answer.request_id)}","tenant_id":"${tenant}","model_id":"${answer.model_id}",` +
-    `"version":"${answer.version}","row_count":${rows.length},"latency_ms":${answer.latency_ms},` +
-    `"features":${features},"output":${output}}`
+    `{"request_id":"${requestUuid(entry.requestId)}","tenant_id":"${entry.tenant}","model_id":"${entry.modelId}",` +
+    `"version":"${entry.version}","row_count":${rows.length},"latency_ms":${entry.latencyMs},` +
+    `"features":${encodeRows(rows, single, redacted)},"output":${output}${encodeOrigin(entry, redacted)}}`
   );
+}
+
+/** How the answer came about: what most entries say nothing of is not written. */
+function encodeOrigin(
+  { deployment, arm, shadow, ensemble, entityKeys, single }: LogEntry,
+  redacted?: ReadonlySet<string>,
+): string {
+  let text = '';
+  if (deployment !== undefined) text += `,"deployment":${encode(deployment)}`;
+  if (arm !== undefined) text += `,"arm":${encode(arm)}`;
+  if (shadow) text += ',"shadow":true';
+  if (ensemble) text += `,"ensemble":${encode(ensemble)}`;
+  if (entityKeys) text += `,"entity_keys":${encodeRows(entityKeys, single, redacted)}`;
+  return text;
+}
+
+function encodeRows(rows: readonly unknown[], single: boolean, redacted?: ReadonlySet<string>): string {
+  const kept = redacted ? rows.map((row) => without(row as object, redacted)) : rows;
+  return encode(single ? kept[0] : kept);
+}
+
+function encode(value: unknown): string {
+  return storable(JSON.stringify(value));
 }
 
 /** NUL and halves of surrogate pairs, which PostgreSQL does not keep, as U+FFFD; each escape is looked at once. */
@@ -61,15 +100,4 @@ function without(row: object, names: ReadonlySet<string>): object {
  */
 export function isSampled(requestId: string, rate: number): boolean {
   return rate >= 1 || parseInt(requestId.slice(-8), 16) < rate * 2 ** 32;
-}
-
-/** Milliseconds since 1970 in the first 48 bits of a UUIDv7 (RFC 9562, section 5.7). */
-export function timeOf(uuid: string): number {
-  return parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16);
-}
-
-/** The least UUID whose time is `ms`. */
-export function floorOf(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig } from '../../../config/index.js';
 import { Database } from '../../../platform/database/database.js';
 import { Schedule } from '../../../platform/schedule/schedule.js';
+import { VersionsService } from '../../models/versions.service.js';
 
 /** What holds for the predictions of one model. */
 export interface LogRule {
@@ -31,6 +32,7 @@ export class LogRules implements OnApplicationBootstrap {
   constructor(
     config: PredictionLogConfig,
     private readonly database: Database,
+    private readonly versions: VersionsService,
     private readonly schedule: Schedule,
   ) {
     this.usual = { sampleRate: config.sampleRate };
@@ -50,8 +52,7 @@ export class LogRules implements OnApplicationBootstrap {
   }
 
   async refresh(): Promise<void> {
-    const [row] = await this.database.system.query('select revision from catalog_revision');
-    const { revision } = row as { revision: string };
+    const revision = await this.versions.revision();
     if (revision === this.revision) return;
     const settings: SettingsRow[] = await this.database.system.query(
       'select tenant_id, model_id, sample_rate, redacted_features from prediction_log_settings',

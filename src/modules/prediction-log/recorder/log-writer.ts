@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { DatabaseConfig } from '../../../config/index.js';
-import { COLUMNS, timeOf } from './log-entry.js';
+import { timeOf } from '../request-ids.js';
+import { COLUMNS } from './log-entry.js';
 
 const CONNECT_MS = 3000;
 const STATEMENT_MS = 20_000;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseConfig, PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
-import type { PredictionBody } from '../predictions.dto.js';
+import { PredictionCounter, type PredictionFailure } from '../counts/prediction-counter.js';
 import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
 import { LogRules } from './log-rules.js';
 import { LogWriter } from './log-writer.js';
@@ -28,7 +28,7 @@ type DropReason = 'memory' | 'disk' | 'torn' | 'refused';
  * outlives this process and any absence of the database; a row that is written twice is there once.
  */
 @Injectable()
-export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutdown {
+export class PredictionRecorder implements OnApplicationBootstrap, OnApplicationShutdown {
   private waiting: LogEntry[] = [];
   private encoded: string[] = [];
   private encodedCharacters = 0;
@@ -50,6 +50,7 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     private readonly config: PredictionLogConfig,
     private readonly runtime: RuntimeConfig,
     private readonly rules: LogRules,
+    private readonly counter: PredictionCounter,
     private readonly logger: AppLogger,
     database: DatabaseConfig,
     metrics: Metrics,
@@ -101,6 +102,7 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
   async onApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await this.flush();
+    await this.counter.close();
     const rest = this.drain();
     await Promise.race([rest, sleep(LAST_FLUSH_MS, undefined, { ref: false })]);
     this.closing = true;
@@ -109,14 +111,22 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     await this.segments?.close();
   }
 
-  /** Costs the caller an object and, for a model that is not wholly logged, a comparison. */
-  record(tenant: string, request: LogEntry['request'], answer: PredictionBody): void {
-    if (this.featureRows >= this.config.maxRowsInMemory) return this.drop('memory', 1);
-    this.featureRows += request.rows.length;
-    this.waiting.push({ tenant, request, answer });
+  /** Costs the caller a place in an array; the entry must not be changed any more. */
+  record(entry: LogEntry): void {
+    if (this.featureRows >= this.config.maxRowsInMemory) {
+      this.counter.addAnswer(entry);
+      return this.drop('memory', 1);
+    }
+    this.featureRows += entry.rows.length;
+    this.waiting.push(entry);
     if (this.encodesSoon || this.waiting.length < ENCODE_AT_ONCE) return;
     this.encodesSoon = true;
     setImmediate(() => this.encode());
+  }
+
+  /** Counts a prediction that was refused or that failed, without waiting. */
+  countFailure(tenant: string, failure: PredictionFailure): void {
+    this.counter.addFailure(tenant, failure);
   }
 
   /** Puts what waits in memory into a segment, and lets it go on from there. */
@@ -147,8 +157,9 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     const { waiting } = this;
     this.waiting = [];
     for (const entry of waiting) {
-      const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.answer.model_id);
-      if (!isSampled(entry.answer.request_id, sampleRate)) continue;
+      this.counter.addAnswer(entry);
+      const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.modelId);
+      if (!isSampled(entry.requestId, sampleRate)) continue;
       const text = encodeEntry(entry, redacted);
       this.encodedCharacters += text.length;
       this.encoded.push(text);

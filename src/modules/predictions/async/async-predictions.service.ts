@@ -10,6 +10,7 @@ import { type ServableVersion, VersionsService } from '../../models/versions.ser
 import { backgroundOf } from '../explanations/explanations.service.js';
 import { featureProblem } from '../feature-problem.js';
 import { parsePredictRequest, type PredictRequest } from '../predict-request.js';
+import { PredictionFailures } from '../prediction-failures.js';
 import type { PredictionBody } from '../predictions.dto.js';
 import { type AsyncPredictionSpec, PREDICTION, specOf } from './async-prediction-job.js';
 import type { AsyncPredictionBody } from './async-predictions.dto.js';
@@ -20,15 +21,14 @@ export class AsyncPredictionsService {
   constructor(
     private readonly jobs: JobsService,
     private readonly versions: VersionsService,
+    private readonly failures: PredictionFailures,
     private readonly predictions: PredictionsConfig,
     private readonly config: AsyncPredictionsConfig,
   ) {}
 
-  /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422 */
+  /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422; it is counted */
   async submit(caller: Identity, requestId: string, body: object): Promise<AsyncPredictionBody> {
-    const request = parsePredictRequest(body, this.predictions.maxRows);
-    const servable = await this.versions.servable(caller.tenant, request.modelId, request.version);
-    refuseUnfit(request, servable);
+    const servable = await this.check(caller.tenant, requestId, body);
     const spec: AsyncPredictionSpec = {
       request_id: requestId,
       model_id: servable.modelId,
@@ -63,6 +63,20 @@ export class AsyncPredictionsService {
 
   async cancel(tenant: string, id: string): Promise<AsyncPredictionBody> {
     return toBody(await this.jobs.cancel(tenant, PREDICTION, id));
+  }
+
+  /** @returns the version that will answer */
+  private async check(tenant: string, requestId: string, body: object): Promise<ServableVersion> {
+    let servable: ServableVersion | undefined;
+    try {
+      const request = parsePredictRequest(body, this.predictions.maxRows);
+      servable = await this.versions.servable(tenant, request.modelId, request.version);
+      refuseUnfit(request, servable);
+      return servable;
+    } catch (error) {
+      this.failures.count(tenant, requestId, body, error, servable?.version);
+      throw error;
+    }
   }
 }
 
