@@ -51,6 +51,27 @@ describe('a batch in the prediction log', () => {
     });
   });
 
+  it('should be counted with its job as one answered request, and its rows by how they ended', async () => {
+    const { acme, churn } = scene;
+    const codes = async () => {
+      const { data } = (await acme.get(`/api/v1/models/${churn}/prediction-counts?limit=200`)).body;
+      const found: Record<string, [number, number]> = { OK: [0, 0], VALIDATION_ERROR: [0, 0] };
+      for (const { code, version, requests, rows } of data) {
+        expect(version).toBe('1.0.0');
+        const [before, rowsBefore] = found[code] as [number, number];
+        found[code] = [before + requests, rowsBefore + rows];
+      }
+      return found;
+    };
+    const before = await codes();
+    await scored();
+    const plus = (code: string, requests: number, rows: number) => [
+      (before[code] as number[])[0]! + requests,
+      (before[code] as number[])[1]! + rows,
+    ];
+    expect(await codes()).toEqual({ OK: plus('OK', 1, 1), VALIDATION_ERROR: plus('VALIDATION_ERROR', 0, 1) });
+  });
+
   it('should be among the predictions of its model, and in their export, also where it has many rows', async () => {
     const { acme, churn } = scene;
     const request = { model_id: churn, input_path: 's3://data/val.parquet' };
