@@ -38,8 +38,8 @@ import { StorageModule } from './platform/storage/storage.module.js';
     ModelsModule,
     ObjectsModule,
     TrainingModule,
-    PredictionLogModule,
     PredictionsModule,
+    PredictionLogModule,
   ],
 })
 export class AppModule {

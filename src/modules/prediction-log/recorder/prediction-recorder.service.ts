@@ -20,7 +20,8 @@ const ADOPT_MS = 30_000;
 const LAST_FLUSH_MS = 5000;
 const WARN_MS = 10_000;
 
-type DropReason = 'memory' | 'disk' | 'torn' | 'refused';
+const DROP_REASONS = ['memory', 'disk', 'torn', 'refused'] as const;
+type DropReason = (typeof DROP_REASONS)[number];
 
 /**
  * Remembers predictions, off their path: `record` puts references in memory; every flush interval they become one
@@ -65,6 +66,8 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       'Predictions answered but not logged: no room in memory or on disk, torn by a crash, or refused by PostgreSQL.',
       ['reason'],
     );
+    // A counter that appears with its first increase shows no rate of it.
+    for (const reason of DROP_REASONS) this.dropped.inc({ reason }, 0);
     this.flushes = metrics.histogram(
       'modelplane_prediction_log_flush_duration_seconds',
       'One statement that writes logged predictions to PostgreSQL.',
