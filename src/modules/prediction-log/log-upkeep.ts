@@ -6,7 +6,7 @@ import { Schedule } from '../../platform/schedule/schedule.js';
 
 const EVERY_MS = 10 * 60_000;
 const DAY_MS = 24 * 3600_000;
-/** So many days ahead that whoever is away for a weekend finds them made. */
+/** Partitions are made a week ahead, so that a service that stands still for days finds them when it writes again. */
 const DAYS_AHEAD = 7;
 
 interface Pruned {
@@ -55,7 +55,7 @@ export class LogUpkeep implements OnApplicationBootstrap {
     return total;
   }
 
-  /** From yesterday on, for requests that began before midnight. */
+  /** Makes those from yesterday on, for requests that began before midnight. */
   private async makePartitions(): Promise<void> {
     const day = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
     await this.database.system.query('select make_prediction_log_partitions($1, $2)', [

@@ -38,7 +38,7 @@ export class LogRules implements OnApplicationBootstrap {
     this.usual = { sampleRate: config.sampleRate };
   }
 
-  /** Before the first prediction: what must not be logged must not be logged by it. */
+  /** Reads the rules before the first prediction, of which nothing may be logged that must not be. */
   async onApplicationBootstrap(): Promise<void> {
     await this.refresh();
     const failed = 'rules of the prediction log could not be read';

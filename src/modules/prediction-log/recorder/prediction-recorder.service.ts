@@ -11,12 +11,12 @@ import { Segments } from './segments.js';
 
 /** Entries that are encoded in one go: a fraction of a millisecond for a row of 20 features. */
 const ENCODE_AT_ONCE = 64;
-/** Larger ones would be held whole in memory, here and in PostgreSQL. */
+/** Length at which a frame is closed: a larger one would be held whole in memory, here and in PostgreSQL. */
 const FRAME_CHARACTERS = 2 ** 20;
 const SEGMENT_BYTES = 16 * 2 ** 20;
 const RETRY_MS = 1000;
 const ADOPT_MS = 30_000;
-/** What a shutdown waits for the database; the next process adopts what is left. */
+/** Longest that a shutdown waits for the database; the next process adopts what is left. */
 const LAST_FLUSH_MS = 5000;
 const WARN_MS = 10_000;
 
@@ -101,7 +101,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     void this.adopt();
   }
 
-  /** After the last request has been answered. */
+  /** Nest calls this after the last request has been answered. */
   async onApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await this.flush();
@@ -154,7 +154,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     return this.flushing;
   }
 
-  /** In short pieces, as soon as there is something to encode: all at once it would hold up the requests. */
+  /** Runs in short pieces, soon after entries have come: all at once it would hold up the requests. */
   private encode(): void {
     this.encodesSoon = false;
     const { waiting } = this;
@@ -212,7 +212,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     this.warn('predictions are not logged', { reason });
   }
 
-  /** An overload must not fill the service's own log. */
+  /** Says so every 10 s at most: an overload must not fill the service's own log. */
   private warn(message: string, fields: object): void {
     const now = performance.now();
     if (now - this.lastWarning < WARN_MS) return;
@@ -231,7 +231,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
   }
 }
 
-/** Encoded rows in groups that make no frame too large. */
+/** Groups encoded rows so that no frame becomes too large. */
 function* framesOf(encoded: readonly string[]): Generator<string[]> {
   let group: string[] = [];
   let characters = 0;
