@@ -5,10 +5,11 @@ import { PredictionCounter } from '../src/modules/prediction-log/counts/predicti
 import { LogRules } from '../src/modules/prediction-log/recorder/log-rules.js';
 import { PredictionRecorder } from '../src/modules/prediction-log/recorder/prediction-recorder.service.js';
 import { Client } from './support/client.js';
-import { FEATURES, trainChurn } from './support/churn.js';
+import { FEATURES } from './support/churn.js';
 import { ApiProcess } from './support/processes.js';
 import { required, Service } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
+import { startWithModels } from './support/trained-models.js';
 
 interface Window {
   window_start: string;
@@ -26,9 +27,10 @@ describe('the counts of predictions', () => {
   let before: Record<string, [requests: number, rows: number]>;
 
   beforeAll(async () => {
-    service = await Service.start({ role: 'all' });
+    const started = await startWithModels({ role: 'all' });
+    service = started.service;
+    modelId = started.models.churn;
     acme = await service.as('acme-corp');
-    modelId = await trainChurn(acme);
   }, 120_000);
   beforeEach(async () => {
     await flush();
