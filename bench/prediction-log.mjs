@@ -14,6 +14,7 @@ import { metric, openLog, prediction } from './parts/log-under-test.mjs';
 import { numberOptions } from './parts/options.mjs';
 import { median, round, table, writeResults } from './parts/results.mjs';
 
+const LOG = ['dist', 'src', 'modules', 'prediction-log'];
 const WRITTEN = 'modelplane_prediction_log_written_total';
 /** As large as the log makes its statements after an outage. */
 const STATEMENT_BYTES = 2 ** 20;
@@ -56,7 +57,7 @@ async function measureCost(count, perSecond) {
       const made = [];
       for (; number < due; number++) made.push(prediction(number));
       const from = performance.now();
-      for (const each of made) record(...each);
+      for (const each of made) record(each);
       recording += performance.now() - from;
       await sleep(1);
     }
@@ -72,7 +73,7 @@ async function measureCost(count, perSecond) {
   await work(() => undefined); // warm
   const without = await work(() => undefined);
   const before = await metric(metrics, WRITTEN);
-  const withLog = await work((request, answer) => log.record('acme-corp', request, answer));
+  const withLog = await work((entry) => log.record(entry));
   await log.onApplicationShutdown();
   const written = (await metric(metrics, WRITTEN)) - before;
   return {
@@ -87,19 +88,14 @@ async function measureCost(count, perSecond) {
 
 /** The same rows by the log's own statement and by COPY from a file of the server, into the same table. */
 async function measureWriting(count) {
-  const { LogWriter } = await import(inRoot('dist', 'src', 'modules', 'predictions', 'log', 'log-writer.js'));
-  const { encodeEntry } = await import(
-    inRoot('dist', 'src', 'modules', 'predictions', 'log', 'log-entry.js')
-  );
+  const { LogWriter } = await import(inRoot(...LOG, 'recorder', 'log-writer.js'));
+  const { encodeEntry } = await import(inRoot(...LOG, 'recorder', 'log-entry.js'));
   const { default: pg } = await import('pg');
   const url = new URL(services.postgres.adminUrl);
   url.pathname = new URL(services.urls.systemUrl).pathname;
   const admin = new pg.Client({ connectionString: url.href });
   await admin.connect();
-  const entries = Array.from({ length: count }, (_, number) => {
-    const [request, answer] = prediction(number);
-    return encodeEntry({ tenant: 'acme-corp', request, answer });
-  });
+  const entries = Array.from({ length: count }, (_, number) => encodeEntry(prediction(number)));
   const writer = new LogWriter({ systemUrl: services.urls.systemUrl });
   const file = copyFile(entries);
   const rounds = { statement: [], copy: [] };
@@ -169,7 +165,7 @@ async function timed(work) {
 /** Between the kill and the last prediction that the log has in the end. */
 async function measureLoss(kills) {
   const { default: pg } = await import('pg');
-  const { timeOf } = await import(inRoot('dist', 'src', 'modules', 'predictions', 'log', 'log-entry.js'));
+  const { timeOf } = await import(inRoot(...LOG, 'request-ids.js'));
   const owner = new pg.Client({ connectionString: services.urls.migrationUrl });
   await owner.connect();
   const stateDir = path.join(services.stateDir, 'loss');

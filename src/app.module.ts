@@ -3,6 +3,7 @@ import { ConfigModule } from './config/config.module.js';
 import type { Config } from './config/index.js';
 import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
+import { PredictionLogModule } from './modules/prediction-log/prediction-log.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
@@ -48,6 +49,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     ObjectsModule,
     TrainingModule,
     PredictionsModule,
+    PredictionLogModule,
   ],
 })
 export class AppModule {

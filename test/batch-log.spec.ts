@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Database } from '../src/platform/database/database.js';
-import { LogRepository } from '../src/modules/predictions/log/log.repository.js';
+import { PredictionLogService } from '../src/modules/prediction-log/prediction-log.service.js';
 import { BatchScene } from './support/batch-scene.js';
 import { download, parseLines, readOutput } from './support/batches.js';
 
@@ -49,6 +49,27 @@ describe('a batch in the prediction log', () => {
         rows_failed: 1,
       },
     });
+  });
+
+  it('should be counted with its job as one answered request, and its rows by how they ended', async () => {
+    const { acme, churn } = scene;
+    const codes = async () => {
+      const { data } = (await acme.get(`/api/v1/models/${churn}/prediction-counts?limit=200`)).body;
+      const found: Record<string, [number, number]> = { OK: [0, 0], VALIDATION_ERROR: [0, 0] };
+      for (const { code, version, requests, rows } of data) {
+        expect(version).toBe('1.0.0');
+        const [before, rowsBefore] = found[code] as [number, number];
+        found[code] = [before + requests, rowsBefore + rows];
+      }
+      return found;
+    };
+    const before = await codes();
+    await scored();
+    const plus = (code: string, requests: number, rows: number) => [
+      (before[code] as number[])[0]! + requests,
+      (before[code] as number[])[1]! + rows,
+    ];
+    expect(await codes()).toEqual({ OK: plus('OK', 1, 1), VALIDATION_ERROR: plus('VALIDATION_ERROR', 0, 1) });
   });
 
   it('should be among the predictions of its model, and in their export, also where it has many rows', async () => {
@@ -101,8 +122,8 @@ describe('a batch in the prediction log', () => {
   });
 
   it('should not fail a batch that ran until its day was no longer kept', async () => {
-    const { churn, service } = scene;
-    const requestId = '00000000-0000-7000-8000-000000000001';
+    const { acme, churn, service } = scene;
+    const requestId = 'req-00000000-0000-7000-8000-000000000001';
     const batch = {
       job_id: 'batch',
       input_path: '',
@@ -112,9 +133,8 @@ describe('a batch in the prediction log', () => {
       rows_failed: 0,
     };
     const entry = { requestId, modelId: churn, version: '1.0.0', rowCount: 2 ** 40, latencyMs: 1, batch };
-    const [database, log] = [service.app.get(Database), service.app.get(LogRepository)];
-    await database.asTenant('acme-corp', (scope) => log.addBatch(scope, entry));
-    const found = await database.asTenant('acme-corp', (scope) => log.find(scope, requestId));
-    expect(found).toBeNull();
+    const [database, log] = [service.app.get(Database), service.app.get(PredictionLogService)];
+    await database.asTenant('acme-corp', (scope) => log.recordBatch(scope, entry));
+    expect((await acme.get(`/api/v1/predictions/${requestId}`)).status).toBe(404);
   });
 });

@@ -1,7 +1,7 @@
 import { v7 as newUuid } from 'uuid';
-import { LogWriter } from '../src/modules/predictions/log/log-writer.js';
-import { floorOf } from '../src/modules/predictions/log/log-entry.js';
-import { LogUpkeep } from '../src/modules/predictions/log/log-upkeep.js';
+import { LogUpkeep } from '../src/modules/prediction-log/log-upkeep.js';
+import { LogWriter } from '../src/modules/prediction-log/recorder/log-writer.js';
+import { floorOf } from '../src/modules/prediction-log/request-ids.js';
 import { Service } from './support/service.js';
 
 const DAY_MS = 24 * 3600_000;
@@ -73,6 +73,22 @@ describe('the tables of the prediction log', () => {
     expect(refused).toEqual([expect.stringContaining('many')]);
   });
 
+  it('should keep how an answer came about, and nothing of it where nothing is said', async () => {
+    const [told, untold] = [newUuid(), newUuid()];
+    const origin = {
+      deployment: 'dep-1',
+      arm: 'canary',
+      shadow: true,
+      ensemble: [{ version: '1.0.0' }],
+      entity_keys: { customer_id: 'c-1' },
+    };
+    await insert(row(told, origin), row(untold));
+    const sql = `select deployment, arm, shadow, ensemble, entity_keys from prediction_log where request_id = $1`;
+    expect(await service.database.query(sql, [told])).toEqual([origin]);
+    const nothing = { deployment: null, arm: null, shadow: null, ensemble: null, entity_keys: null };
+    expect(await service.database.query(sql, [untold])).toEqual([nothing]);
+  });
+
   it('should compress large ones by LZ4 where PostgreSQL was built with it', async () => {
     const features = Array.from({ length: 200 }, (_, age) => ({ age }));
     const request_id = newUuid();
@@ -128,11 +144,19 @@ describe('the tables of the prediction log', () => {
       const id = idOf(days);
       made.set(id, name);
       await insert(row(id, { model_id }));
+      await service.database.query(
+        `insert into prediction_counts values ('acme-corp', $1, now() - make_interval(days => $2), '1.0.0', $3, 1, 1)`,
+        [model_id, days, name],
+      );
     }
     expect(refused).toEqual([]);
     await service.app.get(LogUpkeep).prune();
     const left = (await stored()).map((id) => made.get(id)).filter(Boolean);
     expect(left.sort()).toEqual(['long, new', 'short, new', 'usual, new']);
+    const counts = await service.database.query<{ code: string }>(
+      'select code from prediction_counts order by code',
+    );
+    expect(counts.map(({ code }) => code)).toEqual(['long, new', 'short, new', 'usual, new']);
     expect(await partitions()).not.toContain(partitionOf(95));
     expect(await partitions()).toContain(partitionOf(60));
   });

@@ -71,6 +71,10 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/models/${model}/predictions` },
     { path: `/api/v1/models/${model}/predictions?version=1.0.0` },
   ],
+  'GET /api/v1/models/{model_id}/prediction-counts': ({ model }) => [
+    { path: `/api/v1/models/${model}/prediction-counts` },
+    { path: `/api/v1/models/${model}/prediction-counts?version=1.0.0` },
+  ],
   'GET /api/v1/models/{model_id}/prediction-log': ({ model }) => [
     { path: `/api/v1/models/${model}/prediction-log` },
   ],
@@ -358,6 +362,7 @@ describe('a tenant', () => {
           'job_events',
           'models',
           'model_versions',
+          'prediction_counts',
           'prediction_log',
           'outbox',
           'outbox_sequences',
@@ -502,6 +507,8 @@ describe('a tenant', () => {
         'select reason from stage_changes',
         'select request_id from prediction_log',
         'delete from prediction_log',
+        'delete from prediction_counts',
+        `update prediction_counts set tenant_id = 'globex'`,
         'update prediction_log_settings set sample_rate = 0',
         'drop table prediction_log',
         `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine) values ('x', 'x', 'x', '{}', 'x', 'x')`,
@@ -622,6 +629,11 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
      values ($1, 'acme-corp', $2, '1.0.0', 1, 0.5, '{"total_orders": 1}', '{"prediction": [1]}')`,
     [names.request.slice('req-'.length), names.model],
   );
+  await database.query(
+    `insert into prediction_counts (tenant_id, model_id, window_start, version, code, requests, row_count)
+     values ('acme-corp', $1, date_trunc('minute', now()), '1.0.0', 'OK', 7, 7)`,
+    [names.model],
+  );
   for (const folder of ['data', 'predictions', 'tenants/acme-corp']) {
     expect((await acme.put(`/api/v1/objects/${folder}/${names.object}`, 'secret')).status).toBe(200);
   }
@@ -638,6 +650,7 @@ async function view(
     `/api/v1/models/${model}/versions/1.0.0`,
     `/api/v1/models/${model}/history`,
     `/api/v1/models/${model}/predictions`,
+    `/api/v1/models/${model}/prediction-counts`,
     `/api/v1/models/${model}/prediction-log`,
     `/api/v1/predictions/${request}`,
     `/api/v1/predictions/async/${prediction}`,

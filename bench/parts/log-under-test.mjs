@@ -3,9 +3,15 @@ import { inRoot } from '../../scripts/parts/paths.mjs';
 
 const built = (...names) => import(inRoot('dist', 'src', ...names));
 
-/** The prediction log by itself, as the service builds it, with nothing in front of it. */
+/** The recorder of the prediction log as the service builds it, with nothing in front of it; counts go nowhere. */
 export async function openLog({ systemUrl, stateDir, settings = {} }) {
-  const { PredictionLog } = await built('modules', 'predictions', 'log', 'prediction-log.js');
+  const { PredictionRecorder } = await built(
+    'modules',
+    'prediction-log',
+    'recorder',
+    'prediction-recorder.service.js',
+  );
+  const { PredictionCounter } = await built('modules', 'prediction-log', 'counts', 'prediction-counter.js');
   const { PredictionLogConfig } = await built('config', 'prediction-log.config.js');
   const { Metrics } = await built('platform', 'observability', 'metrics.js');
   const metrics = new Metrics();
@@ -13,29 +19,33 @@ export async function openLog({ systemUrl, stateDir, settings = {} }) {
   const logger = { info: () => undefined, warn: say, failure: say };
   const config = Object.assign(new PredictionLogConfig(), settings);
   const rules = { of: () => ({ sampleRate: 1 }) };
-  const log = new PredictionLog(config, { stateDir }, rules, logger, { systemUrl }, metrics);
+  const counts = { addAll: () => Promise.resolve() };
+  const counter = new PredictionCounter(counts, undefined, undefined, logger, metrics);
+  const log = new PredictionRecorder(config, { stateDir }, rules, counter, logger, { systemUrl }, metrics);
   await log.onApplicationBootstrap();
   return { log, metrics };
 }
 
 export const MODEL = '550e8400-e29b-41d4-a716-446655440000';
 
-/** A request of 20 features, 4 of them text, and its answer. */
+/** An answered request of 20 features, 4 of them text. */
 export function prediction(number) {
   const row = {};
   for (let at = 0; at < 16; at++) row[`feature_${at}`] = Math.round(number * (at + 1) * 7919) / 1000;
   for (let at = 0; at < 4; at++) row[`category_${at}`] = `value ${(number + at) % 10}`;
-  const answer = {
-    request_id: `req-${newUuid()}`,
-    model_id: MODEL,
+  return {
+    tenant: 'acme-corp',
+    requestId: `req-${newUuid()}`,
+    modelId: MODEL,
     version: '1.2.0',
+    rows: [row],
+    single: true,
+    latencyMs: 0.125,
     prediction: [number % 2],
     probabilities: [[0.25, 0.75]],
     classes: [0, 1],
     confidence: 0.75,
-    latency_ms: 0.125,
   };
-  return [{ rows: [row], single: true }, answer];
 }
 
 /** One of a metric, as Prometheus would read it. */

@@ -7,6 +7,6 @@ const systemUrl = process.env.MODELPLANE_DATABASE_SYSTEM_URL;
 const { log } = await openLog({ systemUrl, stateDir, settings: { flushMs: Number(flushMs) } });
 process.stdout.write('recording\n');
 for (let number = 0; ; number++) {
-  log.record('acme-corp', ...prediction(number));
+  log.record(prediction(number));
   if (number % 5 === 0) await turn();
 }

@@ -4,6 +4,7 @@ import { migrateDatabase, schemaDifferences } from './built.mjs';
 import { build, whileInstalling } from './install.mjs';
 import { inRoot, ROOT } from './paths.mjs';
 import { onPath, run } from './programs.mjs';
+import { foreignTables } from './table-owners.mjs';
 import { startTemporaryServices } from './temporary-services.mjs';
 
 /** A check that is a program: its exit code decides, its output explains. */
@@ -79,6 +80,7 @@ export function checks({ say }) {
         label: 'Module boundaries (dependency-cruiser)',
         work: tool('depcruise', '--config', '.dependency-cruiser.cjs', 'src', 'libs'),
       },
+      { label: 'Tables named by their owners alone', work: () => attempt(() => foreignTables(ROOT)) },
       { label: 'Ruff', work: ruff('check', ...PYTHON) },
       { label: 'Ruff format', work: ruff('format', '--check', ...PYTHON) },
       ...deploymentChecks(),

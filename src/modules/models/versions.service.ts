@@ -148,6 +148,25 @@ export class VersionsService {
     this.changes.on(MODEL_CHANGE, handle);
   }
 
+  /** @throws Problem 404 where the tenant has no such model */
+  async refuseAbsentModel(scope: TenantScope, modelId: string): Promise<void> {
+    if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
+  }
+
+  /** Locks a model, so that what another module keeps of it changes in turn. @throws Problem 404 */
+  async lockModel(scope: TenantScope, modelId: string): Promise<void> {
+    if (!isUuid(modelId) || !(await this.models.lock(scope, modelId))) modelNotFound(modelId);
+  }
+
+  /** The tenant of each of these models that exists, by the model's id. */
+  async tenantsOf(modelIds: string[]): Promise<Map<string, string>> {
+    const rows: { id: string; tenant: string }[] = await this.database.system.query(
+      'select id, tenant_id as tenant from models where id = any($1)',
+      [modelIds],
+    );
+    return new Map(rows.map(({ id, tenant }) => [id, tenant]));
+  }
+
   private async defaultNumber(scope: TenantScope, model: Model): Promise<VersionNumber> {
     const states = await this.models.versionStates(scope, [model.id]);
     const found = defaultVersion(states, model.hadProduction);

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { PredictionLogModule } from '../prediction-log/prediction-log.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ServingModule } from '../serving/serving.module.js';
@@ -16,52 +16,20 @@ import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchService } from './batch/batch.service.js';
 import { SubmitBatchDto } from './batch/submit-batch.dto.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
-import {
-  PredictionExportController,
-  PredictionExportsController,
-} from './export/prediction-export.controller.js';
-import { PREDICTION_EXPORT } from './export/prediction-export-job.js';
-import { PredictionExportProcessor } from './export/prediction-export.processor.js';
-import { PredictionExportService } from './export/prediction-export.service.js';
-import { LogController } from './log/log.controller.js';
-import { LogRepository } from './log/log.repository.js';
-import { LogRules } from './log/log-rules.js';
-import { LogService } from './log/log.service.js';
-import { LogUpkeep } from './log/log-upkeep.js';
-import { LoggedPrediction, LogSettings } from './log/prediction-log.entity.js';
-import { PredictionLog } from './log/prediction-log.js';
+import { PredictionFailures } from './prediction-failures.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
 
 @Module({
-  imports: [
-    ServingModule,
-    JobKindModule.of(PREDICTION),
-    JobKindModule.of(PREDICTION_EXPORT),
-    JobKindModule.of(BATCH),
-    TypeOrmModule.forFeature([LoggedPrediction, LogSettings]),
-  ],
-  controllers: [
-    PredictionsController,
-    AsyncPredictionsController,
-    BatchController,
-    LogController,
-    PredictionExportController,
-    PredictionExportsController,
-  ],
+  imports: [ServingModule, PredictionLogModule, JobKindModule.of(PREDICTION), JobKindModule.of(BATCH)],
+  controllers: [PredictionsController, AsyncPredictionsController, BatchController],
   providers: [
+    PredictionFailures,
     PredictionsService,
     ExplanationsService,
-    PredictionLog,
-    LogRules,
-    LogUpkeep,
-    LogRepository,
-    LogService,
     AsyncPredictionsService,
     AsyncPredictionsProcessor,
     AsyncPredictionsSweeper,
-    PredictionExportService,
-    PredictionExportProcessor,
     BatchInput,
     BatchOutput,
     BatchService,

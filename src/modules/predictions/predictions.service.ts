@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
+import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
 import { type Explained, ExplanationsService } from './explanations/explanations.service.js';
-import { PredictionLog } from './log/prediction-log.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
+import { PredictionFailures } from './prediction-failures.js';
 import type { PredictionBody } from './predictions.dto.js';
 
 /** Answers predictions from memory: no database and no Redis on the way. */
@@ -13,15 +14,33 @@ export class PredictionsService {
   constructor(
     private readonly serving: ServingService,
     private readonly explanations: ExplanationsService,
-    private readonly log: PredictionLog,
+    private readonly log: PredictionRecorder,
+    private readonly failures: PredictionFailures,
     private readonly config: PredictionsConfig,
   ) {}
 
   /**
    * @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit,
-   * 503 where too many wait for the model
+   * 503 where too many wait for the model; each is counted
    */
   predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
+    const fail = (error: unknown): never => {
+      this.failures.count(tenant, requestId, body, error);
+      throw error;
+    };
+    try {
+      const answer = this.predictUncounted(tenant, requestId, body);
+      return answer instanceof Promise ? answer.catch(fail) : answer;
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  private predictUncounted(
+    tenant: string,
+    requestId: string,
+    body: unknown,
+  ): PredictionBody | Promise<PredictionBody> {
     const start = performance.now();
     const request = parsePredictRequest(body, this.config.maxRows);
     const scored = request.returnExplanation
@@ -51,7 +70,20 @@ export class PredictionsService {
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
     };
-    this.log.record(tenant, request, answer);
+    this.log.record({
+      tenant,
+      requestId,
+      modelId: request.modelId,
+      version: servable.version,
+      rows: request.rows,
+      single: request.single,
+      latencyMs: answer.latency_ms,
+      // Warnings quote values of features, and explanations can be asked for again: neither is logged.
+      prediction: answer.prediction,
+      probabilities: answer.probabilities,
+      classes: answer.classes,
+      confidence: answer.confidence,
+    });
     return answer;
   }
 }

@@ -83,6 +83,11 @@ export class ServingService {
     return this.versions.servable(tenant, modelId, version);
   }
 
+  /** The version that would answer, where it is loaded already. */
+  versionInMemory(tenant: string, modelId: string, version: string | undefined): string | undefined {
+    return this.catalog.find(tenant, modelId, version)?.servable.version;
+  }
+
   /** Refuses rows that the version could not score. @throws Problem 422 naming every feature that does not fit */
   checkRows(servable: ServableVersion, request: Pick<ScoreRequest, 'rows' | 'single'>): void {
     try {

@@ -18,10 +18,11 @@ export interface Column {
 const MIGRATIONS = 'migrations';
 
 /**
- * Predictions come by the thousand a second and are deleted after days: a text file of them helps nobody. Who must keep
- * them exports them, or copies the database with PostgreSQL's own means. Tasks are of the processes that run.
+ * Predictions come by the thousand a second and are deleted after days, with counts of them: a text file of them helps
+ * nobody. Who must keep them exports them, or copies the database with PostgreSQL's own means. Tasks are of the processes
+ * that run.
  */
-const LEFT_OUT = ['prediction_log', 'tasks'];
+const LEFT_OUT = ['prediction_log', 'prediction_counts', 'tasks'];
 
 export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 

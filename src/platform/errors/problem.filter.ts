@@ -55,7 +55,7 @@ const OBJECT_STORE_CODES: Record<ObjectStoreErrorCode, ErrorCode> = {
 /** SQLSTATEs of text that JSON can carry and PostgreSQL cannot keep: NUL, in text or jsonb, and half a surrogate pair. */
 const UNSTORABLE_TEXT = ['22021', '22P05', '22P02'];
 
-/** What a caller may know of an error. */
+/** What a caller is told of an error. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof QueryFailedError && UNSTORABLE_TEXT.includes(error.driverError.code)) {

@@ -12,6 +12,12 @@ export interface ClaimLimits {
   maxAttempts: number;
 }
 
+export interface JobCount {
+  readonly kind: string;
+  readonly status: string;
+  readonly count: number;
+}
+
 /** SQL over the jobs of every tenant, as the narrow role that can read and claim them but not see what they hold. */
 @Injectable()
 export class JobClaimsRepository {
@@ -87,5 +93,10 @@ export class JobClaimsRepository {
          and (cancel_requested_at is not null or attempt - released >= $2)`,
       [kind, maxAttempts],
     );
+  }
+
+  /** How many jobs of every tenant there are. */
+  counts(): Promise<JobCount[]> {
+    return this.database.system.query('select kind, status, count(*)::int from jobs group by kind, status');
   }
 }

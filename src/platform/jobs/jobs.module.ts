@@ -56,7 +56,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobRunner,
     JobReconciler,
   ],
-  exports: [JobEventHints, JobEventStreams, JobsService, JobRunner, JobQueues],
+  exports: [JobClaimsRepository, JobEventHints, JobEventStreams, JobsService, JobRunner, JobQueues],
 })
 export class JobsModule {}
 

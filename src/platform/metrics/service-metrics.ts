@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { Database } from '../database/database.js';
+import { JobClaimsRepository, type JobCount } from '../jobs/job-claims.repository.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
 import { withinTime } from '../observability/within-time.js';
@@ -13,17 +14,16 @@ const TIMEOUT_MS = 2000;
 /** Jobs are counted by reading an index of all of them. */
 const JOB_COUNT_AGE_MS = 10_000;
 
-type JobCounts = { kind: string; status: string; count: string }[];
-
 /** What the parts say that every process stands on: event loop, queues, jobs, tasks, database connections. */
 @Injectable()
 export class ServiceMetrics implements OnModuleInit {
-  private counted: { at: number; jobs: Promise<JobCounts> } = { at: -Infinity, jobs: Promise.resolve([]) };
+  private counted: { at: number; jobs: Promise<JobCount[]> } = { at: -Infinity, jobs: Promise.resolve([]) };
 
   constructor(
     private readonly metrics: Metrics,
     private readonly database: Database,
     private readonly queues: JobQueues,
+    private readonly claims: JobClaimsRepository,
     private readonly tasks: TasksRepository,
   ) {}
 
@@ -87,14 +87,12 @@ export class ServiceMetrics implements OnModuleInit {
 
   private async jobSamples(): Promise<Sample<'kind' | 'status'>[]> {
     if (performance.now() - this.counted.at > JOB_COUNT_AGE_MS) {
-      const jobs = this.database.system.query<JobCounts>(
-        'select kind, status, count(*) from jobs group by kind, status',
-      );
+      const jobs = this.claims.counts();
       this.counted = { at: performance.now(), jobs };
       jobs.catch(() => (this.counted.at = -Infinity));
     }
     const jobs = await withinTime(this.counted.jobs, TIMEOUT_MS);
-    return jobs.map(({ kind, status, count }) => ({ labels: { kind, status }, value: Number(count) }));
+    return jobs.map(({ kind, status, count }) => ({ labels: { kind, status }, value: count }));
   }
 }
 

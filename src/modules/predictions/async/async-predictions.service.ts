@@ -5,9 +5,10 @@ import { ERROR_STATUS, type ErrorCode } from '../../../platform/errors/error-cod
 import { Problem } from '../../../platform/errors/problem.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
-import { ServingService } from '../../serving/serving.service.js';
+import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { backgroundOf } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
+import { PredictionFailures } from '../prediction-failures.js';
 import type { PredictionBody } from '../predictions.dto.js';
 import { type AsyncPredictionSpec, PREDICTION, specOf } from './async-prediction-job.js';
 import type { AsyncPredictionBody } from './async-predictions.dto.js';
@@ -18,16 +19,14 @@ export class AsyncPredictionsService {
   constructor(
     private readonly jobs: JobsService,
     private readonly serving: ServingService,
+    private readonly failures: PredictionFailures,
     private readonly predictions: PredictionsConfig,
     private readonly config: AsyncPredictionsConfig,
   ) {}
 
-  /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422 */
+  /** @throws Problem what the single prediction would be refused with: 400, 404, 409 or 422; it is counted */
   async submit(caller: Identity, requestId: string, body: object): Promise<AsyncPredictionBody> {
-    const request = parsePredictRequest(body, this.predictions.maxRows);
-    const servable = await this.serving.servable(caller.tenant, request.modelId, request.version);
-    if (request.returnExplanation) backgroundOf(servable);
-    this.serving.checkRows(servable, request);
+    const servable = await this.check(caller.tenant, requestId, body);
     const spec: AsyncPredictionSpec = {
       request_id: requestId,
       model_id: servable.modelId,
@@ -62,6 +61,21 @@ export class AsyncPredictionsService {
 
   async cancel(tenant: string, id: string): Promise<AsyncPredictionBody> {
     return toBody(await this.jobs.cancel(tenant, PREDICTION, id));
+  }
+
+  /** @returns the version that will answer */
+  private async check(tenant: string, requestId: string, body: object): Promise<ServableVersion> {
+    let servable: ServableVersion | undefined;
+    try {
+      const request = parsePredictRequest(body, this.predictions.maxRows);
+      servable = await this.serving.servable(tenant, request.modelId, request.version);
+      if (request.returnExplanation) backgroundOf(servable);
+      this.serving.checkRows(servable, request);
+      return servable;
+    } catch (error) {
+      this.failures.count(tenant, requestId, body, error, servable?.version);
+      throw error;
+    }
   }
 }
 

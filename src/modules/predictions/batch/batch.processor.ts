@@ -13,8 +13,8 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { StorageLocation } from '../../../platform/storage/storage-location.js';
+import { PredictionLogService } from '../../prediction-log/prediction-log.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
-import { LogRepository } from '../log/log.repository.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, specOf } from './batch-job.js';
 import { BatchOutput, contentOf, MANIFEST, type ManifestPart } from './batch-output.js';
@@ -52,7 +52,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     private readonly storage: StorageLocation,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
-    private readonly log: LogRepository,
+    private readonly log: PredictionLogService,
   ) {
     this.concurrency = config.concurrency;
     this.maxRunSeconds = config.maxRunSeconds;
@@ -160,11 +160,11 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
   ): Promise<Record<string, unknown>> {
     const { output_path, output_format, overwrite, input_path } = specOf(job);
     const published = new Date();
-    const requestId = job.id.slice(BATCH.prefix.length + 1);
+    const requestId = `req-${job.id.slice(BATCH.prefix.length + 1)}`;
     const manifest = {
       manifest_version: 1,
       job_id: job.id,
-      request_id: `req-${requestId}`,
+      request_id: requestId,
       model_id: servable.modelId,
       model_version: servable.version,
       artifact_sha256: servable.files.model.sha256,
@@ -184,7 +184,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     const content = contentOf(manifest);
     const address = `${output_path}${MANIFEST}`;
     // Before the manifest is there: what fails after that would leave one whose job has failed.
-    await this.log.addBatch(scope, {
+    await this.log.recordBatch(scope, {
       requestId,
       modelId: servable.modelId,
       version: servable.version,
@@ -201,7 +201,7 @@ export class BatchProcessor implements JobHandler, OnApplicationBootstrap {
     });
     this.replaced.set(job.id, await this.output.publish(output_path, manifest, content, overwrite));
     return {
-      request_id: manifest.request_id,
+      request_id: requestId,
       manifest: address,
       parts: parts.length,
       ...rows,

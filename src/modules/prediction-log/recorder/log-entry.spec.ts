@@ -1,33 +1,42 @@
-import type { PredictionBody } from '../predictions.dto.js';
-import { encodeEntry, floorOf, isSampled, timeOf } from './log-entry.js';
+import { floorOf, timeOf } from '../request-ids.js';
+import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
 
-const answer: PredictionBody = {
-  request_id: 'req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
-  model_id: '550e8400-e29b-41d4-a716-446655440000',
+const ENTRY = {
+  tenant: 'acme-corp',
+  requestId: 'req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
+  modelId: '550e8400-e29b-41d4-a716-446655440000',
   version: '1.2.0',
   prediction: ['yes'],
   confidence: 0.75,
-  latency_ms: 0.125,
-  warnings: ['plan: "platinum" was not seen in training'],
+  latencyMs: 0.125,
 };
 
-const encode = (rows: object[], single = true, redacted?: Set<string>) => {
-  const request = { rows, single };
-  return JSON.parse(encodeEntry({ tenant: 'acme-corp', request, answer }, redacted));
-};
+const encode = (rows: object[], single = true, redacted?: Set<string>, more: Partial<LogEntry> = {}) =>
+  JSON.parse(encodeEntry({ ...ENTRY, rows, single, ...more }, redacted));
 
 describe('a row of the log', () => {
-  it('should be what was asked and answered, without warnings, which quote features', () => {
+  it('should be what was asked and answered, and say nothing of what is not set', () => {
     expect(encode([{ plan: 'platinum', age: 3.5 }])).toEqual({
       request_id: '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
       tenant_id: 'acme-corp',
-      model_id: answer.model_id,
+      model_id: ENTRY.modelId,
       version: '1.2.0',
       row_count: 1,
       latency_ms: 0.125,
       features: { plan: 'platinum', age: 3.5 },
       output: { prediction: ['yes'], confidence: 0.75 },
     });
+  });
+
+  it('should say how the answer came about', () => {
+    const origin = { deployment: 'dep-1', arm: 'a "b"\0', shadow: true, ensemble: [{ version: '1.0.0' }] };
+    const entityKeys = [{ customer_id: 'c-1', plan: 'x' }];
+    const row = encode([{ age: 1 }], true, new Set(['plan']), { ...origin, entityKeys });
+    expect(row).toMatchObject({ ...origin, arm: 'a "b"\ufffd', entity_keys: { customer_id: 'c-1' } });
+    expect(encode([{}, {}], false, undefined, { entityKeys: [{ id: 1 }, { id: 2 }] })).toMatchObject({
+      entity_keys: [{ id: 1 }, { id: 2 }],
+    });
+    expect(encode([{}], true, undefined, { shadow: false })).not.toHaveProperty('shadow');
   });
 
   it('should have a list of features where a list was sent', () => {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 
-/** Linux allows 107, macOS 103. */
+/** Bytes that the path of a socket may have: 107 on Linux, 103 on macOS. */
 const MAX_SOCKET_PATH = 103;
 
 /**
@@ -22,7 +22,7 @@ export class ProcessLock {
     const server = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      // Of this process alone: where several share a port, the first one would hold the socket for the others.
+      // In a cluster, the primary process would otherwise hold the socket for its workers, and outlive them.
       server.listen({ path, exclusive: true }, resolve);
     });
     server.unref();

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { DatabaseConfig } from '../../../config/index.js';
-import { COLUMNS, timeOf } from './log-entry.js';
+import { timeOf } from '../request-ids.js';
+import { COLUMNS } from './log-entry.js';
 
 const CONNECT_MS = 3000;
 const STATEMENT_MS = 20_000;
@@ -10,7 +11,7 @@ const INSERT = `insert into prediction_log (${NAMES})
   select ${NAMES} from json_to_recordset($1::json) as row (${COLUMNS.map((column) => column.join(' ')).join(', ')})
   on conflict do nothing`;
 
-/** Of features and outputs over 2 KB; PostgreSQL's own method takes longer than all the rest of the statement. */
+/** Has features and outputs over 2 KB compressed by LZ4: PostgreSQL's own method takes longer than the whole rest of the statement. */
 const COMPRESS = `select set_config(name, 'lz4', false) from pg_settings
   where name = 'default_toast_compression' and 'lz4' = any(enumvals)`;
 
@@ -18,7 +19,7 @@ const DAY_MS = 24 * 3600_000;
 
 /** SQLSTATE classes that say that a row itself is at fault: data exception, integrity constraint violation. */
 const ROW_AT_FAULT = /^2[23]/;
-/** No partition takes the row. */
+/** SQLSTATE of a row for whose day there is no partition, among others. */
 const CHECK_VIOLATION = '23514';
 
 /** Writes rows of every tenant on a connection of its own, as the role that may insert them and read none. */
@@ -52,7 +53,7 @@ export class LogWriter {
     await this.client?.end().catch(() => undefined);
   }
 
-  /** Where rows waited so long, or came so soon, that there is no partition of their day. */
+  /** Rows may wait so long, or come so soon, that there is no partition of their day. @returns whether one was made */
   private async makePartitionsFor(rows: { request_id: string }[]): Promise<boolean> {
     const times = rows.map(({ request_id }) => timeOf(request_id));
     let made = 0;
@@ -62,7 +63,7 @@ export class LogWriter {
         const [row] = await this.query('select make_prediction_log_partitions($1, $1) as made', [day]);
         made += (row as { made: number }).made;
       } catch (error) {
-        // A day that is out of all bounds.
+        // No partition is made for a day that is out of all bounds.
         if (!isRowAtFault(error)) throw error;
       }
     }

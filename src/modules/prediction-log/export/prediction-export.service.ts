@@ -5,7 +5,7 @@ import { invalid, Problem } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
-import { LogService } from '../log/log.service.js';
+import { PredictionLogService } from '../prediction-log.service.js';
 import type { ExportPredictionsDto, PredictionExportBody } from './prediction-export.dto.js';
 import { PREDICTION_EXPORT, type PredictionExportSpec, toBody } from './prediction-export-job.js';
 
@@ -14,7 +14,7 @@ import { PREDICTION_EXPORT, type PredictionExportSpec, toBody } from './predicti
 export class PredictionExportService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly log: LogService,
+    private readonly log: PredictionLogService,
     private readonly grants: Grants,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}

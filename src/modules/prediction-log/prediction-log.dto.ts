@@ -1,4 +1,4 @@
-import { ApiProperty, IntersectionType, PickType } from '@nestjs/swagger';
+import { ApiProperty, IntersectionType } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayUnique,
@@ -13,9 +13,11 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
-import { PageInfo, PageQuery } from '../../../platform/http/page.js';
-import { LABEL, PredictionBody } from '../predictions.dto.js';
+import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
+import { PageInfo, PageQuery } from '../../platform/http/page.js';
+
+/** A class as the training data names it, or a number. */
+const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
 
 /** Without a zone it would mean another time on another server. */
 const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
@@ -92,14 +94,25 @@ export class LoggedBatchBody {
   rows_failed: number;
 }
 
-export class LoggedPredictionBody extends PickType(PredictionBody, [
-  'request_id',
-  'model_id',
-  'version',
-  'probabilities',
-  'classes',
-  'confidence',
-]) {
+export class LoggedPredictionBody {
+  /**
+   * Id of the request.
+   * @example req-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  request_id: string;
+
+  /**
+   * Model that answered.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that answered.
+   * @example 1.2.0
+   */
+  version: string;
+
   /**
    * When the request came, UTC.
    * @example 2026-02-12T10:00:00.125Z
@@ -140,11 +153,78 @@ export class LoggedPredictionBody extends PickType(PredictionBody, [
   prediction: (string | number | boolean)[] | null;
 
   @ApiProperty({
+    description: 'Where they were asked for: the probabilities of every class, one list a row.',
+    required: false,
+    type: 'array',
+    items: { type: 'array', items: { type: 'number' } },
+    example: [[0.25, 0.75]],
+  })
+  probabilities?: number[][];
+
+  @ApiProperty({
+    description: 'Classes in the order of the probabilities.',
+    required: false,
+    type: 'array',
+    items: LABEL as never,
+    example: [0, 1],
+  })
+  classes?: (string | number | boolean)[];
+
+  @ApiProperty({
+    description: 'Probability of the predicted class; one number a row where several rows were sent.',
+    required: false,
+    oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
+    example: 0.75,
+  })
+  confidence?: number | number[];
+
+  @ApiProperty({
     description: 'Of a batch: where its rows and predictions lie.',
     required: false,
     type: LoggedBatchBody,
   })
   batch?: LoggedBatchBody;
+
+  /**
+   * Deployment whose traffic rules chose the version; absent where none did.
+   * @example dep-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  deployment?: string;
+
+  /**
+   * Arm of the deployment that answered.
+   * @example canary
+   */
+  arm?: string;
+
+  /**
+   * True of an answer that was computed beside another one and that nobody was given.
+   * @example true
+   */
+  shadow?: boolean;
+
+  @ApiProperty({
+    description: "Of an ensemble's answer: what it was made of.",
+    required: false,
+    oneOf: [
+      { type: 'object', additionalProperties: true },
+      { type: 'array', items: { type: 'object', additionalProperties: true } },
+    ],
+    example: [{ model_id: '550e8400-e29b-41d4-a716-446655440000', version: '1.2.0' }],
+  })
+  ensemble?: object;
+
+  @ApiProperty({
+    description:
+      'Keys of the entities whose features were looked up: of one row, or a list of rows, as `features` has them.',
+    required: false,
+    oneOf: [
+      { type: 'object', additionalProperties: true },
+      { type: 'array', items: { type: 'object', additionalProperties: true } },
+    ],
+    example: { customer_id: 'cust-123' },
+  })
+  entity_keys?: object;
 }
 
 export class LoggedPredictionPage {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseConfig, PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
-import type { PredictionBody } from '../predictions.dto.js';
+import { PredictionCounter, type PredictionFailure } from '../counts/prediction-counter.js';
 import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
 import { LogRules } from './log-rules.js';
 import { LogWriter } from './log-writer.js';
@@ -11,16 +11,17 @@ import { Segments } from './segments.js';
 
 /** Entries that are encoded in one go: a fraction of a millisecond for a row of 20 features. */
 const ENCODE_AT_ONCE = 64;
-/** Larger ones would be held whole in memory, here and in PostgreSQL. */
+/** Length at which a frame is closed: a larger one would be held whole in memory, here and in PostgreSQL. */
 const FRAME_CHARACTERS = 2 ** 20;
 const SEGMENT_BYTES = 16 * 2 ** 20;
 const RETRY_MS = 1000;
 const ADOPT_MS = 30_000;
-/** What a shutdown waits for the database; the next process adopts what is left. */
+/** Longest that a shutdown waits for the database; the next process adopts what is left. */
 const LAST_FLUSH_MS = 5000;
 const WARN_MS = 10_000;
 
-type DropReason = 'memory' | 'disk' | 'torn' | 'refused';
+const DROP_REASONS = ['memory', 'disk', 'torn', 'refused'] as const;
+type DropReason = (typeof DROP_REASONS)[number];
 
 /**
  * Remembers predictions, off their path: `record` puts references in memory; every flush interval they become one
@@ -28,7 +29,7 @@ type DropReason = 'memory' | 'disk' | 'torn' | 'refused';
  * outlives this process and any absence of the database; a row that is written twice is there once.
  */
 @Injectable()
-export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutdown {
+export class PredictionRecorder implements OnApplicationBootstrap, OnApplicationShutdown {
   private waiting: LogEntry[] = [];
   private encoded: string[] = [];
   private encodedCharacters = 0;
@@ -50,6 +51,7 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     private readonly config: PredictionLogConfig,
     private readonly runtime: RuntimeConfig,
     private readonly rules: LogRules,
+    private readonly counter: PredictionCounter,
     private readonly logger: AppLogger,
     database: DatabaseConfig,
     metrics: Metrics,
@@ -64,6 +66,8 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
       'Predictions answered but not logged: no room in memory or on disk, torn by a crash, or refused by PostgreSQL.',
       ['reason'],
     );
+    // A counter that appears with its first increase shows no rate of it.
+    for (const reason of DROP_REASONS) this.dropped.inc({ reason }, 0);
     this.flushes = metrics.histogram(
       'modelplane_prediction_log_flush_duration_seconds',
       'One statement that writes logged predictions to PostgreSQL.',
@@ -97,10 +101,11 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     void this.adopt();
   }
 
-  /** After the last request has been answered. */
+  /** Nest calls this after the last request has been answered. */
   async onApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     await this.flush();
+    await this.counter.close();
     const rest = this.drain();
     await Promise.race([rest, sleep(LAST_FLUSH_MS, undefined, { ref: false })]);
     this.closing = true;
@@ -109,14 +114,22 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     await this.segments?.close();
   }
 
-  /** Costs the caller an object and, for a model that is not wholly logged, a comparison. */
-  record(tenant: string, request: LogEntry['request'], answer: PredictionBody): void {
-    if (this.featureRows >= this.config.maxRowsInMemory) return this.drop('memory', 1);
-    this.featureRows += request.rows.length;
-    this.waiting.push({ tenant, request, answer });
+  /** Costs the caller a place in an array; the entry must not be changed any more. */
+  record(entry: LogEntry): void {
+    if (this.featureRows >= this.config.maxRowsInMemory) {
+      this.counter.addAnswer(entry);
+      return this.drop('memory', 1);
+    }
+    this.featureRows += entry.rows.length;
+    this.waiting.push(entry);
     if (this.encodesSoon || this.waiting.length < ENCODE_AT_ONCE) return;
     this.encodesSoon = true;
     setImmediate(() => this.encode());
+  }
+
+  /** Counts a prediction that was refused or that failed, without waiting. */
+  countFailure(tenant: string, failure: PredictionFailure): void {
+    this.counter.addFailure(tenant, failure);
   }
 
   /** Puts what waits in memory into a segment, and lets it go on from there. */
@@ -141,14 +154,15 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     return this.flushing;
   }
 
-  /** In short pieces, as soon as there is something to encode: all at once it would hold up the requests. */
+  /** Runs in short pieces, soon after entries have come: all at once it would hold up the requests. */
   private encode(): void {
     this.encodesSoon = false;
     const { waiting } = this;
     this.waiting = [];
     for (const entry of waiting) {
-      const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.answer.model_id);
-      if (!isSampled(entry.answer.request_id, sampleRate)) continue;
+      this.counter.addAnswer(entry);
+      const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.modelId);
+      if (!isSampled(entry.requestId, sampleRate)) continue;
       const text = encodeEntry(entry, redacted);
       this.encodedCharacters += text.length;
       this.encoded.push(text);
@@ -198,7 +212,7 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
     this.warn('predictions are not logged', { reason });
   }
 
-  /** An overload must not fill the service's own log. */
+  /** Says so every 10 s at most: an overload must not fill the service's own log. */
   private warn(message: string, fields: object): void {
     const now = performance.now();
     if (now - this.lastWarning < WARN_MS) return;
@@ -217,7 +231,7 @@ export class PredictionLog implements OnApplicationBootstrap, OnApplicationShutd
   }
 }
 
-/** Encoded rows in groups that make no frame too large. */
+/** Groups encoded rows so that no frame becomes too large. */
 function* framesOf(encoded: readonly string[]): Generator<string[]> {
   let group: string[] = [];
   let characters = 0;

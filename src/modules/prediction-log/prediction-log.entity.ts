@@ -1,6 +1,6 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
-import { Model } from '../../models/model.entity.js';
-import type { LoggedBatchBody } from './log.dto.js';
+import { Model } from '../models/model.entity.js';
+import type { LoggedBatchBody } from './prediction-log.dto.js';
 
 /** One answered request. Partitioned by day, by the time inside its id, which is also the time of the request. */
 @Entity('prediction_log')
@@ -35,6 +35,26 @@ export class LoggedPrediction {
   /** Where the output of a batch lies; null for every other request. */
   @Column('json', { nullable: true })
   batch: LoggedBatchBody | null;
+
+  /** Id of the deployment whose traffic rules chose the version; null where none did. */
+  @Column('text', { nullable: true })
+  deployment: string | null;
+
+  /** Name of the deployment's arm that answered. */
+  @Column('text', { nullable: true })
+  arm: string | null;
+
+  /** True where the answer was computed beside another one and nobody was given it; else null. */
+  @Column('boolean', { nullable: true })
+  shadow: true | null;
+
+  /** What an ensemble's answer was made of; null for every other answer. */
+  @Column('json', { nullable: true })
+  ensemble: object | null;
+
+  /** Keys of the entities whose features were looked up: an object, or a list of them, as `features`. */
+  @Column('json', { nullable: true })
+  entityKeys: object | null;
 }
 
 export interface LoggedOutput {

@@ -9,13 +9,13 @@ interface Segment {
   readonly handle: FileHandle;
   /** Bytes written whole. */
   bytes: number;
-  /** Where the oldest frame that is still needed begins. */
+  /** Offset at which the oldest frame begins that is still needed. */
   readAt: number;
   /** Rows of the frames that are still needed. */
   rows: number;
 }
 
-/** Frames in their order, that are still needed until `done` is called. */
+/** Frames in their order; the segment keeps them until `done` is called with the batch. */
 export interface Batch {
   readonly segment: Segment;
   readonly end: number;
@@ -25,17 +25,17 @@ export interface Batch {
 }
 
 export interface SegmentLimits {
-  /** Of all segments of this process. */
+  /** Bytes that all segments of this process may have together. */
   readonly maxBytes: number;
-  /** After this many a segment is closed and the next one begun. */
+  /** A segment that has this many bytes is closed and the next one begun. */
   readonly segmentBytes: number;
 }
 
-/** What stands in a segment and cannot be read: it was being written when its process died, or the disk failed. */
+/** Is told of rows that cannot be read: they were being written when their process died, or the disk failed. */
 export type OnTorn = (rows: number, path: string) => void;
 
 const SEGMENT = /^([0-9a-f]{12})\.\d+\.segment$/;
-/** A few frames at once after an outage, each of them alone while all is well. */
+/** Bytes of frames that are read from a file at once, which is only done after an outage: else a frame is still in memory. */
 const BATCH_BYTES = 2 ** 20;
 
 /**
@@ -44,7 +44,7 @@ const BATCH_BYTES = 2 ** 20;
  */
 export class Segments {
   private readonly segments: Segment[] = [];
-  /** The last of them, if this process began it. */
+  /** The segment that is appended to, which is the last one. */
   private writing?: Segment;
   private newest?: { segment: Segment; at: number; rows: number; text: string };
   private turn: Promise<unknown> = Promise.resolve();
@@ -62,7 +62,7 @@ export class Segments {
   static async open(folder: string, limits: SegmentLimits, onTorn: OnTorn): Promise<Segments> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const id = randomBytes(6).toString('hex');
-    // Before the first file of this id, so that nobody takes a living process for a dead one.
+    // The lock is held before the first file of this id is there, so that nobody takes a living process for a dead one.
     const lock = await ProcessLock.take(lockPath(folder, id));
     return new Segments(folder, id, lock, limits, onTorn);
   }
@@ -81,7 +81,7 @@ export class Segments {
       const frame = encodeFrame(rows, text);
       if (this.bytes + frame.length > this.limits.maxBytes) return false;
       const segment = await this.current();
-      // At its place, so that what a failed write left is written over.
+      // Written at its offset, so that what a failed write left is written over.
       for (let done = 0; done < frame.length;) {
         const { bytesWritten } = await segment.handle.write(frame, done, undefined, segment.bytes + done);
         done += bytesWritten;
@@ -115,7 +115,7 @@ export class Segments {
     });
   }
 
-  /** Beside whatever else is under way: a disk may take seconds for it. */
+  /** Runs beside whatever else is under way: a disk may take seconds for it. */
   async sync(): Promise<void> {
     const handles = [...this.unsynced];
     this.unsynced.clear();
@@ -148,7 +148,7 @@ export class Segments {
     await this.lock.release();
   }
 
-  /** One after the other: a file is not emptied while it is written. */
+  /** Runs one piece of work after the other, so that no file is emptied while it is written. */
   private alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.turn.then(work);
     this.turn = result.catch(() => undefined);
@@ -202,7 +202,7 @@ export class Segments {
     return undefined;
   }
 
-  /** No frame begins or ends where one should. */
+  /** Gives up the rest of a segment in which no frame begins or ends where one should. */
   private async dropRest(segment: Segment, bytes: Buffer): Promise<undefined> {
     const announced = frameLength(bytes, 0) === undefined ? 1 : frameRows(bytes, 0);
     this.onTorn(Math.max(1, announced), segment.path);
@@ -239,7 +239,7 @@ export class Segments {
     const { size } = await handle.stat();
     const segment = { path, handle, bytes: size, readAt: 0, rows: 0 };
     segment.rows = await countRows(segment);
-    // Before the one that is written to.
+    // The segment that is written to stays the last one.
     this.segments.unshift(segment);
     await this.discardRead(segment);
     return true;
@@ -256,7 +256,7 @@ async function read({ handle, bytes, readAt }: Segment, length: number): Promise
   return buffer.subarray(0, bytesRead);
 }
 
-/** As the headers say, up to the first that is none. */
+/** Rows that the headers of a segment's frames announce, up to the first header that is damaged. */
 async function countRows({ handle, bytes }: Segment): Promise<number> {
   const header = Buffer.alloc(HEADER_BYTES);
   let rows = 0;

@@ -3,7 +3,7 @@ import { IsBoolean, IsString, MaxLength } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { PageInfo } from '../../../platform/http/page.js';
 import { JobBody } from '../../../platform/jobs/jobs.dto.js';
-import { LoggedPredictionsFilter } from '../log/log.dto.js';
+import { LoggedPredictionsFilter } from '../prediction-log.dto.js';
 
 export class ExportPredictionsDto extends LoggedPredictionsFilter {
   /**

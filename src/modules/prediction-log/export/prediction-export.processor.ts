@@ -3,18 +3,13 @@ import { createGzip } from 'node:zlib';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ObjectStore, parseObjectUri } from '#libs/object-store';
 import { RuntimeConfig } from '../../../config/index.js';
-import { Database } from '../../../platform/database/database.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { type JobHandler, JobRunner, type Outcome } from '../../../platform/jobs/job-runner.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
-import { LogRepository } from '../log/log.repository.js';
-import { timeRange, toBody } from '../log/log.service.js';
+import { PredictionLogService, toBody } from '../prediction-log.service.js';
 import type { ExportResult } from './prediction-export.dto.js';
 import { PREDICTION_EXPORT, specOf } from './prediction-export-job.js';
-
-/** Requests of up to a thousand rows each that are held in memory. */
-const ROWS_AT_ONCE = 100;
 
 /** Writes logged predictions as JSON lines to one object, which appears whole; another attempt replaces it. */
 @Injectable()
@@ -26,8 +21,7 @@ export class PredictionExportProcessor implements JobHandler, OnApplicationBoots
   constructor(
     private readonly runtime: RuntimeConfig,
     private readonly runner: JobRunner,
-    private readonly database: Database,
-    private readonly log: LogRepository,
+    private readonly log: PredictionLogService,
     private readonly grants: Grants,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
@@ -60,28 +54,16 @@ export class PredictionExportProcessor implements JobHandler, OnApplicationBoots
     }
   }
 
-  /** Oldest first, page by page: no transaction is open for as long as the export takes. */
   private async *lines(
     { claim, job, signal }: JobAttempt,
     written: { count: number },
   ): AsyncGenerator<Buffer> {
     const { model_id: modelId, from, to, version } = specOf(job);
-    const filter = {
-      modelId,
-      ...(version !== null && { version }),
-      ...timeRange({ to, ...(from !== null && { from }) }),
-      limit: ROWS_AT_ONCE,
-    };
-    let after = '00000000-0000-0000-0000-000000000000';
-    while (!signal.aborted) {
-      const rows = await this.database.asTenant(claim.tenant, (scope) =>
-        this.log.list(scope, { ...filter, after }),
-      );
-      const last = rows.at(-1);
-      if (!last) return;
-      written.count += rows.length;
-      after = last.requestId;
-      yield Buffer.from(rows.map((row) => `${JSON.stringify(toBody(row))}\n`).join(''));
+    const window = { modelId, version: version ?? undefined, from: new Date(from ?? 0), to: new Date(to) };
+    for await (const page of this.log.readWindow(claim.tenant, window)) {
+      if (signal.aborted) return;
+      written.count += page.length;
+      yield Buffer.from(page.map((row) => `${JSON.stringify(toBody(row))}\n`).join(''));
     }
   }
 }

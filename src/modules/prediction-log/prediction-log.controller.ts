@@ -1,23 +1,23 @@
 import { Body, Controller, Get, Headers, Param, Put, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { Access, Caller } from '../../../platform/auth/access.decorator.js';
-import type { Identity } from '../../../platform/auth/identity.js';
-import { ApiModelId } from '../../../platform/http/api-params.decorator.js';
-import { ApiProblems } from '../../../platform/http/api-problems.decorator.js';
-import { TaggedChange, TaggedRead } from '../../../platform/http/etag.interceptor.js';
+import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { ApiModelId } from '../../platform/http/api-params.decorator.js';
+import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { TaggedChange, TaggedRead } from '../../platform/http/etag.interceptor.js';
 import {
   ListPredictionsQuery,
   LoggedPredictionBody,
   LoggedPredictionPage,
   LogSettingsBody,
   LogSettingsDto,
-} from './log.dto.js';
-import { LogService } from './log.service.js';
+} from './prediction-log.dto.js';
+import { PredictionLogService } from './prediction-log.service.js';
 
 @ApiTags('Prediction log')
 @Controller('api/v1')
-export class LogController {
-  constructor(private readonly log: LogService) {}
+export class PredictionLogController {
+  constructor(private readonly log: PredictionLogService) {}
 
   @Get('predictions/:request_id')
   @Access('predictor')

@@ -1,0 +1,144 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import type { ErrorCode } from '../../../platform/errors/error-code.js';
+import { isUuid } from '../../../platform/http/identifiers.js';
+import { AppLogger } from '../../../platform/observability/logger.js';
+import { Metrics } from '../../../platform/observability/metrics.js';
+import { Timers } from '../../../platform/timers/timers.js';
+import { VersionsService } from '../../models/versions.service.js';
+import type { LogEntry } from '../recorder/log-entry.js';
+import { requestUuid, timeOf } from '../request-ids.js';
+import {
+  ANSWERED,
+  type Count,
+  minuteOf,
+  PredictionCountsRepository,
+} from './prediction-counts.repository.js';
+
+/** A prediction that was refused or that failed. */
+export interface PredictionFailure {
+  readonly requestId: string;
+  /** As the caller wrote it: whether there is such a model is found out before the count is kept. */
+  readonly modelId: string;
+  /** Version that would have answered, if it is known that the model has it: any other text would be kept for good. */
+  readonly version?: string;
+  readonly code: ErrorCode;
+  readonly rows: number;
+}
+
+/** What a process that is killed loses. */
+const FLUSH_MS = 1000;
+/** Counts of a process that wait while the database is away: a minute of as many versions of models. */
+const MAX_COUNTS = 50_000;
+/** Of these, counts of models that may not exist: callers can make up any number of ids. */
+const MAX_UNCHECKED = 1000;
+
+/** What has come together for one key. */
+type Sum = Count & { requests: number; rows: number };
+
+/**
+ * Counts answered and refused predictions by the minute, in memory, and adds them to those of other processes every
+ * second. What could not be written is added the next time; where a connection broke as it was, it may be added twice.
+ */
+@Injectable()
+export class PredictionCounter implements OnApplicationBootstrap {
+  private waiting = new Map<string, Sum>();
+  private unchecked = 0;
+  private flushing: Promise<void> = Promise.resolve();
+  private readonly dropped;
+
+  constructor(
+    private readonly counts: PredictionCountsRepository,
+    private readonly versions: VersionsService,
+    private readonly timers: Timers,
+    private readonly logger: AppLogger,
+    metrics: Metrics,
+  ) {
+    this.dropped = metrics.counter(
+      'modelplane_prediction_counts_dropped_total',
+      'Predictions that were not counted: too many models, versions and codes, or made-up model ids, at a time.',
+    );
+  }
+
+  onApplicationBootstrap(): void {
+    this.timers.every(FLUSH_MS, 'counts of predictions could not be written', () => this.flush());
+  }
+
+  /** An answer that nobody was given is none. */
+  addAnswer({ tenant, requestId, modelId, version, rows, shadow }: LogEntry): void {
+    if (!shadow) this.add(countOf(tenant, requestId, modelId, version, ANSWERED, rows.length));
+  }
+
+  /** Counts nothing for an id that no model can have. */
+  addFailure(tenant: string, { requestId, modelId, version = '', code, rows }: PredictionFailure): void {
+    if (isUuid(modelId)) this.add(countOf(tenant, requestId, modelId, version, code, rows));
+  }
+
+  /** Writes what was counted so far. @throws what a database that is away throws; the counts are kept */
+  flush(): Promise<void> {
+    const done = this.flushing.then(() => this.write());
+    this.flushing = done.catch(() => undefined);
+    return done;
+  }
+
+  /** The last flush of a process, which has nobody to throw to. */
+  async close(): Promise<void> {
+    await this.flush().catch((error: unknown) =>
+      this.logger.failure('the last counts of predictions could not be written', error),
+    );
+  }
+
+  private async write(): Promise<void> {
+    const { waiting } = this;
+    if (waiting.size === 0) return;
+    this.waiting = new Map();
+    this.unchecked = 0;
+    try {
+      const existing = await this.existing([...waiting.values()]);
+      if (existing.length > 0) await this.counts.addAll(existing);
+    } catch (error) {
+      for (const count of waiting.values()) this.add(count);
+      throw error;
+    }
+  }
+
+  /** Without those of models that the tenant does not have. */
+  private async existing(counts: Sum[]): Promise<Sum[]> {
+    const unchecked = counts.filter(isUnchecked).map(({ modelId }) => modelId);
+    if (unchecked.length === 0) return counts;
+    const tenants = await this.versions.tenantsOf([...new Set(unchecked)]);
+    return counts.filter((count) => !isUnchecked(count) || tenants.get(count.modelId) === count.tenant);
+  }
+
+  private add(count: Count): void {
+    const { tenant, modelId, windowStart, version, code, requests, rows } = count;
+    const key = `${tenant}\n${modelId}\n${windowStart}\n${version}\n${code}`;
+    const sum = this.waiting.get(key);
+    if (sum) {
+      sum.requests += requests;
+      sum.rows += rows;
+      return;
+    }
+    const isFull = this.waiting.size >= MAX_COUNTS || (isUnchecked(count) && this.unchecked >= MAX_UNCHECKED);
+    if (isFull) return this.dropped.inc(requests);
+    if (isUnchecked(count)) this.unchecked++;
+    this.waiting.set(key, { ...count });
+  }
+}
+
+function countOf(
+  tenant: string,
+  requestId: string,
+  modelId: string,
+  version: string,
+  code: string,
+  rows: number,
+): Count {
+  const windowStart = minuteOf(timeOf(requestUuid(requestId)));
+  // A caller may write the id in capital letters.
+  return { tenant, modelId: modelId.toLowerCase(), windowStart, version, code, requests: 1, rows };
+}
+
+/** Where a version is known, so is its model. */
+function isUnchecked({ version }: Count): boolean {
+  return version === '';
+}
