@@ -2,6 +2,7 @@ import { Jobs } from './0001-jobs.js';
 import { Models } from './0002-models.js';
 import { IdempotencyKeys } from './0003-idempotency-keys.js';
 import { PredictionLog } from './0004-prediction-log.js';
+import { ApiKeys } from './0007-api-keys.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog];
+export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, ApiKeys];

@@ -10,6 +10,7 @@ import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { DirectRoutesModule } from './platform/http/direct-routes.module.js';
+import { SurfacesModule } from './platform/http/surfaces.module.js';
 import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
@@ -24,6 +25,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     ObservabilityModule,
     ScheduleModule,
     DatabaseModule,
+    SurfacesModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../../src/app.module.js';
 import { loadConfig } from '../../src/config/index.js';
-import { serveDocument } from '../../src/platform/http/open-api.js';
+import { serveDocuments } from '../../src/platform/http/open-api.js';
 import { createServer } from '../../src/platform/http/server.js';
 import { Client } from './client.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
@@ -55,7 +55,7 @@ export class Service {
     try {
       const config = loadConfig(environment);
       app = await createServer(AppModule.with(config), config);
-      serveDocument(app);
+      serveDocuments(app);
       await app.listen(0, '127.0.0.1');
       return new Service(app, await app.getUrl(), environment, stateDir, database, beside !== undefined);
     } catch (error) {

@@ -6,7 +6,6 @@ import { Access } from '../auth/access.decorator.js';
 import { AccessGuard } from '../auth/access.guard.js';
 import type { Identity, Role } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
-import { AppLogger } from '../observability/logger.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { Overload } from './overload.js';
 
@@ -32,7 +31,6 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 @Injectable()
 export class DirectRoutes implements OnApplicationBootstrap {
   private readonly routes = new Map<string, DirectRoute>();
-  private readonly filter: ProblemFilter;
 
   constructor(
     private readonly access: AccessGuard,
@@ -40,9 +38,8 @@ export class DirectRoutes implements OnApplicationBootstrap {
     private readonly reflector: Reflector,
     private readonly overload: Overload,
     private readonly host: HttpAdapterHost<FastifyAdapter>,
-    logger: AppLogger,
+    private readonly filter: ProblemFilter,
   ) {
-    this.filter = new ProblemFilter(logger);
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
       const route = options.method === 'POST' ? this.routes.get(options.url) : undefined;
       if (!route) return;

@@ -2,7 +2,9 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { HttpConfig } from '../../config/index.js';
 import { Metrics } from '../observability/metrics.js';
+import { API } from './api.surface.js';
 import { Overload } from './overload.js';
+import { Surfaces } from './surfaces.js';
 
 const CALLERS = 10;
 
@@ -22,7 +24,8 @@ describe('predictions for which the main thread has no time', () => {
       alone.push(overload.isAlone());
       response.end('answered');
     });
-    const overload = new Overload(Object.assign(new HttpConfig(), { maxDelayMs: 200 }), new Metrics());
+    const config = Object.assign(new HttpConfig(), { maxDelayMs: 200 });
+    const overload = new Overload(config, new Metrics(), new Surfaces([API]));
     overload.shed(server, 'POST', '/predictions');
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

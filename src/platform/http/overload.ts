@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { HttpConfig } from '../../config/index.js';
-import { Problem, problemBody } from '../errors/problem.js';
+import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 import { DRAINED_BYTES } from './body-admission.js';
 import { newRequestId } from './identifiers.js';
+import { Surfaces } from './surfaces.js';
 
 /** What was full: the main thread, the queue of one model, those of all models together, or that of explanations. */
 type Place = 'event_loop' | 'model' | 'rows' | 'explanations';
@@ -34,6 +35,7 @@ export class Overload {
   constructor(
     private readonly config: HttpConfig,
     private readonly metrics: Metrics,
+    private readonly surfaces: Surfaces,
   ) {
     this.refused = metrics.counter(
       'modelplane_overloaded_total',
@@ -98,20 +100,21 @@ export class Overload {
 
   private answer(request: IncomingMessage, response: ServerResponse, waitedMs: number): void {
     const problem = this.refuse('event_loop', waitedMs, 'The service has more requests than it can answer');
-    this.metrics.request('POST', request.url, problem.status, 0);
     // A body that is not here yet is not waited for.
     const isLarge = !(Number(request.headers['content-length']) <= DRAINED_BYTES);
     const id = newRequestId();
-    const body = JSON.stringify(problemBody(problem, id));
+    const { status = problem.status, contentType, body } = this.surfaces.at(request.url!).errors(problem, id);
+    const json = JSON.stringify(body);
+    this.metrics.request('POST', request.url, status, 0);
     response
-      .writeHead(problem.status, {
-        'content-type': 'application/problem+json; charset=utf-8',
-        'content-length': Buffer.byteLength(body),
+      .writeHead(status, {
+        'content-type': `${contentType}; charset=utf-8`,
+        'content-length': Buffer.byteLength(json),
         'request-id': id,
         ...problem.extra.headers,
         ...(isLarge && { connection: 'close' }),
       })
-      .end(body);
+      .end(json);
   }
 
   /** @param waitMs what it takes until what waits already is answered */
