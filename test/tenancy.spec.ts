@@ -18,6 +18,7 @@ interface Names {
   /** Job of an export. */
   exported: string;
   batch: string;
+  apiKey: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -164,6 +165,12 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/predictions/batch/{job_id}/events': ({ batch }) => [
     { path: `/api/v1/predictions/batch/${batch}/events` },
   ],
+  'GET /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
+  'POST /api/v1/api-keys/{key_id}/rotate': ({ apiKey }) => [
+    { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { overlap_seconds: 0 } },
+    { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -189,6 +196,8 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
 const NAMING_NOTHING = [
   'POST /api/v1/models',
   'GET /api/v1/predictions/batch',
+  'GET /api/v1/api-keys',
+  'POST /api/v1/api-keys',
   'GET /healthcheck',
   'GET /healthcheck/live',
   'GET /metrics',
@@ -219,6 +228,7 @@ describe('a tenant', () => {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
     object: 'absent.csv',
   };
 
@@ -273,6 +283,7 @@ describe('a tenant', () => {
     const jobs = (await globex.get('/api/v1/training?limit=200')).body.data;
     expect(jobs.map(({ job_id }: { job_id: string }) => job_id)).not.toContain(existing.job);
     expect((await globex.get('/api/v1/predictions/batch')).body.data).toEqual([]);
+    expect((await globex.get('/api/v1/api-keys')).body.data).toEqual([]);
     expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
   });
 
@@ -328,6 +339,7 @@ describe('a tenant', () => {
     it('should have the tables that are known to hold tenants', () => {
       expect(tables).toEqual(
         expect.arrayContaining([
+          'api_keys',
           'idempotency_keys',
           'jobs',
           'job_events',
@@ -468,6 +480,10 @@ describe('a tenant', () => {
         'select name from models',
         'select id from model_versions',
         'select data from job_events',
+        'select name from api_keys',
+        'select created_by from api_keys',
+        'update api_keys set revoked_at = null',
+        'delete from api_keys',
         'select reason from stage_changes',
         'select request_id from prediction_log',
         'delete from prediction_log',
@@ -526,11 +542,13 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    apiKey: '',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
   const key = { 'idempotency-key': 'populate' };
   names.model = (await acme.post('/api/v1/models', model, key)).body.model_id;
+  names.apiKey = (await acme.post('/api/v1/api-keys', { name: 'secret', roles: ['admin'] })).body.key_id;
   await fillVersion(database, names.model, '1.0.0', 'staging');
   const move = { version: '1.0.0', target_stage: 'production' };
   await acme.put(`/api/v1/models/${names.model}/stage`, move);
@@ -586,7 +604,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, batch, object }: Names,
+  { model, job, request, prediction, exported, batch, apiKey, object }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
@@ -601,6 +619,7 @@ async function view(
     `/api/v1/training/${job}/logs`,
     `/api/v1/predictions/batch/${batch}`,
     `/api/v1/predictions/batch/${batch}/logs`,
+    `/api/v1/api-keys/${apiKey}`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
   const answers = await Promise.all(paths.map((path) => acme.get(path)));

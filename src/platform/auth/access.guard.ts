@@ -34,7 +34,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     private readonly keys: ApiKeyVerifier,
   ) {
     super();
-    keys.whenChanged((subjects) => this.forget(subjects));
+    keys.whenChanged((subject) => this.forget(subject));
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -97,9 +97,9 @@ export class AccessGuard extends AuthGuard('jwt') {
     });
   }
 
-  private forget(subjects: ReadonlySet<string>): void {
+  private forget(subject: string): void {
     for (const [credential, { identity }] of this.verified.entries())
-      if (subjects.has(identity.subject)) this.verified.delete(credential);
+      if (identity.subject === subject) this.verified.delete(credential);
   }
 
   /** passport's verdict: an error is a token that names no tenant, `info` says what else is wrong with it. */

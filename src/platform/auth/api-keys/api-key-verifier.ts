@@ -39,13 +39,13 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
     max: MAX_KNOWN,
     // What is not looked at again must not hold for anybody.
     dispose: (_, id, reason) => {
-      if (reason === 'evict') this.onChange(new Set([subjectOf(id)]));
+      if (reason === 'evict') this.onChange(subjectOf(id));
     },
   });
   /** By digest, apart from the known ones, which a caller who makes up keys must not drive out. */
   private readonly refused = new LRUCache<string, Refusal>({ max: MAX_REFUSED, ttl: REFUSED_MS });
   private readonly refusals;
-  private onChange: (subjects: ReadonlySet<string>) => void = () => undefined;
+  private onChange: (subject: string) => void = () => undefined;
 
   constructor(
     private readonly lookup: ApiKeyLookup,
@@ -66,7 +66,7 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
   }
 
   /** @param forget is told whose identity no longer holds */
-  whenChanged(forget: (subjects: ReadonlySet<string>) => void): void {
+  whenChanged(forget: (subject: string) => void): void {
     this.onChange = forget;
   }
 
@@ -93,28 +93,28 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
     return verdict;
   }
 
-  /** Looks again at the keys that are kept; a key that is no longer as it was holds for nobody any more. */
+  /** Looks again at the keys that are kept. */
   async refresh(): Promise<void> {
     const before = [...this.known.entries()];
     if (before.length === 0) return;
     const found = new Map(
       (await this.keys.findForSignIn(before.map(([id]) => id))).map((key) => [key.id, key]),
     );
-    const changed = new Set<string>();
-    for (const [id, key] of before) {
-      const now = found.get(id);
-      if (now && isSame(key, now)) continue;
-      if (now) this.known.set(id, now);
-      else this.known.delete(id);
-      changed.add(subjectOf(id));
-    }
-    if (changed.size > 0) this.onChange(changed);
+    for (const [id] of before) this.keep(id, found.get(id));
   }
 
   private async ask(id: string): Promise<SignInKey | undefined> {
     const key = await this.lookup.find(id);
-    if (key) this.known.set(id, key);
+    this.keep(id, key);
     return key;
+  }
+
+  /** What the database says of a key; what else was known of it holds for nobody any more. */
+  private keep(id: string, key: SignInKey | undefined): void {
+    const before = this.known.get(id);
+    if (key) this.known.set(id, key);
+    else this.known.delete(id);
+    if (before && !(key && isSame(before, key))) this.onChange(subjectOf(id));
   }
 
   private refuse(reason: Refusal): KeyRefused {
