@@ -24,13 +24,14 @@ describe('the check of an API key', () => {
       findForSignIn: async (ids: readonly string[]) => {
         queries.push(ids);
         mostOpen = Math.max(mostOpen, ++open);
+        const found = ids.flatMap((id) => rows.get(id) ?? []);
         await new Promise((resolve) => setTimeout(resolve, 10));
         open--;
-        return ids.flatMap((id) => rows.get(id) ?? []);
+        return found;
       },
     } as unknown as ApiKeysRepository;
     const use = { note: () => undefined } as unknown as ApiKeyUse;
-    verifier = new ApiKeyVerifier(new ApiKeyLookup(keys), keys, use, {} as Schedule, new Metrics());
+    verifier = new ApiKeyVerifier(new ApiKeyLookup(keys), use, {} as Schedule, new Metrics());
   });
 
   function issued(change: Partial<SignInKey> = {}): string {
@@ -114,6 +115,18 @@ describe('the check of an API key', () => {
     expect(await verifier.verify(made)).toMatchObject({ subject });
     expect(told).toEqual([subject]);
     expect(String(await refusal(old))).toContain('not known');
+  });
+
+  it('should believe the younger of two answers', async () => {
+    const text = issued();
+    const [row] = [...rows.values()];
+    const first = verifier.verify(text);
+    // The first query has been sent, and has yet to answer.
+    while (open === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    rows.set(row!.id, { ...row!, revokedAt: new Date() });
+    await verifier.refresh([row!.id]);
+    await first.catch(() => undefined);
+    expect(String(await refusal(text))).toContain('revoked');
   });
 
   it('should tell of the keys for which it has no more room', async () => {

@@ -7,7 +7,7 @@ import type { VerifiedIdentity } from '../identity.js';
 import { digestOf, idOfApiKey } from './api-key.js';
 import { ApiKeyLookup } from './api-key-lookup.js';
 import { ApiKeyUse } from './api-key-use.js';
-import { ApiKeysRepository, type SignInKey } from './api-keys.repository.js';
+import type { SignInKey } from './api-keys.repository.js';
 
 const POLL_MS = 1000;
 const MAX_KNOWN = 10_000;
@@ -49,7 +49,6 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
 
   constructor(
     private readonly lookup: ApiKeyLookup,
-    private readonly keys: ApiKeysRepository,
     private readonly use: ApiKeyUse,
     private readonly schedule: Schedule,
     metrics: Metrics,
@@ -93,14 +92,12 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
     return verdict;
   }
 
-  /** Looks again at the keys that are kept. */
-  async refresh(): Promise<void> {
-    const before = [...this.known.entries()];
-    if (before.length === 0) return;
-    const found = new Map(
-      (await this.keys.findForSignIn(before.map(([id]) => id))).map((key) => [key.id, key]),
-    );
-    for (const [id] of before) this.keep(id, found.get(id));
+  /**
+   * Looks again at keys that may have changed. The look-up answers in the order in which it is asked, so that what it
+   * is asked from now on is not overtaken by an older answer.
+   */
+  async refresh(ids: readonly string[] = [...this.known.keys()]): Promise<void> {
+    await Promise.all(ids.map((id) => this.ask(id)));
   }
 
   private async ask(id: string): Promise<SignInKey | undefined> {

@@ -121,13 +121,13 @@ export class ApiKeyBody {
 
   /**
    * When it got its present secret, where that is not its first.
-   * @example null
+   * @example 2026-03-12T10:00:00Z
    */
   rotated_at: string | null;
 
   /**
    * Until when the secret of before is taken too.
-   * @example null
+   * @example 2026-03-12T11:00:00Z
    */
   previous_until: string | null;
 
@@ -145,7 +145,7 @@ export class ApiKeyBody {
 
   /**
    * When it was revoked.
-   * @example null
+   * @example 2026-04-12T10:00:00Z
    */
   revoked_at: string | null;
 }

@@ -87,7 +87,7 @@ export class ApiKeysService {
       await this.keys.update(scope, id, change);
       return [{ ...locked, ...change }, made] as const;
     });
-    this.database.afterCommit(() => this.tellOfChange());
+    this.database.afterCommit(() => this.tellOfChange(id));
     return { ...toBody(key), key: text };
   }
 
@@ -102,12 +102,12 @@ export class ApiKeysService {
       if (!key) throw notFound(id);
       if (!key.revokedAt) await this.keys.update(scope, id, { revokedAt: new Date() });
     });
-    this.database.afterCommit(() => this.tellOfChange());
+    this.database.afterCommit(() => this.tellOfChange(id));
   }
 
   /** This process need not wait for its next look. Should this one fail, that one will do. */
-  private tellOfChange(): void {
-    this.verifier.refresh().catch(() => undefined);
+  private tellOfChange(id: string): void {
+    this.verifier.refresh([id]).catch(() => undefined);
   }
 
   private async refusePastLimit(scope: TenantScope): Promise<void> {
