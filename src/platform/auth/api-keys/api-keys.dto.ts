@@ -4,13 +4,13 @@ import {
   IsArray,
   IsIn,
   IsInt,
-  IsISO8601,
   IsString,
   Matches,
   Max,
   Min,
 } from 'class-validator';
 import { IsNormalized } from '../../http/is-normalized.decorator.js';
+import { IsTime } from '../../http/is-time.decorator.js';
 import { MayBeAbsent } from '../../http/may-be-absent.decorator.js';
 import { PageInfo } from '../../http/page.js';
 import { ALL_ROLES, type Role } from '../identity.js';
@@ -18,9 +18,6 @@ import { ALL_ROLES, type Role } from '../identity.js';
 /** Names begin with a letter or digit of any script and have no control characters. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._:-]{0,127}$/u;
 const NAME_RULE = 'must be 1 to 128 letters, digits, spaces or . _ : - and begin with a letter or digit';
-/** Without a zone it would mean another time on another server. */
-const WITH_ZONE = /(Z|[+-]\d\d:\d\d)$/;
-const TIME_RULE = 'must be a time of ISO 8601 with its zone, such as 2027-02-12T10:00:00Z';
 
 export const MAX_DAYS = 3650;
 
@@ -49,8 +46,7 @@ export class IssueApiKeyDto {
    * @example 2027-02-12T10:00:00Z
    */
   @MayBeAbsent()
-  @IsISO8601({ strict: true }, { message: `expires_at ${TIME_RULE}` })
-  @Matches(WITH_ZONE, { message: `expires_at ${TIME_RULE}` })
+  @IsTime()
   expires_at?: string;
 
   /**
