@@ -5,6 +5,7 @@ import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
+import { ApiKeysModule } from './platform/auth/api-keys/api-keys.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
@@ -40,6 +41,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
     ObjectsModule,
     TrainingModule,
     PredictionsModule,
+    ApiKeysModule,
   ],
 })
 export class AppModule {

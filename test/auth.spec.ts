@@ -11,7 +11,6 @@ import { AuthModule } from '../src/platform/auth/auth.module.js';
 import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { createServer as createService } from '../src/platform/http/server.js';
 import { SurfacesModule } from '../src/platform/http/surfaces.module.js';
-import { IdempotencyModule } from '../src/platform/idempotency/idempotency.module.js';
 import { ObservabilityModule } from '../src/platform/observability/observability.module.js';
 import { ScheduleModule } from '../src/platform/schedule/schedule.module.js';
 import type { Answer } from './support/client.js';
@@ -492,7 +491,6 @@ describe('the start of a process', () => {
         ObservabilityModule,
         ScheduleModule,
         DatabaseModule,
-        IdempotencyModule,
         SurfacesModule,
         AuthModule,
       ],

@@ -7,16 +7,13 @@ import { ApiKey } from './api-keys/api-key.entity.js';
 import { ApiKeyLookup } from './api-keys/api-key-lookup.js';
 import { ApiKeyUse } from './api-keys/api-key-use.js';
 import { ApiKeyVerifier } from './api-keys/api-key-verifier.js';
-import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
-import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { JwtStrategy } from './jwt.strategy.js';
 import { TokenVerifier } from './token-verifier.js';
 
 @Module({
   imports: [DiscoveryModule, TypeOrmModule.forFeature([ApiKey])],
-  controllers: [ApiKeysController],
-  exports: [AccessGuard, ApiKeysService],
+  exports: [AccessGuard, ApiKeyVerifier, ApiKeysRepository],
   providers: [
     TokenVerifier,
     JwtStrategy,
@@ -24,7 +21,6 @@ import { TokenVerifier } from './token-verifier.js';
     ApiKeyLookup,
     ApiKeyUse,
     ApiKeyVerifier,
-    ApiKeysService,
     AccessCheck,
     AccessGuard,
     { provide: APP_GUARD, useExisting: AccessGuard },
