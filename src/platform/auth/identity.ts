@@ -6,6 +6,9 @@ export const ALL_ROLES: readonly Role[] = [...ROLES, 'service'];
 
 export const TENANT_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** What the subjects of API keys begin with, and those of tokens do not. */
+export const KEY_SUBJECT = 'key:';
+
 /** Who calls, as the verified token or API key says. */
 export interface Identity {
   subject: string;

@@ -3,7 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import type { JWTPayload } from 'jose';
 import { AuthConfig } from '../../config/index.js';
-import { ALL_ROLES, TENANT_PATTERN, type VerifiedIdentity } from './identity.js';
+import { ALL_ROLES, KEY_SUBJECT, TENANT_PATTERN, type VerifiedIdentity } from './identity.js';
 import { TokenVerifier } from './token-verifier.js';
 
 type Done = (error: Error | null, payload?: unknown) => void;
@@ -53,8 +53,8 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
 function subjectOf({ sub = 'unknown' }: JWTPayload): string {
   if (typeof sub !== 'string') throw new Error('claim "sub" is no text');
   // What an API key did must not be what a token could say that it did.
-  if (sub.startsWith('key:'))
-    throw new Error('claim "sub" begins with key:, as only the subjects of API keys do');
+  if (sub.startsWith(KEY_SUBJECT))
+    throw new Error(`claim "sub" begins with ${KEY_SUBJECT}, as only the subjects of API keys do`);
   return sub;
 }
 

@@ -41,8 +41,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const { status, body, isReplayed } = await this.database.inOneTransaction(tenant, (scope) =>
       this.answers.once(scope, keyed, async () => {
         const made: unknown = await lastValueFrom(next.handle(), { defaultValue: null });
-        const kept = withheld === undefined ? made : { ...(made as object), [withheld]: null };
-        return { status: reply.statusCode, body: made, kept };
+        const lasting = withheld === undefined ? undefined : { ...(made as object), [withheld]: null };
+        return { status: reply.statusCode, body: made, lasting };
       }),
     );
     if (isReplayed) reply.status(status).header('Idempotency-Replayed', 'true');

@@ -53,13 +53,13 @@ export class IdempotentAnswers {
   /**
    * The kept answer, or that of `work`, which writes in the same transaction. What fails keeps nothing, so that it can
    * be repeated.
-   * @param work answers with a body, and with what is kept of it where that is not all
+   * @param work answers with a body, and with `lasting` instead where not all of the body may be kept
    * @throws Problem 409 while the first request is being answered, 422 for another one
    */
   async once(
     scope: TenantScope,
     { key, fingerprint }: KeyedRequest,
-    work: () => Promise<{ status: number; body: unknown; kept?: unknown }>,
+    work: () => Promise<{ status: number; body: unknown; lasting?: object }>,
   ): Promise<KeptAnswer> {
     if (!(await this.answers.tryLock(scope, key))) {
       throw new Problem('IDEMPOTENCY_IN_FLIGHT', 'A request with this Idempotency-Key is being answered.', {
@@ -76,9 +76,7 @@ export class IdempotentAnswers {
       }
       return { status: kept.status, body: kept.body, isReplayed: true };
     }
-    const made = await work();
-    const { status, body } = made;
-    const lasting = 'kept' in made ? made.kept : body;
+    const { status, body, lasting = body } = await work();
     await this.answers.insert(scope, { key, fingerprint, status, body: lasting as object });
     return { status, body, isReplayed: false };
   }

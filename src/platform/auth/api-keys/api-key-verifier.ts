@@ -3,7 +3,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Metrics } from '../../observability/metrics.js';
 import { Schedule } from '../../schedule/schedule.js';
-import type { VerifiedIdentity } from '../identity.js';
+import { KEY_SUBJECT, type VerifiedIdentity } from '../identity.js';
 import { digestOf, idOfApiKey } from './api-key.js';
 import { ApiKeyLookup } from './api-key-lookup.js';
 import { ApiKeyUse } from './api-key-use.js';
@@ -26,8 +26,7 @@ type Refusal = keyof typeof REASONS;
 /** Says why a key is refused, and nothing of the key. */
 export class KeyRefused extends Error {}
 
-/** What a subject of a key is called. */
-export const subjectOf = (id: string): string => `key:${id}`;
+const subjectOf = (id: string): string => KEY_SUBJECT + id;
 
 /**
  * The text of an API key to an identity. Keys that were seen are kept in memory, and looked at once a second, all of
