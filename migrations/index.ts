@@ -4,6 +4,7 @@ import { IdempotencyKeys } from './0003-idempotency-keys.js';
 import { PredictionLog } from './0004-prediction-log.js';
 import { Tasks } from './0005-tasks.js';
 import { Outbox } from './0006-outbox.js';
+import { ApiKeys } from './0007-api-keys.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox];
+export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox, ApiKeys];

@@ -6,12 +6,14 @@ import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionLogModule } from './modules/prediction-log/prediction-log.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
+import { ApiKeysModule } from './platform/auth/api-keys/api-keys.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
 import { ChangesModule } from './platform/changes/changes.module.js';
 import { ComputeModule } from './platform/compute/compute.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { DirectRoutesModule } from './platform/http/direct-routes.module.js';
+import { SurfacesModule } from './platform/http/surfaces.module.js';
 import { IdempotencyModule } from './platform/idempotency/idempotency.module.js';
 import { InferenceModule } from './platform/inference/inference.module.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
@@ -34,6 +36,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     ChangesModule,
     TasksModule,
     OutboxModule,
+    SurfacesModule,
     AuthModule,
     RateLimitModule,
     DirectRoutesModule,
@@ -50,6 +53,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     TrainingModule,
     PredictionsModule,
     PredictionLogModule,
+    ApiKeysModule,
   ],
 })
 export class AppModule {

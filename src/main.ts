@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { ApiProcesses } from './api-processes.js';
 import { AppModule } from './app.module.js';
 import { ConfigError, HttpConfig, loadConfig, RuntimeConfig } from './config/index.js';
-import { serveDocument } from './platform/http/open-api.js';
+import { serveDocuments } from './platform/http/open-api.js';
 import { createServer } from './platform/http/server.js';
 import { AppLogger } from './platform/observability/logger.js';
 
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
 
   if (runtime.runsApi) {
     const { host, port } = config.get(HttpConfig);
-    serveDocument(app);
+    serveDocuments(app);
     await app.listen({ host, port, backlog: BACKLOG });
     logger.info('api ready', { url: await app.getUrl() });
   } else {

@@ -3,15 +3,20 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Get, Module } from '@nestjs/common';
-import { exportJWK, type JWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { CompactSign, exportJWK, type JWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { ConfigModule } from '../src/config/config.module.js';
 import { loadConfig } from '../src/config/index.js';
 import { Access } from '../src/platform/auth/access.decorator.js';
 import { AuthModule } from '../src/platform/auth/auth.module.js';
+import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { createServer as createService } from '../src/platform/http/server.js';
+import { SurfacesModule } from '../src/platform/http/surfaces.module.js';
 import { ObservabilityModule } from '../src/platform/observability/observability.module.js';
+import { TimersModule } from '../src/platform/timers/timers.module.js';
 import type { Answer } from './support/client.js';
-import { Service } from './support/service.js';
+import { cloneDatabase, type TestDatabase } from './support/database.js';
+import { sendRaw } from './support/raw-request.js';
+import { environmentFor, Service } from './support/service.js';
 import { JWT_SECRET, signToken, type TestRole } from './support/tokens.js';
 
 const ABSENT = '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e';
@@ -114,8 +119,44 @@ describe('bearer tokens with a shared secret', () => {
     ['names a tenant of 64 characters', () => ({ tenant_id: 'a'.repeat(64) })],
     ['names a list of tenants', () => ({ tenant_id: ['acme-corp'] })],
     ['names a number as tenant', () => ({ tenant_id: 1 })],
+    ['expires in milliseconds', () => ({ exp: (now() + 3600) * 1000 })],
+    ['has a number as subject', () => ({ sub: 7 as never })],
+    ['has null as subject', () => ({ sub: null as never })],
+    ['has an object as subject', () => ({ sub: { id: 'ana' } as never })],
+    ['has the subject of an API key', () => ({ sub: `key:${ABSENT}` })],
   ])('should refuse a token that %s', async (_, claims) => {
     expectUnauthorized(await call(await signed(claims())));
+  });
+
+  it('should refuse a token that expires at no finite number, and say so', async () => {
+    const payload = Buffer.from('{"sub":"ana","tenant_id":"acme-corp","roles":["admin"],"exp":1e400}');
+    const token = await new CompactSign(payload)
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(Buffer.from(JWT_SECRET));
+    const answer = await call(token);
+    expectUnauthorized(answer);
+    expect(answer.body.detail).toContain('claim "exp" must be seconds since 1970');
+  });
+
+  it('should name what is wrong with the subject', async () => {
+    expect((await call(await signed({ sub: 7 as never }))).body.detail).toContain('claim "sub" is no text');
+    expect((await call(await signed({ sub: undefined }))).status).toBe(200);
+  });
+
+  it('should take neither of two Authorization headers, known or not, in either order', async () => {
+    const token = await signed({});
+    expect((await call(token)).status).toBe(200);
+    for (const two of [
+      [`Bearer ${token}`, `Bearer ${token}`],
+      [`Bearer ${token}`, 'Bearer other'],
+      ['Basic x', `Bearer ${token}`],
+    ]) {
+      const headers = { authorization: two as unknown as string };
+      const { status, body } = await sendRaw({ url: service.url, path: '/api/v1/models', headers });
+      expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+      expect(body.detail).toContain('one credential');
+    }
+    expect((await call(token)).status).toBe(200);
   });
 
   it('should not say which of two wrong tokens has the right signature of a tenant that exists', async () => {
@@ -435,32 +476,38 @@ describe('an identity provider that is away', () => {
 });
 
 describe('the start of a process', () => {
-  const config = loadConfig({
-    MODELPLANE_ENV: 'test',
-    MODELPLANE_LOG_LEVEL: 'silent',
-    MODELPLANE_JWT_SECRET: JWT_SECRET,
-    DATABASE_URL: 'postgresql://not.used',
-    MODELPLANE_DATABASE_SYSTEM_URL: 'postgresql://not.used',
-    REDIS_URL: 'redis://not.used',
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
   });
+  afterAll(() => database?.drop());
 
   async function start(controller: new () => unknown): Promise<number> {
+    const config = loadConfig(environmentFor(database, '/not-used'));
     @Module({
-      imports: [ConfigModule.with(config), ObservabilityModule, AuthModule],
+      imports: [
+        ConfigModule.with(config),
+        ObservabilityModule,
+        TimersModule,
+        DatabaseModule,
+        SurfacesModule,
+        AuthModule,
+      ],
       controllers: [controller],
     })
     class Root {}
     const app = await createService(Root, config);
     try {
       await app.listen(0, '127.0.0.1');
-      return (await fetch(`${await app.getUrl()}/open`)).status;
+      return (await fetch(`${await app.getUrl()}/api/v1/open`)).status;
     } finally {
       await app.close();
     }
   }
 
   it('should fail where a route says not who may call it, and name the route', async () => {
-    @Controller('open')
+    @Controller('api/v1/open')
     class Forgetful {
       @Access('public')
       @Get('declared')
@@ -476,8 +523,34 @@ describe('the start of a process', () => {
     await expect(start(Forgetful)).rejects.toThrow('routes without an access rule: Forgetful.forgotten');
   });
 
+  it('should fail where a route asks for a role and nobody can sign in', async () => {
+    @Access('viewer')
+    @Controller('healthcheck/inner')
+    class Unreachable {
+      @Get('state')
+      state(): string {
+        return 'for nobody';
+      }
+    }
+    await expect(start(Unreachable)).rejects.toThrow(
+      'routes with a role where nobody signs in: Unreachable.state',
+    );
+  });
+
+  it('should fail where a route lies in no surface, and name the route', async () => {
+    @Access('public')
+    @Controller('elsewhere')
+    class Outside {
+      @Get('x')
+      x(): string {
+        return 'lost';
+      }
+    }
+    await expect(start(Outside)).rejects.toThrow('the route GET /elsewhere/x lies in no surface');
+  });
+
   it('should succeed where the route or its controller says so', async () => {
-    @Controller('open')
+    @Controller('api/v1/open')
     class OfRoute {
       @Access('public')
       @Get()
@@ -486,7 +559,7 @@ describe('the start of a process', () => {
       }
     }
     @Access('viewer')
-    @Controller('open')
+    @Controller('api/v1/open')
     class OfController {
       @Get()
       open(): string {

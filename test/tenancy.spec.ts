@@ -19,6 +19,7 @@ interface Names {
   exported: string;
   batch: string;
   schedule: string;
+  apiKey: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -187,6 +188,12 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'POST /api/v1/schedules/{schedule_id}/run': ({ schedule }) => [
     { path: `/api/v1/schedules/${schedule}/run` },
   ],
+  'GET /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
+  'POST /api/v1/api-keys/{key_id}/rotate': ({ apiKey }) => [
+    { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { overlap_seconds: 0 } },
+    { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -214,6 +221,8 @@ const NAMING_NOTHING = [
   'GET /api/v1/predictions/batch',
   'GET /api/v1/schedules',
   'GET /api/v1/events',
+  'GET /api/v1/api-keys',
+  'POST /api/v1/api-keys',
   'GET /healthcheck',
   'GET /healthcheck/live',
   'GET /metrics',
@@ -245,6 +254,7 @@ describe('a tenant', () => {
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
     object: 'absent.csv',
   };
 
@@ -302,6 +312,7 @@ describe('a tenant', () => {
     expect((await globex.get('/api/v1/schedules')).body.data).toEqual([]);
     const events = (await globex.get('/api/v1/events')).body.data;
     expect(events.map(({ type }: { type: string }) => type)).toEqual(['model.registered']);
+    expect((await globex.get('/api/v1/api-keys')).body.data).toEqual([]);
     expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
   });
 
@@ -357,6 +368,7 @@ describe('a tenant', () => {
     it('should have the tables that are known to hold tenants', () => {
       expect(tables).toEqual(
         expect.arrayContaining([
+          'api_keys',
           'idempotency_keys',
           'jobs',
           'job_events',
@@ -498,12 +510,16 @@ describe('a tenant', () => {
       for (const sql of [
         'select spec from jobs',
         'select submitted_by from jobs',
-        'select id from models',
+        'select name from models',
         "insert into changes (tenant_id, kind, key, revision, changed_at) values ('x', 'x', 'x', 1, now())",
         'update changes set revision = 0',
         'update catalog_revision set revision = 0',
         'select id from model_versions',
         'select data from job_events',
+        'select name from api_keys',
+        'select created_by from api_keys',
+        'update api_keys set revoked_at = null',
+        'delete from api_keys',
         'select reason from stage_changes',
         'select request_id from prediction_log',
         'delete from prediction_log',
@@ -572,11 +588,13 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
     schedule: '',
+    apiKey: '',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
   const key = { 'idempotency-key': 'populate' };
   names.model = (await acme.post('/api/v1/models', model, key)).body.model_id;
+  names.apiKey = (await acme.post('/api/v1/api-keys', { name: 'secret', roles: ['admin'] })).body.key_id;
   await fillVersion(database, names.model, '1.0.0', 'staging');
   const move = { version: '1.0.0', target_stage: 'production' };
   await acme.put(`/api/v1/models/${names.model}/stage`, move);
@@ -643,7 +661,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, batch, schedule, object }: Names,
+  { model, job, request, prediction, exported, batch, schedule, apiKey, object }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
@@ -661,6 +679,7 @@ async function view(
     `/api/v1/predictions/batch/${batch}/logs`,
     `/api/v1/schedules/${schedule}`,
     '/api/v1/events',
+    `/api/v1/api-keys/${apiKey}`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
   const answers = await Promise.all(paths.map((path) => acme.get(path)));

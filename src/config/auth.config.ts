@@ -1,6 +1,6 @@
 import { Env, integer, secret, text, url } from './environment.js';
 
-/** Who may call: exactly one of a shared secret (HS256) and a JWKS URL (RS256, ES256, EdDSA). */
+/** Who may call. For tokens exactly one of a shared secret (HS256) and a JWKS URL (RS256, ES256, EdDSA). */
 export class AuthConfig {
   @Env('MODELPLANE_JWT_SECRET', secret, 'HS256 secret of at least 32 bytes; development generates one.')
   secret = '';
@@ -22,4 +22,11 @@ export class AuthConfig {
 
   @Env('MODELPLANE_JWT_ROLES_CLAIM', text, 'Claim that holds the role, or a list of roles.')
   rolesClaim = 'roles';
+
+  @Env(
+    'MODELPLANE_API_KEYS_PER_TENANT',
+    integer(0, 1_000_000),
+    'API keys that a tenant may have at once, those that were revoked or have expired not counted.',
+  )
+  apiKeysPerTenant = 10_000;
 }

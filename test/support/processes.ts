@@ -14,6 +14,7 @@ class ServiceProcess {
     service: Service,
     ready: string,
     env: Record<string, string>,
+    onLine: (line: string) => void = () => undefined,
   ): Promise<[ChildProcess, { url?: string }]> {
     const child = spawn(process.execPath, [MAIN], {
       cwd: join(MAIN, '../../..'),
@@ -26,7 +27,7 @@ class ServiceProcess {
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', onLine);
     const line = await new Promise<string>((found, failed) => {
       lines.on('line', (text) => text.includes(`"msg":"${ready}"`) && found(text));
       child.once('exit', (code) => failed(new Error(`the process ended with code ${code}`)));
@@ -69,8 +70,14 @@ export class ApiProcess extends ServiceProcess {
     super(child);
   }
 
-  static async start(service: Service, env: Record<string, string> = {}): Promise<ApiProcess> {
-    const [child, { url }] = await this.spawn(service, 'api ready', { MODELPLANE_ROLE: 'api', ...env });
+  /** @param onLine gets each line of its log */
+  static async start(
+    service: Service,
+    env: Record<string, string> = {},
+    onLine?: (line: string) => void,
+  ): Promise<ApiProcess> {
+    const all = { MODELPLANE_ROLE: 'api', ...env };
+    const [child, { url }] = await this.spawn(service, 'api ready', all, onLine);
     return new ApiProcess(child, url as string);
   }
 }

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamicModule } from '@nestjs/common';
+import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../../src/app.module.js';
 import { loadConfig } from '../../src/config/index.js';
-import { serveDocument } from '../../src/platform/http/open-api.js';
+import { serveDocuments } from '../../src/platform/http/open-api.js';
 import { createServer } from '../../src/platform/http/server.js';
 import { Client } from './client.js';
 import { cloneDatabase, type TestDatabase } from './database.js';
@@ -18,8 +18,8 @@ export interface ServiceOptions {
   role?: 'api' | 'all';
   /** Settings, or what makes them once the database is there. */
   env?: Environment | ((database: TestDatabase) => Environment);
-  /** Modules of a later version. */
-  imports?: DynamicModule[];
+  /** Modules beside those of the application. */
+  imports?: (Type | DynamicModule)[];
   /** Another process of the same installation: its database, queue and state folder are used. */
   beside?: Service;
   /** Begins with copies of these rows and objects. */
@@ -63,9 +63,9 @@ export class Service {
     let app: NestFastifyApplication | undefined;
     try {
       const config = loadConfig(environment);
-      const root = AppModule.with(config);
-      app = await createServer({ ...root, imports: [...(root.imports ?? []), ...imports] }, config);
-      serveDocument(app);
+      const root = { module: class Root {}, imports: [AppModule.with(config), ...imports] };
+      app = await createServer(root, config);
+      serveDocuments(app);
       await app.listen(0, '127.0.0.1');
       return new Service(app, await app.getUrl(), environment, stateDir, database, beside !== undefined);
     } catch (error) {

@@ -5,28 +5,36 @@ import { AuthGuard } from '@nestjs/passport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../errors/problem.js';
+import type { SignIn } from '../http/surface.js';
+import { Surfaces } from '../http/surfaces.js';
 import { currentContext } from '../observability/request-context.js';
 import { Access } from './access.decorator.js';
-import { allows, type Identity, type Role } from './identity.js';
-import type { VerifiedIdentity } from './jwt.strategy.js';
+import { ApiKeyVerifier, KeyRefused } from './api-keys/api-key-verifier.js';
+import { apiKeyOf, unauthorized } from './credentials.js';
+import { allows, type Identity, type Role, type VerifiedIdentity } from './identity.js';
 
 const CACHE_MS = 60_000;
 /** A longer header is verified each time rather than kept. */
 const MAX_KEPT_LENGTH = 4096;
 
 interface Verified {
-  readonly identity: VerifiedIdentity;
+  readonly identity: Identity;
   readonly untilMs: number;
 }
 
-/** Lets a caller through whose token is valid and whose role is enough for the route. */
+/** Lets a caller through whose token or API key is valid and whose role is enough for the route. */
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
-  /** Verified tokens by their header: 20 us less a request; never past the token's own end. */
+  /** Verified tokens and keys by their header: 20 us less a request; never past the end of the token or key. */
   private readonly verified = new LRUCache<string, Verified>({ max: 10_000 });
 
-  constructor(private readonly reflector: Reflector) {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly surfaces: Surfaces,
+    private readonly keys: ApiKeyVerifier,
+  ) {
     super();
+    keys.whenChanged((subject) => this.forget(subject));
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -47,31 +55,51 @@ export class AccessGuard extends AuthGuard('jwt') {
     if (!allows(identity, needed)) {
       throw new Problem(
         'FORBIDDEN',
-        `this needs the role ${needed}; the token has ${identity.roles.join(', ') || 'none'}`,
+        `this needs the role ${needed}; the caller has ${identity.roles.join(', ') || 'none'}`,
       );
     }
   }
 
   /** Who calls, once a request: before its body is read, or when the guard's turn has come. */
   authenticate(request: FastifyRequest, reply: FastifyReply): Identity | Promise<Identity> {
-    const header = request.headers.authorization;
-    const known = header === undefined ? undefined : this.verified.get(header);
+    const { signIn } = this.surfaces.of(request);
+    const credential = credentialOf(request, signIn);
+    const known = credential === undefined ? undefined : this.verified.get(credential);
     if (known && known.untilMs > Date.now()) return (request.identity = known.identity);
-    return this.verify(header, request, reply);
+    return this.verify(credential, signIn, request, reply);
   }
 
   private async verify(
-    header: string | undefined,
+    credential: string | undefined,
+    signIn: SignIn,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<Identity> {
-    await super.canActivate(new ExecutionContextHost([request, reply]));
-    const identity = (request as unknown as { user: VerifiedIdentity }).user;
-    if (header !== undefined && header.length <= MAX_KEPT_LENGTH) {
+    if (signIn === 'none') throw new Problem('NOT_FOUND', `Cannot ${request.method} ${request.url}`);
+    const key = apiKeyOf(request, signIn);
+    const identity =
+      key === undefined ? await this.verifyToken(request, reply) : await this.verifyKey(key, signIn);
+    if (credential !== undefined && credential.length <= MAX_KEPT_LENGTH) {
       const untilMs = Math.min(Date.now() + CACHE_MS, identity.expiresAt * 1000);
-      this.verified.set(header, { identity, untilMs });
+      this.verified.set(credential, { identity, untilMs });
     }
     return (request.identity = identity);
+  }
+
+  private async verifyToken(request: FastifyRequest, reply: FastifyReply): Promise<VerifiedIdentity> {
+    await super.canActivate(new ExecutionContextHost([request, reply]));
+    return (request as unknown as { user: VerifiedIdentity }).user;
+  }
+
+  private verifyKey(key: string, signIn: SignIn): Promise<VerifiedIdentity> {
+    return this.keys.verify(key).catch((error: unknown) => {
+      throw error instanceof KeyRefused ? unauthorized('key', error.message, signIn) : error;
+    });
+  }
+
+  private forget(subject: string): void {
+    for (const [credential, { identity }] of this.verified.entries())
+      if (identity.subject === subject) this.verified.delete(credential);
   }
 
   /** passport's verdict: an error is a token that names no tenant, `info` says what else is wrong with it. */
@@ -80,9 +108,17 @@ export class AccessGuard extends AuthGuard('jwt') {
     if (info instanceof Problem) throw info;
     const reason = error?.message ?? info?.message ?? 'no bearer token';
     const detail =
-      reason === 'No auth token' ? 'an Authorization header with a bearer token is required' : reason;
-    throw new Problem('UNAUTHORIZED', `The token was refused: ${detail}.`, {
-      headers: { 'WWW-Authenticate': 'Bearer realm="modelplane", error="invalid_token"' },
-    });
+      reason === 'No auth token'
+        ? 'an Authorization header with a bearer token, or an API key, is required'
+        : reason;
+    throw unauthorized('token', detail);
   }
+}
+
+/** Under which name what a request signs in with is kept; undefined where it is not one credential of the surface. */
+function credentialOf({ headers }: FastifyRequest, signIn: SignIn): string | undefined {
+  const { authorization, 'x-api-key': key } = headers;
+  if (key === undefined) return signIn === 'bearer' ? authorization : undefined;
+  // No header holds a line feed: the name of a key in X-API-Key is that of no Authorization.
+  return authorization === undefined ? `\n${String(key)}` : undefined;
 }

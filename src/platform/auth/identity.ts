@@ -2,13 +2,23 @@
 export const ROLES = ['viewer', 'predictor', 'scientist', 'admin'] as const;
 export type Role = (typeof ROLES)[number] | 'service';
 
+export const ALL_ROLES: readonly Role[] = [...ROLES, 'service'];
+
 export const TENANT_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-/** Who calls, as the verified token says. */
+/** What the subjects of API keys begin with, and those of tokens do not. */
+export const KEY_SUBJECT = 'key:';
+
+/** Who calls, as the verified token or API key says. */
 export interface Identity {
   subject: string;
   tenant: string;
   roles: readonly Role[];
+}
+
+/** An identity, and when its token or key ends in seconds since 1970. */
+export interface VerifiedIdentity extends Identity {
+  expiresAt: number;
 }
 
 /** Whether one of the caller's roles is `needed` or includes it. */

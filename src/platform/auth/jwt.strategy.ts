@@ -3,7 +3,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import type { JWTPayload } from 'jose';
 import { AuthConfig } from '../../config/index.js';
-import { type Identity, type Role, ROLES, TENANT_PATTERN } from './identity.js';
+import { ALL_ROLES, KEY_SUBJECT, TENANT_PATTERN, type VerifiedIdentity } from './identity.js';
 import { TokenVerifier } from './token-verifier.js';
 
 type Done = (error: Error | null, payload?: unknown) => void;
@@ -22,10 +22,8 @@ type Verify = (token: string) => Promise<unknown>;
   verify(token).then((payload) => done(null, payload), done);
 };
 
-/** An identity, and when its token ends in seconds since 1970. */
-export interface VerifiedIdentity extends Identity {
-  expiresAt: number;
-}
+/** The end of the year 9999: a larger `exp` counts milliseconds, or is no time at all. */
+const LATEST_SECONDS = 253_402_300_799;
 
 /** `Authorization: Bearer <JWT>` to an identity. */
 @Injectable()
@@ -47,7 +45,22 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
       throw new Error(`claim "${this.config.tenantClaim}" does not name a tenant`);
     }
     const claimed = [payload[this.config.rolesClaim]].flat();
-    const roles = [...ROLES, 'service' as const].filter((role: Role) => claimed.includes(role));
-    return { subject: payload.sub ?? 'unknown', tenant, roles, expiresAt: payload.exp ?? 0 };
+    const roles = ALL_ROLES.filter((role) => claimed.includes(role));
+    return { subject: subjectOf(payload), tenant, roles, expiresAt: endOf(payload) };
   }
+}
+
+function subjectOf({ sub = 'unknown' }: JWTPayload): string {
+  if (typeof sub !== 'string') throw new Error('claim "sub" is no text');
+  // What an API key did must not be what a token could say that it did.
+  if (sub.startsWith(KEY_SUBJECT))
+    throw new Error(`claim "sub" begins with ${KEY_SUBJECT}, as only the subjects of API keys do`);
+  return sub;
+}
+
+function endOf({ exp }: JWTPayload): number {
+  if (typeof exp !== 'number' || !(exp <= LATEST_SECONDS)) {
+    throw new Error('claim "exp" must be seconds since 1970, before the year 10000');
+  }
+  return exp;
 }

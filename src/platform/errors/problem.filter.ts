@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { QueryFailedError } from 'typeorm';
 import { ModelUnavailable } from '#libs/inference';
@@ -9,14 +9,22 @@ import {
   ObjectStoreUnavailable,
 } from '#libs/object-store';
 import { DatabaseUnavailable } from '../database/database-unavailable.js';
+import { Surfaces } from '../http/surfaces.js';
 import { AppLogger } from '../observability/logger.js';
 import { ERROR_STATUS, type ErrorCode } from './error-code.js';
-import { Problem, problemBody } from './problem.js';
+import { Problem } from './problem.js';
 
-/** Turns whatever was thrown into problem+json; the log alone learns the stack of what was not expected. */
+/**
+ * Turns whatever was thrown into an answer, in the shape of the surface that was called; the log alone learns the stack
+ * of what was not expected.
+ */
+@Injectable()
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly logger: AppLogger) {}
+  constructor(
+    private readonly logger: AppLogger,
+    private readonly surfaces: Surfaces,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -30,11 +38,16 @@ export class ProblemFilter implements ExceptionFilter {
     if (isFailure) this.logger.failure('request failed', error);
     // A stream that broke after the head was sent can only be cut.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
+    const {
+      status = problem.status,
+      contentType,
+      body,
+    } = this.surfaces.of(request).errors(problem, request.id);
     void reply
-      .status(problem.status)
+      .status(status)
       .headers(problem.extra.headers ?? {})
-      .type('application/problem+json')
-      .send(problemBody(problem, request.id));
+      .type(contentType)
+      .send(body);
   }
 }
 

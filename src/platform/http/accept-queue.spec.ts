@@ -5,6 +5,8 @@ import { Load } from '../load/load.js';
 import { Refusals } from '../load/refusals.js';
 import { Metrics } from '../observability/metrics.js';
 import { AcceptQueue } from './accept-queue.js';
+import { API } from './api.surface.js';
+import { Surfaces } from './surfaces.js';
 
 const CALLERS = 10;
 
@@ -27,7 +29,8 @@ describe('requests of queued routes for which the main thread has no time', () =
     });
     const load = new Load();
     const config = Object.assign(new HttpConfig(), { maxDelayMs: 200 });
-    const queue = new AcceptQueue(config, load, new Refusals(metrics), metrics);
+    const surfaces = new Surfaces([API]);
+    const queue = new AcceptQueue(config, load, new Refusals(metrics), metrics, surfaces);
     queue.add('POST', '/predictions');
     queue.add('PUT', '/ensembles/predictions');
     queue.standBefore(server);

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { HttpConfig } from '../../config/index.js';
-import { problemBody } from '../errors/problem.js';
 import { Load } from '../load/load.js';
 import { Refusals } from '../load/refusals.js';
 import { Metrics } from '../observability/metrics.js';
 import { DRAINED_BYTES } from './body-reading.js';
 import { newRequestId } from './identifiers.js';
+import { Surfaces } from './surfaces.js';
 
 /** A request that came while the main thread had no time for it. */
 interface Waiting {
@@ -43,6 +43,7 @@ export class AcceptQueue {
     private readonly load: Load,
     private readonly refusals: Refusals,
     private readonly metrics: Metrics,
+    private readonly surfaces: Surfaces,
   ) {}
 
   /** Makes the requests of a route wait their turn, however their URLs are written. */
@@ -110,20 +111,21 @@ export class AcceptQueue {
   private refuse({ path, request, response }: Waiting, waitedMs: number): void {
     const why = 'The service has more requests than it can answer';
     const problem = this.refusals.overloaded('event_loop', waitedMs, why);
-    this.metrics.request(request.method!, path, problem.status, 0);
     // A large body that has not arrived yet is not read; the connection that would bring it is closed.
     const isLarge = !(Number(request.headers['content-length']) <= DRAINED_BYTES);
     const id = newRequestId();
-    const body = JSON.stringify(problemBody(problem, id));
+    const { status = problem.status, contentType, body } = this.surfaces.at(path).errors(problem, id);
+    const json = JSON.stringify(body);
+    this.metrics.request(request.method!, path, status, 0);
     response
-      .writeHead(problem.status, {
-        'content-type': 'application/problem+json; charset=utf-8',
-        'content-length': Buffer.byteLength(body),
+      .writeHead(status, {
+        'content-type': `${contentType}; charset=utf-8`,
+        'content-length': Buffer.byteLength(json),
         'request-id': id,
         ...problem.extra.headers,
         ...(isLarge && { connection: 'close' }),
       })
-      .end(body);
+      .end(json);
   }
 }
 

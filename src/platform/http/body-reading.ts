@@ -32,7 +32,7 @@ export function readBodiesOfKnownCallers(
 ): void {
   const limitTime = timeLimit(bodyTimeoutMs);
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
-    const { openBody, streamBody, readsForms } = request.matched.config;
+    const { openBody, surface, streamBody, readsForms } = request.matched.config;
     if (!hasBody(request.raw)) return done();
     const read = () => {
       if (!streamBody && !readsForms) limitTime(request.raw, reply.raw);
@@ -42,7 +42,7 @@ export function readBodiesOfKnownCallers(
       if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
       done(error);
     };
-    const known = openBody ? undefined : authenticate(request, reply);
+    const known = openBody || surface?.signIn === 'none' ? undefined : authenticate(request, reply);
     if (known instanceof Promise) known.then(read, refuse);
     else read();
   });

@@ -7,7 +7,6 @@ import { Access } from '../auth/access.decorator.js';
 import { AccessGuard } from '../auth/access.guard.js';
 import type { Identity, Role } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
-import { AppLogger } from '../observability/logger.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { AcceptQueue } from './accept-queue.js';
 
@@ -33,7 +32,6 @@ export class DirectRoutes implements OnApplicationBootstrap {
   /** By HTTP method and path, such as `POST /api/v1/predictions`. */
   private readonly routes = new Map<string, DirectRoute>();
   private readonly registered = new Set<string>();
-  private readonly filter: ProblemFilter;
 
   constructor(
     private readonly access: AccessGuard,
@@ -41,9 +39,8 @@ export class DirectRoutes implements OnApplicationBootstrap {
     private readonly reflector: Reflector,
     private readonly queue: AcceptQueue,
     private readonly host: HttpAdapterHost<FastifyAdapter>,
-    logger: AppLogger,
+    private readonly filter: ProblemFilter,
   ) {
-    this.filter = new ProblemFilter(logger);
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
       const name = `${String(options.method)} ${options.url}`;
       const route = this.routes.get(name);

@@ -2,27 +2,39 @@ import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { VERSION } from '../../config/project.js';
-
-const DESCRIPTION = `Register, train, promote and serve models. Every request needs a bearer token; what a caller sees
-is what belongs to the token's tenant. Errors are problem details (RFC 9457) with a \`code\` and the \`request_id\`
-under which the log knows the request.`;
+import type { SignIn, SurfaceDocument } from './surface.js';
+import { Surfaces } from './surfaces.js';
+import { declaredSurfaces } from './surfaces.module.js';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 
-/** The OpenAPI 3.1 document of the application. */
-export function createDocument(app: INestApplication): OpenAPIObject {
+/** Any one of them is enough. */
+const SECURITY_SCHEMES: Record<SignIn, readonly ('bearer' | 'apiKey')[]> = {
+  bearer: ['bearer', 'apiKey'],
+  api_key: ['apiKey'],
+  none: [],
+};
+
+/** An OpenAPI 3.1 document: the routes of the surfaces that stand in it, and no others. */
+export function createDocument(app: INestApplication, wanted: SurfaceDocument): OpenAPIObject {
+  const surfaces = new Surfaces(declaredSurfaces(app));
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
-    .setTitle('Modelplane')
-    .setDescription(DESCRIPTION)
-    .setVersion(VERSION)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
-    .addSecurityRequirements('bearer')
-    .build();
-  const document = SwaggerModule.createDocument(app, builder, {
+    .setTitle(wanted.title)
+    .setDescription(wanted.description)
+    .setVersion(VERSION);
+  for (const scheme of new Set(surfaces.in(wanted).flatMap(({ signIn }) => SECURITY_SCHEMES[signIn]))) {
+    if (scheme === 'bearer') builder.addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+    else builder.addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, scheme);
+    builder.addSecurityRequirements(scheme);
+  }
+  const document = SwaggerModule.createDocument(app, builder.build(), {
     operationIdFactory: (controller, method) =>
       `${controller.replace(/Controller$/, '').toLowerCase()}_${method}`,
   });
+  const all = Object.entries(document.paths);
+  document.paths = Object.fromEntries(all.filter(([path]) => surfaces.find(path)?.document === wanted));
+  dropUnusedSchemas(document);
   describeOperations(document);
   return withJsonSchemaNulls(document) as OpenAPIObject;
 }
@@ -40,13 +52,33 @@ function describeOperations({ paths }: OpenAPIObject): void {
   }
 }
 
-/** Serves the document at /api/v1/openapi.json and a page to try it at /docs. */
-export function serveDocument(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => createDocument(app), {
-    jsonDocumentUrl: 'api/v1/openapi.json',
-    yamlDocumentUrl: 'api/v1/openapi.yaml',
-    customSiteTitle: 'Modelplane',
-  });
+/** Nest describes the bodies of all controllers; those of other surfaces are dropped. */
+function dropUnusedSchemas({ paths, components }: OpenAPIObject): void {
+  const schemas = components?.schemas ?? {};
+  const used = new Set<string>();
+  const visit = (value: unknown): void => {
+    for (const [, name] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name!)) continue;
+      used.add(name!);
+      visit(schemas[name!]);
+    }
+  };
+  visit(paths);
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
+}
+
+/** Serves each document where its surface says, with a page to try it. */
+export function serveDocuments(app: INestApplication): void {
+  for (const document of app.get(Surfaces).documents) {
+    const { title, jsonPath, yamlPath, page } = document;
+    SwaggerModule.setup(page ?? jsonPath, app, () => createDocument(app, document), {
+      ui: page !== undefined,
+      raw: yamlPath === undefined ? ['json'] : ['json', 'yaml'],
+      jsonDocumentUrl: jsonPath,
+      yamlDocumentUrl: yamlPath,
+      customSiteTitle: title,
+    });
+  }
 }
 
 /** OpenAPI 3.1 is JSON Schema: `nullable: true` of 3.0 is written as one more type. */

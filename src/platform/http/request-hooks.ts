@@ -62,7 +62,7 @@ export function addRequestHooks(fastify: FastifyInstance, observers: Observers):
     const clientRequestId = typeof given === 'string' && CLIENT_REQUEST_ID.test(given) ? given : undefined;
     const trace = observers.tracing.enter(parentOf(request));
     request.context = { requestId: request.id, clientRequestId, trace };
-    const policy = request.url.startsWith('/docs') ? DOCS_CONTENT_POLICY : NO_CONTENT_POLICY;
+    const policy = request.matched.config.isPage ? DOCS_CONTENT_POLICY : NO_CONTENT_POLICY;
     reply
       .headers(SECURITY_HEADERS)
       .header('content-security-policy', policy)

@@ -12,6 +12,7 @@ import { readBodiesOfKnownCallers } from './body-reading.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
 import { addRequestHooks } from './request-hooks.js';
+import { Surfaces } from './surfaces.js';
 
 /** Answer headers that a page of another origin may read beside the few that it always may. */
 const EXPOSED_HEADERS = [
@@ -35,7 +36,12 @@ export async function createServer(root: Type | object, config: Config): Promise
     bodyLimit: maxBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     forceCloseConnections: 'idle',
-    http: { headersTimeout: receiveSeconds * 1000, connectionsCheckingInterval: 1000 },
+    http: {
+      headersTimeout: receiveSeconds * 1000,
+      connectionsCheckingInterval: 1000,
+      // Node would take the first of two Authorization headers without a word; joined they are no credential.
+      joinDuplicateHeaders: true,
+    },
     // A path that cannot be decoded reaches no route, hook or filter.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       filter.send(error, request, reply.header('request-id', request.id)),
@@ -48,9 +54,10 @@ export async function createServer(root: Type | object, config: Config): Promise
   });
   const logger = app.get(AppLogger);
   app.useLogger(logger);
-  const filter = new ProblemFilter(logger);
+  const filter = app.get(ProblemFilter);
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new BodyValidationPipe());
+  app.get(Surfaces).placeRoutes(adapter.getInstance());
   addRequestHooks(adapter.getInstance(), { logger, metrics: app.get(Metrics), tracing: app.get(Tracing) });
   const guard = app.get(AccessGuard, { strict: false });
   readBodiesOfKnownCallers(adapter.getInstance(), {

@@ -1,8 +1,12 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { Database } from '../database/database.js';
 import { IdempotentAnswers, keyedRequest, type KeyedRequest } from './idempotent-answers.js';
+
+/** Metadata of a route: the field of its answer that is not kept. */
+export const WITHHELD = Symbol('withheld field');
 
 /**
  * Runs a route whose request has an Idempotency-Key in one transaction with the row that keeps its answer: either
@@ -13,6 +17,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
     private readonly database: Database,
     private readonly answers: IdempotentAnswers,
+    private readonly reflector: Reflector,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -22,7 +27,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (!keyed) return next.handle();
     const tenant = request.identity?.tenant;
     if (!tenant) throw new Error('a public route cannot be idempotent by key');
-    return from(this.once(tenant, keyed, http.getResponse<FastifyReply>(), next));
+    const withheld = this.reflector.get<string | undefined>(WITHHELD, context.getHandler());
+    return from(this.once(tenant, keyed, http.getResponse<FastifyReply>(), next, withheld));
   }
 
   private async once(
@@ -30,11 +36,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
     keyed: KeyedRequest,
     reply: FastifyReply,
     next: CallHandler,
+    withheld: string | undefined,
   ): Promise<unknown> {
     const { status, body, isReplayed } = await this.database.inOneTransaction(tenant, (scope) =>
       this.answers.once(scope, keyed, async () => {
         const made: unknown = await lastValueFrom(next.handle(), { defaultValue: null });
-        return { status: reply.statusCode, body: made };
+        const lasting = withheld === undefined ? undefined : { ...(made as object), [withheld]: null };
+        return { status: reply.statusCode, body: made, lasting };
       }),
     );
     if (isReplayed) reply.status(status).header('Idempotency-Replayed', 'true');

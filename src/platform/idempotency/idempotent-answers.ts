@@ -53,12 +53,13 @@ export class IdempotentAnswers {
   /**
    * The kept answer, or that of `work`, which writes in the same transaction. What fails keeps nothing, so that it can
    * be repeated.
+   * @param work answers with a body, and with `lasting` instead where not all of the body may be kept
    * @throws Problem 409 while the first request is being answered, 422 for another one
    */
   async once(
     scope: TenantScope,
     { key, fingerprint }: KeyedRequest,
-    work: () => Promise<{ status: number; body: unknown }>,
+    work: () => Promise<{ status: number; body: unknown; lasting?: object }>,
   ): Promise<KeptAnswer> {
     if (!(await this.answers.tryLock(scope, key))) {
       throw new Problem('IDEMPOTENCY_IN_FLIGHT', 'A request with this Idempotency-Key is being answered.', {
@@ -75,8 +76,8 @@ export class IdempotentAnswers {
       }
       return { status: kept.status, body: kept.body, isReplayed: true };
     }
-    const { status, body } = await work();
-    await this.answers.insert(scope, { key, fingerprint, status, body: body as object });
+    const { status, body, lasting = body } = await work();
+    await this.answers.insert(scope, { key, fingerprint, status, body: lasting as object });
     return { status, body, isReplayed: false };
   }
 }

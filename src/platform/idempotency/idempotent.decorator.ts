@@ -1,6 +1,6 @@
-import { applyDecorators, UseInterceptors } from '@nestjs/common';
+import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { IdempotencyInterceptor, WITHHELD } from './idempotency.interceptor.js';
 
 /** Documents the header of a route that keeps its answers itself. */
 export const ApiIdempotencyKey = (): MethodDecorator =>
@@ -13,6 +13,13 @@ export const ApiIdempotencyKey = (): MethodDecorator =>
     schema: { type: 'string', maxLength: 255, example: '0b8f6d0e-7c52-4a53-9a3e-0a6f1d1b6c11' },
   });
 
-/** Lets a route that creates something be repeated without creating it twice: with the same Idempotency-Key. */
-export const Idempotent = (): MethodDecorator =>
-  applyDecorators(UseInterceptors(IdempotencyInterceptor), ApiIdempotencyKey());
+/**
+ * Lets a route that creates something be repeated without creating it twice: with the same Idempotency-Key.
+ * @param withheld name of a field of the answer that is secret: it is not kept, and null where the answer is replayed
+ */
+export const Idempotent = ({ withheld }: { withheld?: string } = {}): MethodDecorator =>
+  applyDecorators(
+    UseInterceptors(IdempotencyInterceptor),
+    SetMetadata(WITHHELD, withheld),
+    ApiIdempotencyKey(),
+  );
