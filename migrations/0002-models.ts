@@ -64,6 +64,7 @@ export class Models implements MigrationInterface {
           and (filled_at is not null or stage = 'development')
         )
       );
+      create index model_versions_job_idx on model_versions (tenant_id, job_id);
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
       create index model_versions_artifact_idx on model_versions (tenant_id, artifact_sha256);
       create index model_versions_core_idx on model_versions (tenant_id, core_sha256);
