@@ -163,10 +163,7 @@ describe('traces', () => {
 
   it('should be exported from the request to the job that it submits', async () => {
     const seen: unknown[] = [];
-    service.app.get(JobRunner, { strict: false }).start({
-      kind: TRAINING,
-      concurrency: 1,
-      maxRunSeconds: 60,
+    service.app.get(JobRunner, { strict: false }).start(TRAINING, {
       run: async () => {
         seen.push(currentContext());
         return { type: 'succeeded', metrics: {}, commit: async () => ({}) };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../../src/app.module.js';
 import { loadConfig } from '../../src/config/index.js';
@@ -17,6 +18,8 @@ export interface ServiceOptions {
   role?: 'api' | 'all';
   /** Settings, or what makes them once the database is there. */
   env?: Environment | ((database: TestDatabase) => Environment);
+  /** Modules beside those of the application. */
+  modules?: Type[];
   /** Another process of the same installation: its database, queue and state folder are used. */
   beside?: Service;
   /** Begins with copies of these rows and objects. */
@@ -42,7 +45,13 @@ export class Service {
     private readonly isGuest: boolean,
   ) {}
 
-  static async start({ role = 'api', env = {}, beside, from }: ServiceOptions = {}): Promise<Service> {
+  static async start({
+    role = 'api',
+    env = {},
+    modules = [],
+    beside,
+    from,
+  }: ServiceOptions = {}): Promise<Service> {
     const database = beside?.database ?? (await cloneDatabase(from?.database));
     const stateDir = beside?.stateDir ?? (await mkdtemp(join(tmpdir(), 'modelplane-test-')));
     if (from) await cp(from.objects, join(stateDir, 'objects'), { recursive: true });
@@ -54,7 +63,8 @@ export class Service {
     let app: NestFastifyApplication | undefined;
     try {
       const config = loadConfig(environment);
-      app = await createServer(AppModule.with(config), config);
+      const root = { module: class Root {}, imports: [AppModule.with(config), ...modules] };
+      app = await createServer(root, config);
       serveDocument(app);
       await app.listen(0, '127.0.0.1');
       return new Service(app, await app.getUrl(), environment, stateDir, database, beside !== undefined);
