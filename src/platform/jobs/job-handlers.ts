@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { TenantScope } from '../database/database.js';
 import type { JobAttempt } from './job-attempt.js';
@@ -24,30 +24,34 @@ export interface JobHandler<Spec = unknown, Progress = unknown, Result = unknown
 /** Marks the provider that does the work of a kind. */
 export const Handles = DiscoveryService.createDecorator<JobKind>();
 
-/** The handlers that the modules of this process provide. */
+/** The handlers that the modules of this process provide. A process does not start unless each kind has exactly one. */
 @Injectable()
-export class JobHandlers {
+export class JobHandlers implements OnModuleInit {
+  private readonly handlers: [JobKind, JobHandler][] = [];
+
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly kinds: JobKinds,
   ) {}
 
+  get all(): readonly [JobKind, JobHandler][] {
+    return this.handlers;
+  }
+
   /** @throws Error unless every kind has exactly one handler, and every handler a kind that a module has declared */
-  byKind(): [JobKind, JobHandler][] {
+  onModuleInit(): void {
     const found = this.discovery.getProviders({ metadataKey: Handles.KEY }).map((provider) => ({
       kind: this.discovery.getMetadataByDecorator(Handles, provider) as JobKind,
       handler: provider.instance as JobHandler,
     }));
-    const strays = found.filter(({ kind }) => this.kinds.find(kind.name) !== kind);
-    if (strays[0])
-      throw new Error(`jobs of the kind ${strays[0].kind.name} have a handler and no JobKindModule`);
-    return this.kinds.all.map((kind) => {
+    const stray = found.find(({ kind }) => this.kinds.find(kind.name) !== kind);
+    if (stray) throw new Error(`jobs of the kind ${stray.kind.name} have a handler and no JobKindModule`);
+    for (const kind of this.kinds.all) {
       const [own, ...others] = found.filter((each) => each.kind === kind);
-      if (!own || others.length > 0)
-        throw new Error(
-          `jobs of the kind ${kind.name} have ${own ? others.length + 1 : 'no'} handlers; it must be one`,
-        );
-      return [kind, own.handler];
-    });
+      if (!own) throw new Error(`jobs of the kind ${kind.name} have no handler`);
+      if (others.length > 0)
+        throw new Error(`jobs of the kind ${kind.name} have ${others.length + 1} handlers; it must be one`);
+      this.handlers.push([kind, own.handler]);
+    }
   }
 }

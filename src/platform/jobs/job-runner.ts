@@ -45,11 +45,9 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.room = new WorkerRoom({ cpus: config.workerCpus, memoryBytes: config.workerMemoryBytes });
   }
 
-  /** @throws Error unless each kind has exactly one handler */
   onApplicationBootstrap(): void {
-    const handlers = this.handlers.byKind();
     if (!this.runtime.runsWorker) return;
-    for (const [kind, handler] of handlers) this.start(kind, handler);
+    for (const [kind, handler] of this.handlers.all) this.start(kind, handler);
   }
 
   /** Takes jobs of the kind from now on. */
