@@ -13,6 +13,7 @@ import type { TrainingValidationBody } from './validation.dto.js';
 
 /** Without a hint the job is looked at this often. */
 const LOOK_MS = 1000;
+const RETRY_LATER = { 'Retry-After': '10' };
 
 /** Answers what a training request would meet: a short job, for which the caller waits. */
 @Injectable()
@@ -44,7 +45,7 @@ export class ValidationService {
     throw new Problem(
       'WORKER_BUSY',
       `No worker looked at the data within ${validationSeconds} seconds; try again, or submit the job.`,
-      { headers: { 'Retry-After': '10' } },
+      { headers: RETRY_LATER },
     );
   }
 }
@@ -54,7 +55,8 @@ function toBody(job: Job<TrainingSummary, never, ValidationResult>): TrainingVal
   if (job.result) return { is_trainable: job.result.problems.length === 0, ...job.result };
   const code = job.errorCode ?? 'INTERNAL_ERROR';
   const message = job.errorMessage ?? '';
-  if (isErrorCode(code) && ERROR_STATUS[code] >= 500) throw new Problem(code, message);
+  if (isErrorCode(code) && ERROR_STATUS[code] >= 500)
+    throw new Problem(code, message, { headers: RETRY_LATER });
   const { estimator, model_type = null } = job.spec;
   return {
     is_trainable: false,
