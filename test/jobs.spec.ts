@@ -317,6 +317,30 @@ describe('jobs', () => {
     });
   });
 
+  it('times how long jobs wait and run, by kind and by how their attempts end', async () => {
+    const counts = async () => {
+      const { body } = await scene.service.with(undefined).get('/metrics');
+      const lines = String(body).matchAll(
+        /^modelplane_job_(wait|run)_duration_seconds_count\{kind="digging"(?:,status="(\w+)")?\} (\d+)$/gm,
+      );
+      return Object.fromEntries(
+        [...lines].map(([, what, status = 'any', n]) => [`${what} ${status}`, Number(n)]),
+      );
+    };
+    const before = await counts();
+    scene.let(DIGGING, async ({ claim }) =>
+      claim.attempt === 1 ? { type: 'crashed', message: 'It was killed' } : success(),
+    );
+    await scene.ended(await scene.submit('acme-corp'));
+    const more = (name: string, now: Record<string, number>) => (now[name] ?? 0) - (before[name] ?? 0);
+    // The row has ended a moment before it is counted.
+    let now = await counts();
+    while (more('run succeeded', now) === 0) now = await counts();
+    expect(
+      ['wait any', 'run given_back', 'run succeeded', 'run failed'].map((name) => more(name, now)),
+    ).toEqual([2, 1, 1, 0]);
+  });
+
   it('should not show the jobs of another tenant, nor stream their events', async () => {
     const job = await scene.submit('acme-corp', FILLING);
     const jobs = scene.part(JobsService);

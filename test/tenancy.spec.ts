@@ -32,6 +32,7 @@ const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/
 
 /** Every operation that names something, in its path, query or body. */
 const NAMING: Record<string, (names: Names) => Call[]> = {
+  'GET /api/v1/jobs': ({ job }) => [{ path: `/api/v1/jobs?parent_id=${job}` }],
   'GET /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
   'PATCH /api/v1/models/{model_id}': ({ model }) => [
     { path: `/api/v1/models/${model}`, body: { description: 'taken over' } },

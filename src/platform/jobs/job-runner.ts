@@ -114,7 +114,7 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
       await this.runs.run(kind, handler, limits, claim, refusal);
     } finally {
       line.running--;
-      this.room.free(claim.id);
+      this.room.free(claim);
       this.offerRoom();
     }
   }

@@ -1,5 +1,5 @@
-import type { WaitingJob } from './job-claims.repository.js';
-import type { JobKind, JobNeeds } from './job-kind.js';
+import type { Claim, WaitingJob } from './job-claims.repository.js';
+import type { AttemptRef, JobKind, JobNeeds } from './job-kind.js';
 
 type Asked = Pick<WaitingJob, 'cpus' | 'memoryBytes'>;
 
@@ -32,20 +32,20 @@ export class WorkerRoom {
     return undefined;
   }
 
-  /** Takes the room of a job that is begun. @returns why the job cannot be run here, in which case it takes none */
-  take(job: Asked & { readonly id: string }, ofKind: JobNeeds): string | undefined {
-    if (this.kept?.id === job.id) this.keepNone();
-    const needs = this.needsOf(job, ofKind);
+  /** Takes the room of an attempt that begins. @returns why it cannot be run here, in which case it takes none */
+  take(claim: Claim, ofKind: JobNeeds): string | undefined {
+    if (this.kept?.id === claim.id) this.keepNone();
+    const needs = this.needsOf(claim, ofKind);
     if (this.isTooSmallFor(needs)) {
       const has = `a worker of this service has ${inMebibytes(this.total.memoryBytes)}`;
       return `The job asks for ${inMebibytes(needs.memoryBytes)} of memory; ${has}.`;
     }
-    this.taken.set(job.id, needs);
+    this.taken.set(keyOf(claim), needs);
     return undefined;
   }
 
-  free(id: string): void {
-    this.taken.delete(id);
+  free(claim: AttemptRef): void {
+    this.taken.delete(keyOf(claim));
   }
 
   /** Keeps room for nobody: the job that waited for it begins, or is run elsewhere or not at all. */
@@ -83,6 +83,11 @@ export class WorkerRoom {
       needs[of] === 0 || needs[of] <= this.total[of] - others.reduce((sum, each) => sum + each[of], 0);
     return isFree('cpus') && isFree('memoryBytes');
   }
+}
+
+/** An attempt that has lost its job may still be stopping while this worker begins the next one. */
+function keyOf({ id, attempt }: AttemptRef): string {
+  return `${id}:${attempt}`;
 }
 
 function inMebibytes(bytes: number): string {
