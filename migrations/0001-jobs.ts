@@ -25,16 +25,20 @@ export class Jobs implements MigrationInterface {
         id text constraint jobs_pkey primary key,
         tenant_id text not null,
         kind text not null,
+        parent_id text,
         status text not null default 'submitted',
         spec jsonb not null,
         submitted_by text not null,
         trace_parent text,
+        needs_cpus real,
+        needs_memory_bytes bigint,
         attempt integer not null default 0,
-        released integer not null default 0,
+        uncounted_attempts integer not null default 0,
         lease_until timestamptz,
         claimed_at timestamptz,
         worker text,
         cancel_requested_at timestamptz,
+        pause_requested_at timestamptz,
         engine text not null,
         engine_job_id text,
         progress jsonb,
@@ -49,10 +53,19 @@ export class Jobs implements MigrationInterface {
         updated_at timestamptz not null default now(),
         ended_at timestamptz,
         constraint jobs_tenant_id_id_key unique (tenant_id, id),
-        constraint jobs_status_check check (status in ('submitted', 'running', 'succeeded', 'failed', 'cancelled')),
+        -- Deferrable, because a backup is restored in the order of the ids.
+        constraint jobs_parent_fkey foreign key (tenant_id, parent_id) references jobs (tenant_id, id)
+          on delete set null (parent_id) deferrable initially immediate,
+        constraint jobs_status_check
+          check (status in ('submitted', 'running', 'paused', 'succeeded', 'failed', 'cancelled')),
         constraint jobs_ended_check check ((ended_at is not null) = (status in ('succeeded', 'failed', 'cancelled')))
       );
       create index jobs_list_idx on jobs (tenant_id, kind, id);
+      -- Lists of several kinds are ordered by the UUIDv7 behind the prefix of the id.
+      create index jobs_newest_idx on jobs (tenant_id, (right(id, 36)));
+      create index jobs_newest_by_status_idx on jobs (tenant_id, status, (right(id, 36)));
+      create index jobs_children_idx on jobs (tenant_id, parent_id, (right(id, 36))) where parent_id is not null;
+      create index jobs_training_model_idx on jobs (tenant_id, (spec ->> 'model_name'), id) where kind = 'training';
       create index jobs_turn_idx on jobs (kind, tenant_id, claimed_at);
       create index jobs_open_idx on jobs (kind, tenant_id) where ended_at is null;
       create index jobs_status_idx on jobs (kind, status);
@@ -80,28 +93,32 @@ export class Jobs implements MigrationInterface {
       grant select, insert on job_events to modelplane_app;
 
       create policy claims on jobs to modelplane_system using (true) with check (true);
-      grant select (id, tenant_id, kind, status, attempt, released, lease_until, claimed_at, started_at,
-                    cancel_requested_at, created_at, ended_at) on jobs to modelplane_system;
+      grant select (id, tenant_id, kind, status, needs_cpus, needs_memory_bytes, attempt, uncounted_attempts,
+                    lease_until, claimed_at, started_at, cancel_requested_at, pause_requested_at, created_at,
+                    updated_at, ended_at) on jobs to modelplane_system;
       grant update (status, attempt, lease_until, claimed_at, started_at, worker, updated_at) on jobs to modelplane_system;
 
-      -- No role of the service may delete a job; this function of the owner deletes asynchronous predictions alone.
-      create function delete_old_prediction_jobs(kept_seconds integer) returns integer
+      -- No role of the service may delete a job; this function of the owner deletes at most 1,000 jobs that ended
+      -- longer ago than they are kept. A job that a version of a model names stays, and so does the version's lineage.
+      create function delete_ended_jobs(of_kind text, kept_seconds integer) returns integer
       language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
       declare
         deleted integer;
       begin
-        if kept_seconds < 1 then
-          raise exception 'jobs are kept for % seconds', kept_seconds using errcode = '22023';
+        if of_kind is null or kept_seconds is null or kept_seconds not between 1 and 315360000 then
+          raise exception 'jobs of the kind % are kept for % seconds', of_kind, kept_seconds using errcode = '22023';
         end if;
         delete from public.jobs where id in (
-          select id from public.jobs
-          where kind = 'prediction' and ended_at < now() - make_interval(secs => kept_seconds)
+          select id from public.jobs job
+          where kind = of_kind and ended_at < now() - make_interval(secs => kept_seconds)
+            and not exists (select from public.model_versions version
+                            where version.tenant_id = job.tenant_id and version.job_id = job.id)
           order by ended_at limit 1000 for update skip locked);
         get diagnostics deleted = row_count;
         return deleted;
       end $$;
-      revoke all on function delete_old_prediction_jobs(integer) from public;
-      grant execute on function delete_old_prediction_jobs(integer) to modelplane_system;
+      revoke all on function delete_ended_jobs(text, integer) from public;
+      grant execute on function delete_ended_jobs(text, integer) to modelplane_system;
     `);
   }
 

@@ -56,6 +56,7 @@ export class Models implements MigrationInterface {
           (signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')
         )
       );
+      create index model_versions_job_idx on model_versions (tenant_id, job_id);
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
 
       create table version_files (

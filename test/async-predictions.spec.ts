@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AsyncPredictionsSweeper } from '../src/modules/predictions/async/async-predictions-sweeper.js';
+import { JobRetention } from '../src/platform/jobs/job-retention.js';
 import type { Answer, Client } from './support/client.js';
 import { FEATURES } from './support/churn.js';
 import { WorkerProcess } from './support/processes.js';
@@ -106,7 +106,7 @@ describe('asynchronous predictions', () => {
     expect([status, body.code]).toEqual([404, 'JOB_NOT_FOUND']);
     const count = 'select count(*)::int from jobs where id = $1';
     expect(await service.database.query(count, [submitted.body.job_id])).toEqual([{ count: 1 }]);
-    await service.app.get(AsyncPredictionsSweeper).sweep();
+    await service.app.get(JobRetention, { strict: false }).deleteOld();
     expect(await service.database.query(count, [submitted.body.job_id])).toEqual([{ count: 0 }]);
     const kept = await service.database.query(`select from jobs where kind = 'training'`);
     expect(kept.length).toBeGreaterThan(0);

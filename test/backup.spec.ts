@@ -17,6 +17,20 @@ const ownersOf = (service: Service) => service.app.get(ObjectOwners, { strict: f
 
 const storeOf = (service: Service) => new FolderObjectStore(join(service.stateDir, 'objects'));
 
+/** A job that was written to after more children of it than a restore inserts at once, and so is read after them. */
+async function addFamily({ database }: Service): Promise<void> {
+  const columns = `(id, tenant_id, kind, parent_id, status, ended_at, spec, submitted_by, engine)`;
+  const ended = `'failed', now(), '{}', 'ana', 'local'`;
+  await database.query(
+    `insert into jobs ${columns} values ('train-p', 'acme-corp', 'training', null, ${ended})`,
+  );
+  await database.query(
+    `insert into jobs ${columns}
+     select 'train-' || n, 'acme-corp', 'training', 'train-p', ${ended} from generate_series(1, 1000) n`,
+  );
+  await database.query(`update jobs set updated_at = now() where id = 'train-p'`);
+}
+
 describe('a backup', () => {
   let source: Service;
   let acme: Client;
@@ -62,6 +76,7 @@ describe('a backup', () => {
     const model = { name: 'described', description: AWKWARD, model_type: 'regression', framework: 'xgboost' };
     await (await source.as('globex')).post('/api/v1/models', { ...model, tags: { empty: '' } });
     prediction = await predict(acme);
+    await addFamily(source);
     whole = join(scratch, 'whole');
     manifest = await save(whole);
   }, 120_000);

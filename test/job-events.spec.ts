@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Database } from '../src/platform/database/database.js';
 import { JobReconciler } from '../src/platform/jobs/job-reconciler.js';
+import { JobEventsRepository } from '../src/platform/jobs/job-events.repository.js';
 import { JobsRepository } from '../src/platform/jobs/jobs.repository.js';
 import type { Client } from './support/client.js';
 import { makeData } from './support/data.js';
@@ -39,13 +40,13 @@ describe('the events of a job', () => {
   function say(jobId: string, attempt: number, ...seqs: number[]): Promise<void> {
     const data = { level: 'info', message: 'two\nlines' };
     const events = seqs.map((seq) => ({ tenantId: 'acme-corp', jobId, attempt, seq, type: 'log', data }));
-    return part(Database).asTenant('acme-corp', (scope) => part(JobsRepository).addEvents(scope, events));
+    return part(Database).asTenant('acme-corp', (scope) => part(JobEventsRepository).add(scope, events));
   }
 
   async function succeed(job: string, attempt: number, seq: number): Promise<void> {
     await part(Database).asTenant('acme-corp', async (scope) => {
-      const jobs = part(JobsRepository);
-      await jobs.end(scope, job, attempt, { status: 'succeeded', result: {} });
+      const held = { tenant: 'acme-corp', id: job, attempt };
+      await part(JobsRepository).end(scope, held, { status: 'succeeded', result: {} });
       const last = {
         tenantId: 'acme-corp',
         jobId: job,
@@ -54,7 +55,7 @@ describe('the events of a job', () => {
         type: 'succeeded',
         data: { result: {} },
       };
-      await jobs.addEvents(scope, [last]);
+      await part(JobEventsRepository).add(scope, [last]);
     });
   }
 

@@ -47,12 +47,18 @@ describe('a worker that dies in the middle of training', () => {
     const path = `/api/v1/training/${job_id}`;
     await untilRunning(path);
     await first.kill('SIGKILL');
-    expect((await acme.get(path)).body).toMatchObject({ status: 'running', attempt: 1 });
+    const { body: killed } = await acme.get(path);
+    expect(killed).toMatchObject({
+      status: 'running',
+      attempt: 1,
+      engine_job_id: expect.stringMatching(/^\d+-\d+$/),
+    });
 
     const second = await WorkerProcess.start(service);
     try {
       const { body } = await acme.waitForJob(path, 90_000);
       expect(body).toMatchObject({ status: 'succeeded', attempt: 2, result: { version: '1.0.0' } });
+      expect(body.engine_job_id).not.toBe(killed.engine_job_id);
       expect(await versionsOf('killed')).toEqual(['1.0.0']);
       const events = await service.database.query<{ attempt: number }>(
         `select attempt from job_events where job_id = $1 and type = 'succeeded'`,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +9,7 @@ import { currentContext } from '../src/platform/observability/request-context.js
 import { JobsService } from '../src/platform/jobs/jobs.service.js';
 import { TRAINING } from '../src/modules/training/training-job.js';
 import { required, Service } from './support/service.js';
+import { WorkerProcess } from './support/processes.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
 const MODEL = { name: 'm', model_type: 'regression', framework: 'onnx' };
@@ -121,6 +123,22 @@ describe('GET /metrics', () => {
     }
   });
 
+  it('should be had of a worker, too, which answers nothing else', async () => {
+    const port = await freePort();
+    const worker = await WorkerProcess.start(service, { MODELPLANE_WORKER_METRICS_PORT: String(port) });
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      const answer = await fetch(`${url}/metrics`);
+      expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0/);
+      expect(await answer.text()).toContain('# TYPE modelplane_job_run_duration_seconds histogram');
+      for (const path of ['/', '/api/v1/models', '/metrics/x'])
+        expect((await fetch(url + path)).status).toBe(404);
+      expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(404);
+    } finally {
+      await worker.kill('SIGTERM');
+    }
+  });
+
   it('should have every series that the dashboard shows', () => {
     const panels = readFileSync(DASHBOARD, 'utf8');
     const shown = new Set(panels.match(/\b(modelplane|nodejs|process)_[a-z0-9_]+/g));
@@ -130,6 +148,14 @@ describe('GET /metrics', () => {
     expect([...shown].filter((name) => !known.includes(name))).toEqual([]);
   });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 describe('traces', () => {
   const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -163,10 +189,7 @@ describe('traces', () => {
 
   it('should be exported from the request to the job that it submits', async () => {
     const seen: unknown[] = [];
-    service.app.get(JobRunner, { strict: false }).start({
-      kind: TRAINING,
-      concurrency: 1,
-      maxRunSeconds: 60,
+    service.app.get(JobRunner, { strict: false }).start(TRAINING, {
       run: async () => {
         seen.push(currentContext());
         return { type: 'succeeded', metrics: {}, commit: async () => ({}) };

@@ -197,7 +197,7 @@ describe('a service whose objects lie on an S3 server', () => {
         data_config: { train_path: 's3://data/train.parquet', target_column: 'churned' },
       })
       .finally(() => proxy.restore());
-    expect([status, body.problems]).toMatchObject([200, [{ code: 'OBJECT_STORE_UNAVAILABLE' }]]);
+    expect([status, body.code]).toEqual([503, 'OBJECT_STORE_UNAVAILABLE']);
   });
 
   it('should try a job again that finds the server away, and end it when the server is back', async () => {

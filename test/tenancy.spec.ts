@@ -35,6 +35,7 @@ const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/
 
 /** Every operation that names something, in its path, query or body. */
 const NAMING: Record<string, (names: Names) => Call[]> = {
+  'GET /api/v1/jobs': ({ job }) => [{ path: `/api/v1/jobs?parent_id=${job}` }],
   'GET /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
   'PATCH /api/v1/models/{model_id}': ({ model }) => [
     { path: `/api/v1/models/${model}`, body: { description: 'taken over' } },
@@ -549,7 +550,10 @@ describe('a tenant', () => {
         `select make_prediction_log_partitions(current_date, current_date + 32)`,
         `select make_prediction_log_partitions(current_date - 63, current_date)`,
         'select prune_prediction_log(0)',
-        'select delete_old_prediction_jobs(0)',
+        `select delete_ended_jobs('prediction', 0)`,
+        `select delete_ended_jobs('prediction', null)`,
+        `select delete_ended_jobs(null, 60)`,
+        `select delete_ended_jobs('prediction', 400000000)`,
       ]) {
         const asSystem = asApp(undefined, (client) => client.query(sql), database.systemUrl);
         await expect(asSystem).rejects.toMatchObject({ code: '22023' });

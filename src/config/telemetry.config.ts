@@ -1,9 +1,16 @@
-import { boolean, Env, text, url } from './environment.js';
+import { boolean, Env, integer, text, url } from './environment.js';
 
 /** What the service says about itself to those who run it. */
 export class TelemetryConfig {
   @Env('MODELPLANE_METRICS', boolean, 'Whether GET /metrics answers, to anybody who can reach the port.')
   metrics = true;
+
+  @Env(
+    'MODELPLANE_WORKER_METRICS_PORT',
+    integer(0, 65_535),
+    'Port on which a process of the role worker answers GET /metrics; 0: none.',
+  )
+  workerMetricsPort = 0;
 
   @Env(
     'OTEL_EXPORTER_OTLP_ENDPOINT',

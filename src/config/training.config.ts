@@ -18,6 +18,13 @@ export class TrainingConfig {
   )
   validationSeconds = 30;
 
+  @Env(
+    'MODELPLANE_TRAINING_VALIDATION_KEPT_SECONDS',
+    integer(1, 3650 * 86_400),
+    'How long the job of a validation is kept once it has ended.',
+  )
+  validationKeptSeconds = 86_400;
+
   @Env('MODELPLANE_TRAINING_MAX_FILES', integer(1, 1_000_000), 'Files that a folder or glob may stand for.')
   maxFiles = 10_000;
 

@@ -55,8 +55,8 @@ class ServiceProcess {
 
 /** A worker, ready to take jobs. */
 export class WorkerProcess extends ServiceProcess {
-  static async start(service: Service): Promise<WorkerProcess> {
-    const [child] = await this.spawn(service, 'worker ready', { MODELPLANE_ROLE: 'worker' });
+  static async start(service: Service, env: Record<string, string> = {}): Promise<WorkerProcess> {
+    const [child] = await this.spawn(service, 'worker ready', { MODELPLANE_ROLE: 'worker', ...env });
     return new WorkerProcess(child);
   }
 }

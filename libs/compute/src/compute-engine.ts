@@ -23,11 +23,17 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Called with every event in the order of `seq`. What it throws kills the job and rejects the run. */
   readonly onEvent: (event: JobEvent) => void;
+  /**
+   * Called once with the engine's own id of the job, before the job begins, which waits for it: so the id is kept
+   * whatever happens to the caller. What it throws keeps the job from beginning and rejects the run.
+   */
+  readonly onAccepted?: (engineJobId: string) => Promise<void>;
 }
 
 /** Runs jobs: the same spec in, the same events and outcome back, wherever the process is. */
 export interface ComputeEngine {
-  readonly name: 'local';
+  /** What the rows of its jobs name it by. */
+  readonly name: string;
 
   /**
    * Runs one attempt of a job to its end.

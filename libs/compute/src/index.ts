@@ -1,5 +1,6 @@
 export { EngineUnavailable } from './compute-engine.js';
 export type { ComputeEngine, ComputeOutcome, RunOptions } from './compute-engine.js';
-export type { JobEvent } from './job-event.js';
+export { compileContract, faultsOf } from './contract.js';
+export type { JobEvent, JobReport } from './job-event.js';
 export { LocalEngine } from './local-engine.js';
 export type { LocalEngineOptions } from './local-engine.js';

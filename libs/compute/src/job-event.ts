@@ -1,7 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { Ajv, type ValidateFunction } from 'ajv';
-
 interface EventHeader {
   readonly job_id: string;
   readonly attempt: number;
@@ -9,48 +5,24 @@ interface EventHeader {
   readonly seq: number;
 }
 
+/** What a job of any kind may say while it runs. */
+export type JobReport =
+  | { readonly type: 'started'; readonly workers: number; readonly gpus: number }
+  | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string }
+  | { readonly type: 'warning'; readonly message: string };
+
+/** How far a job is; the other fields are those of its kind of work, one of the definitions of the contract. */
+export interface ProgressReport {
+  readonly type: 'progress';
+  readonly metrics: Readonly<Record<string, number | null>>;
+  readonly [field: string]: unknown;
+}
+
 /** contracts/job-event.v1.schema.json */
 export type JobEvent = EventHeader &
   (
-    | { readonly type: 'started'; readonly workers: number; readonly gpus: number }
-    | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly message: string }
-    | { readonly type: 'warning'; readonly message: string }
-    | {
-        readonly type: 'progress';
-        readonly current_epoch: number;
-        readonly total_epochs: number;
-        readonly current_loss: number | null;
-        readonly best_loss: number | null;
-        readonly learning_rate: number | null;
-        readonly metrics: Readonly<Record<string, number | null>>;
-      }
-    | {
-        readonly type: 'progress';
-        readonly rows_done: number;
-        readonly rows_total: number | null;
-        readonly rows_failed: number;
-        readonly rows_per_second: number;
-        readonly estimated_completion: string | null;
-        readonly metrics: Readonly<Record<string, number | null>>;
-      }
+    | JobReport
+    | ProgressReport
     | { readonly type: 'succeeded'; readonly result: Record<string, unknown> }
     | { readonly type: 'failed'; readonly code: string; readonly message: string }
   );
-
-/** Compiles the contract of events. @param contractsDir default: `contracts` at the root of the repository */
-export function compileEventCheck(contractsDir = findContracts()): ValidateFunction<JobEvent> {
-  const contract = readFileSync(join(contractsDir, 'job-event.v1.schema.json'), 'utf8');
-  // Each kind of event requires properties that only the schema around it defines.
-  const ajv = new Ajv({ allowUnionTypes: true, strictTypes: false });
-  return ajv.compile<JobEvent>(JSON.parse(contract) as object);
-}
-
-/** The repository's root is another way up from `dist` than from the sources. */
-function findContracts(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (dirname(folder) === folder) throw new Error(`no package.json above ${import.meta.dirname}`);
-    folder = dirname(folder);
-  }
-  return join(folder, 'contracts');
-}

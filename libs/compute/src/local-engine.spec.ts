@@ -106,6 +106,30 @@ describe('LocalEngine', () => {
     expect(events).toEqual(sent.map((event, index) => ({ ...header, ...event, seq: index + 1 })));
   });
 
+  it('should tell its own id of a job before the job begins', async () => {
+    const told: string[] = [];
+    const runAs = async (onAccepted: (id: string) => Promise<void>) => {
+      const options = { signal: new AbortController().signal, onEvent: () => void told.push('event') };
+      return engine.run(
+        { ...header, steps: [log(1), line({ ...failed, seq: 2 })] },
+        { ...options, onAccepted },
+      );
+    };
+    const keep = async (id: string) => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      told.push(id);
+    };
+    await runAs(keep);
+    expect(told).toEqual([expect.stringMatching(/^\d+-1$/), 'event', 'event']);
+    expect(isRunning(Number(told[0]?.split('-')[0]))).toBe(true);
+
+    told.length = 0;
+    await expect(runAs(() => Promise.reject(new Error('not kept')))).rejects.toThrow('not kept');
+    expect(told).toEqual([]);
+    await runAs(keep);
+    expect(told[0]).toMatch(/^\d+-3$/);
+  });
+
   it('should say why a job failed', async () => {
     const { outcome } = await run([line({ ...failed, seq: 1 }), { exit: 1 }]);
     expect(outcome).toEqual(failed);

@@ -9,7 +9,8 @@ import {
   type ComputeOutcome,
   type RunOptions,
 } from './compute-engine.js';
-import { compileEventCheck, type JobEvent } from './job-event.js';
+import { compileContract } from './contract.js';
+import type { JobEvent } from './job-event.js';
 import { JobRun } from './job-run.js';
 import { LineReader } from './line-reader.js';
 import { WarmParent } from './warm-parent.js';
@@ -54,17 +55,21 @@ const PASSED_ON = [
   ],
 ];
 
-/** Runs each job in a child that a warm Python process forks. One such process an engine, started when needed. */
+/**
+ * Runs each job in a child that a warm Python process forks. One such process an engine, started when needed. A job
+ * ends with the process that runs the engine, so that there is never one to attach to again.
+ */
 export class LocalEngine implements ComputeEngine {
   readonly name = 'local';
   private readonly checkEvent: ValidateFunction<JobEvent>;
   private parent: Promise<WarmParent> | null = null;
   private ownSocketDir: Promise<string> | null = null;
   private starts = 0;
+  private accepted = 0;
   private readonly closing = new AbortController();
 
   constructor(private readonly options: LocalEngineOptions) {
-    this.checkEvent = compileEventCheck(options.contractsDir);
+    this.checkEvent = compileContract<JobEvent>('job-event.v1', options.contractsDir);
   }
 
   /** Starts the Python process ahead of the first job. @throws EngineUnavailable */
@@ -72,10 +77,17 @@ export class LocalEngine implements ComputeEngine {
     await this.warmParent();
   }
 
-  async run(spec: object, { signal, onEvent }: RunOptions): Promise<ComputeOutcome> {
+  async run(spec: object, { signal, onEvent, onAccepted }: RunOptions): Promise<ComputeOutcome> {
     const run = new JobRun(spec, this.checkEvent, onEvent);
-    const socket = await this.connect(signal);
-    if (socket === 'aborted') return { type: 'aborted' };
+    const connected = await this.connect(signal);
+    if (connected === 'aborted') return { type: 'aborted' };
+    const { socket, parent } = connected;
+    try {
+      await onAccepted?.(`${parent.pid}-${++this.accepted}`);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
     await converse(socket, spec, run, signal, this.options.credentials);
     return signal.aborted ? { type: 'aborted' } : run.outcome();
   }
@@ -88,14 +100,14 @@ export class LocalEngine implements ComputeEngine {
     if (this.ownSocketDir) await rm(await this.ownSocketDir, { recursive: true, force: true });
   }
 
-  private async connect(signal: AbortSignal): Promise<Socket | 'aborted'> {
+  private async connect(signal: AbortSignal): Promise<{ socket: Socket; parent: WarmParent } | 'aborted'> {
     for (let attempt = 1; ; attempt++) {
       if (signal.aborted) return 'aborted';
       const starting = this.warmParent();
       const parent = await untilAborted(starting, signal);
       if (parent === 'aborted') return 'aborted';
       try {
-        return await parent.connect();
+        return { socket: await parent.connect(), parent };
       } catch (error) {
         // A refused connection means that it has died and nobody has noticed: take a new one, once. Any other
         // fault is no reason to end a process that others' jobs run in.

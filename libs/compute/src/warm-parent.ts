@@ -86,6 +86,10 @@ export class WarmParent {
     });
   }
 
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
   /** Calls back once when the process is gone. */
   onExit(callback: () => void): void {
     void this.exited.then(callback);

@@ -95,6 +95,7 @@ export class Model {
 @Unique('model_versions_tenant_id_id_key', ['tenantId', 'id'])
 @Unique('model_versions_number_key', ['tenantId', 'modelId', 'major', 'minor', 'patch'])
 @Unique('model_versions_job_key', ['modelId', 'jobId'])
+@Index('model_versions_job_idx', ['tenantId', 'jobId'])
 @Index('model_versions_one_production_idx', ['tenantId', 'modelId'], {
   unique: true,
   where: `stage = 'production'`,

@@ -7,12 +7,12 @@ import { PREDICTION } from './async/async-prediction-job.js';
 import { AsyncPredictionsController } from './async/async-predictions.controller.js';
 import { AsyncPredictionsProcessor } from './async/async-predictions.processor.js';
 import { AsyncPredictionsService } from './async/async-predictions.service.js';
-import { AsyncPredictionsSweeper } from './async/async-predictions-sweeper.js';
 import { BatchController } from './batch/batch.controller.js';
 import { BatchInput } from './batch/batch-input.js';
 import { BATCH } from './batch/batch-job.js';
 import { BatchOutput } from './batch/batch-output.js';
 import { BatchProcessor } from './batch/batch.processor.js';
+import { BatchSpecs } from './batch/batch-specs.js';
 import { BatchService } from './batch/batch.service.js';
 import { SubmitBatchDto } from './batch/submit-batch.dto.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
@@ -29,11 +29,11 @@ import { PredictionsService } from './predictions.service.js';
     ExplanationsService,
     AsyncPredictionsService,
     AsyncPredictionsProcessor,
-    AsyncPredictionsSweeper,
     BatchInput,
     BatchOutput,
     BatchService,
     BatchProcessor,
+    BatchSpecs,
   ],
 })
 export class PredictionsModule {

@@ -1,46 +1,122 @@
+import { Type } from 'class-transformer';
+import { IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { ComputeContract } from '../../platform/compute/compute-contract.js';
+import { JobsConfig, TrainingConfig } from '../../config/index.js';
 import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
-import type { JobKind } from '../../platform/jobs/job-kind.js';
+import { JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
-import type { ModelType } from '../models/model.entity.js';
-import type { TrainableFramework } from './estimators.js';
-import type { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
-import type { TrainingBody } from './training.dto.js';
+import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
+import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
+import { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
+import type { ProgressBody, TrainingBody, TrainingResultBody } from './training.dto.js';
+import type { TrainedModel } from './trained-model.js';
+import type { TrainingValidationBody } from './validation.dto.js';
 
-export const TRAINING: JobKind = { name: 'training', prefix: 'train' };
-
-/** A look at the data of a training request. */
-export const VALIDATION: JobKind = { name: 'training-validation', prefix: 'check' };
-
-/** What the row of a training job keeps of its request, checked and with the choices made. */
-export interface TrainingSpec {
+/** What answers show of the spec of a training. */
+export class TrainingSummary {
+  @IsString()
   model_name: string;
+
+  @IsIn(TRAINABLE_FRAMEWORKS)
   framework: TrainableFramework;
-  model_type: ModelType | null;
+
+  @IsString()
   estimator: string;
+
+  /** null or absent: the target column decides. */
+  @IsOptional()
+  @IsIn(MODEL_TYPES)
+  model_type?: ModelType | null;
+}
+
+/** What the row of a training keeps of its request, checked and with the choices made. */
+export class TrainingSpec extends TrainingSummary {
+  @IsObject()
   hyperparameters: Record<string, unknown>;
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => DataConfigDto)
   data_config: DataConfigDto;
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TrainingConfigDto)
   training_config: TrainingConfigDto;
 }
 
-export function specOf(job: Job): TrainingSpec {
-  return job.spec as unknown as TrainingSpec;
-}
+export const TRAINING = new JobKind<TrainingSpec, ProgressBody, TrainingResultBody, TrainingSummary>({
+  name: 'training',
+  prefix: 'train',
+  collection: '/api/v1/training',
+  spec: TrainingSpec,
+  summary: TrainingSummary,
+  limits: (config) => {
+    const { concurrency, maxRunSeconds, memoryBytes } = config.get(TrainingConfig);
+    return {
+      concurrency,
+      maxRunSeconds,
+      memoryBytes,
+      cpus: 1,
+      keptSeconds: config.get(JobsConfig).keptSeconds,
+    };
+  },
+  needs: ({ training_config }) => ({ cpus: training_config.num_workers }),
+});
 
-export function toTrainingBody(job: Job): TrainingBody {
-  const { model_name, framework, estimator } = specOf(job);
+/** What a validation has found; whether that can be trained is judged by who asked for it. */
+export type ValidationResult = Omit<TrainingValidationBody, 'is_trainable'>;
+
+/**
+ * A look at the data of a training request. It is short and its caller waits for it, so it takes no room: behind
+ * trainings of hours it would never be in time.
+ */
+export const VALIDATION = new JobKind<TrainingSpec, never, ValidationResult, TrainingSummary>({
+  name: 'training-validation',
+  prefix: 'check',
+  spec: TrainingSpec,
+  summary: TrainingSummary,
+  isAwaited: true,
+  limits: (config) => {
+    const { validationSeconds, validationKeptSeconds } = config.get(TrainingConfig);
+    return {
+      concurrency: 2,
+      maxRunSeconds: validationSeconds,
+      keptSeconds: validationKeptSeconds,
+      cpus: 0,
+      memoryBytes: 0,
+    };
+  },
+});
+
+export const TRAINING_CONTRACT = new ComputeContract<ProgressBody, TrainedModel>({
+  spec: 'training-spec.v1',
+  kind: 'training',
+  progress: 'epoch_progress',
+  result: 'training_result',
+});
+
+export const VALIDATION_CONTRACT = new ComputeContract<never, ValidationResult>({
+  spec: 'training-spec.v1',
+  kind: 'validation',
+  result: 'validation_result',
+});
+
+export function toTrainingBody(job: Job<TrainingSummary, ProgressBody, TrainingResultBody>): TrainingBody {
+  const { model_name, framework, estimator } = job.spec;
   return {
     ...toJobBody(job),
     model_name,
     framework,
     estimator,
-    progress: job.progress as TrainingBody['progress'],
+    progress: job.progress,
     metrics: job.metrics,
     resources: {
       workers: job.resources.workers ?? 0,
       gpus: job.resources.gpus ?? 0,
       duration_minutes: durationMinutes(job),
     },
-    result: job.result as unknown as TrainingBody['result'],
+    result: job.result,
     engine: job.engine,
     engine_job_id: job.engineJobId,
   };

@@ -57,6 +57,7 @@ export class TrainingController extends Routes {
   @ApiOkResponse({ type: TrainingPage })
   @ApiProblems(400)
   list(@Caller() caller: Identity, @Query() query: ListTrainingQuery): Promise<TrainingPage> {
-    return this.jobs.list(caller.tenant, TRAINING, query, toTrainingBody);
+    const { model_name } = query;
+    return this.jobs.list(caller.tenant, TRAINING, query, toTrainingBody, { model_name });
   }
 }

@@ -2,11 +2,11 @@ import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ModelsModule } from '../models/models.module.js';
-import { ComputeSpecs } from './compute-spec.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import { TrainingController } from './training.controller.js';
 import { TrainingData } from './training-data.js';
 import { TRAINING, VALIDATION } from './training-job.js';
+import { TrainerSpecs } from './trainer-specs.js';
 import { TrainingProcessor } from './training.processor.js';
 import { TrainingService } from './training.service.js';
 import { ValidationProcessor } from './validation.processor.js';
@@ -16,7 +16,7 @@ import { ValidationService } from './validation.service.js';
   imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule],
   controllers: [TrainingController],
   providers: [
-    ComputeSpecs,
+    TrainerSpecs,
     TrainingData,
     TrainingProcessor,
     TrainingService,

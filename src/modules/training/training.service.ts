@@ -22,11 +22,7 @@ export class TrainingService {
   /** @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for */
   async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     const spec = await this.specify(caller.tenant, dto);
-    const job = await this.jobs.submit(caller.tenant, TRAINING, {
-      spec: { ...spec },
-      submittedBy: caller.subject,
-      engine: 'local',
-    });
+    const job = await this.jobs.submit(caller.tenant, TRAINING, { spec, submittedBy: caller.subject });
     return { job_id: job.id, status: job.status, model_name: spec.model_name };
   }
 

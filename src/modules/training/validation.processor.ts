@@ -1,44 +1,30 @@
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { RuntimeConfig, TrainingConfig } from '../../config/index.js';
-import { EmbeddedEngine } from '../../platform/compute/compute.module.js';
+import { Injectable } from '@nestjs/common';
+import { Compute } from '../../platform/compute/compute.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { folderOfJob } from '../../platform/jobs/job-folders.js';
-import { type JobHandler, JobRunner, type Outcome } from '../../platform/jobs/job-runner.js';
+import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { ComputeSpecs } from './compute-spec.js';
 import { TrainingData } from './training-data.js';
-import { specOf, VALIDATION } from './training-job.js';
+import { type TrainingSpec, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
+import { TrainerSpecs } from './trainer-specs.js';
 
 /** Looks at the data of a training request; docs/decisions/0022. */
 @Injectable()
-export class ValidationProcessor implements JobHandler, OnApplicationBootstrap {
-  readonly kind = VALIDATION;
-  readonly concurrency = 2;
-  readonly maxRunSeconds: number;
-  readonly isAwaited = true;
-
+@Handles(VALIDATION)
+export class ValidationProcessor implements JobHandler<TrainingSpec, never, ValidationResult> {
   constructor(
-    private readonly runtime: RuntimeConfig,
-    private readonly runner: JobRunner,
-    private readonly engine: EmbeddedEngine,
+    private readonly compute: Compute,
     private readonly data: TrainingData,
-    private readonly specs: ComputeSpecs,
-    config: TrainingConfig,
-  ) {
-    this.maxRunSeconds = config.validationSeconds;
-  }
+    private readonly specs: TrainerSpecs,
+  ) {}
 
-  onApplicationBootstrap(): void {
-    if (this.runtime.runsWorker) this.runner.start(this);
-  }
-
-  async run(attempt: JobAttempt): Promise<Outcome> {
+  async run(attempt: JobAttempt<TrainingSpec, never>): Promise<Outcome<ValidationResult>> {
     const { claim, job } = attempt;
-    const { train, validation } = await this.data.findAll(claim.tenant, specOf(job).data_config);
+    const { train, validation } = await this.data.findAll(claim.tenant, job.spec.data_config);
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
-    const spec = this.specs.make(attempt, 'validation', train, validation, nowhere);
-    const outcome = await this.engine.run(spec, { signal: attempt.signal, onEvent: () => undefined });
+    const spec = this.specs.make(job.spec, train, validation, nowhere);
+    const outcome = await this.compute.run(attempt, VALIDATION_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };
   }

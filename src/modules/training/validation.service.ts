@@ -1,17 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
+import { ERROR_STATUS, isErrorCode } from '../../platform/errors/error-code.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { JobEventHints } from '../../platform/jobs/job-event-hints.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { SubmitTrainingDto } from './submit-training.dto.js';
-import { specOf, VALIDATION } from './training-job.js';
+import { type TrainingSummary, VALIDATION, type ValidationResult } from './training-job.js';
 import { TrainingService } from './training.service.js';
 import type { TrainingValidationBody } from './validation.dto.js';
 
 /** Without a hint the job is looked at this often. */
 const LOOK_MS = 1000;
+const RETRY_LATER = { 'Retry-After': '10' };
 
 /** Answers what a training request would meet: a short job, for which the caller waits. */
 @Injectable()
@@ -23,16 +25,12 @@ export class ValidationService {
     private readonly config: TrainingConfig,
   ) {}
 
-  /** @throws Problem as a submission does, and 503 where no worker has answered in time */
+  /** @throws Problem as a submission does, and 503 where no worker has answered in time or what the job needs is away */
   async validate(caller: Identity, dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
     const { validationSeconds } = this.config;
     this.hints.listen();
     const spec = await this.training.specify(caller.tenant, dto);
-    const { id } = await this.jobs.submit(caller.tenant, VALIDATION, {
-      spec: { ...spec },
-      submittedBy: caller.subject,
-      engine: 'local',
-    });
+    const { id } = await this.jobs.submit(caller.tenant, VALIDATION, { spec, submittedBy: caller.subject });
     const inTime = AbortSignal.timeout(validationSeconds * 1000);
     while (!inTime.aborted) {
       const hint = this.hints.next(id, LOOK_MS, inTime);
@@ -47,18 +45,19 @@ export class ValidationService {
     throw new Problem(
       'WORKER_BUSY',
       `No worker looked at the data within ${validationSeconds} seconds; try again, or submit the job.`,
-      { headers: { 'Retry-After': '10' } },
+      { headers: RETRY_LATER },
     );
   }
 }
 
-function toBody(job: Job): TrainingValidationBody {
-  const { estimator, model_type } = specOf(job);
-  if (job.result) {
-    const found = job.result as unknown as Omit<TrainingValidationBody, 'is_trainable'>;
-    return { is_trainable: found.problems.length === 0, ...found };
-  }
-  const problem = { code: job.errorCode ?? 'INTERNAL_ERROR', message: job.errorMessage ?? '' };
+/** @throws Problem where the service or what it needs failed: that says nothing about the data */
+function toBody(job: Job<TrainingSummary, never, ValidationResult>): TrainingValidationBody {
+  if (job.result) return { is_trainable: job.result.problems.length === 0, ...job.result };
+  const code = job.errorCode ?? 'INTERNAL_ERROR';
+  const message = job.errorMessage ?? '';
+  if (isErrorCode(code) && ERROR_STATUS[code] >= 500)
+    throw new Problem(code, message, { headers: RETRY_LATER });
+  const { estimator, model_type = null } = job.spec;
   return {
     is_trainable: false,
     estimator,
@@ -67,7 +66,7 @@ function toBody(job: Job): TrainingValidationBody {
     is_complete: false,
     columns: [],
     target: null,
-    problems: [problem],
+    problems: [{ code, message }],
     warnings: [],
   };
 }

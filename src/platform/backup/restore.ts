@@ -59,6 +59,8 @@ export async function restore({ ownerUrl, store, owners, from }: RestoreOptions)
       `lock table ${tables.map(({ name }) => quoted(name)).join(', ')} in access exclusive mode`,
     );
     await refuseRows(client, tables);
+    // A row may refer to a later one of its own table.
+    await client.query('set constraints all deferred');
     // What a migration wrote itself, such as the first catalogue revision, is in the backup as it was.
     for (const { name } of tables.toReversed()) await client.query(`delete from ${quoted(name)}`);
     for (const table of tables) await readTable(client, table, tableFile(from, table.name));

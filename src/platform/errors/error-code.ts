@@ -11,6 +11,7 @@ export const ERROR_STATUS = {
   STAGE_CONFLICT: 409,
   VERSION_FILLED: 409,
   JOB_ENDED: 409,
+  JOB_STATE_CONFLICT: 409,
   OBJECT_CONFLICT: 409,
   OUTPUT_EXISTS: 409,
   IDEMPOTENCY_IN_FLIGHT: 409,
@@ -29,7 +30,13 @@ export const ERROR_STATUS = {
   AUTH_UNAVAILABLE: 503,
   MODEL_UNAVAILABLE: 503,
   WORKER_BUSY: 503,
+  ENGINE_UNAVAILABLE: 503,
   OVERLOADED: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** Whether the code that a job failed with is one that a request can be answered with, too. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_STATUS, code);
+}

@@ -45,6 +45,7 @@ const TITLES: Record<ErrorCode, string> = {
   STAGE_CONFLICT: 'Invalid stage transition',
   VERSION_FILLED: 'Version has an artifact',
   JOB_ENDED: 'Job has ended',
+  JOB_STATE_CONFLICT: 'Not in this state of the job',
   OBJECT_CONFLICT: 'Object in the way',
   OUTPUT_EXISTS: 'Output exists',
   IDEMPOTENCY_IN_FLIGHT: 'Request in progress',
@@ -63,6 +64,7 @@ const TITLES: Record<ErrorCode, string> = {
   AUTH_UNAVAILABLE: 'Identity provider unreachable',
   MODEL_UNAVAILABLE: 'Model unavailable',
   WORKER_BUSY: 'No worker is free',
+  ENGINE_UNAVAILABLE: 'Engine unavailable',
   OVERLOADED: 'Too much to do',
 };
 

@@ -46,7 +46,8 @@ function validation(nameOf: Name): ValidationPipe {
   });
 }
 
-function fieldErrors(error: ValidationError, path: string[], nameOf: Name): FieldError[] {
+/** The faults that class-validator found at a field and below it, by the name that `nameOf` makes of a path. */
+export function fieldErrors(error: ValidationError, path: string[], nameOf: Name): FieldError[] {
   const here = [...path, error.property];
   const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
     pointer: nameOf(...here),

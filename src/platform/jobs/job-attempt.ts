@@ -1,30 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobReport } from '#libs/compute';
 import type { Database, TenantScope } from '../database/database.js';
 import type { AppLogger } from '../observability/logger.js';
-import type { Claim } from './job-claims.repository.js';
-import type { Job, JobEvent, JobProgress } from './job.entity.js';
+import type { EventBody, JobEventsRepository } from './job-events.repository.js';
+import type { AttemptRef, JobKind } from './job-kind.js';
+import type { Job, JobEvent } from './job.entity.js';
 import type { AttemptUpdate, JobsRepository } from './jobs.repository.js';
 
-/** Why an attempt was stopped before it ended by itself. */
-export type StopReason = 'cancelled' | 'lost' | 'shutdown' | 'time limit';
+/**
+ * Why an attempt was stopped before it ended by itself: somebody cancelled or paused the job, another worker holds it,
+ * this worker shuts down, or the job has run for as long as its kind may.
+ */
+export type StopReason = 'cancelled' | 'paused' | 'lost' | 'shutdown' | 'time limit';
 
-/** What an engine says while it works; contracts/job-event.v1.schema.json. */
-export type ReportedEvent =
-  | { type: 'started'; workers: number; gpus: number }
-  | { type: 'log'; level: string; message: string }
-  | { type: 'warning'; message: string }
-  | ({ type: 'progress'; metrics: Record<string, number | null> } & JobProgress);
+/** What a handler tells of its work while it works; `Progress` is what its kind calls progress. */
+export type AttemptReport<Progress> =
+  JobReport | { type: 'progress'; progress: Progress; metrics: Record<string, number | null> };
 
 const HEARTBEAT_MS = 1000;
 
 /**
- * A worker's hold on a job: keeps the lease, writes what the work reports once a second, and hears of a request
- * to cancel. `signal` is aborted with a StopReason when the work has to stop.
+ * A worker's hold on a job. It prolongs the lease, writes what the work reports once a second, and hears then of a
+ * request to cancel or to pause. `signal` is aborted with a StopReason when the work has to stop.
  */
-export class JobAttempt {
+export class JobAttempt<Spec = unknown, Progress = unknown> {
   private readonly controller = new AbortController();
   private pending: { update: AttemptUpdate; events: Partial<JobEvent>[] } = { update: {}, events: [] };
-  /** Those of the submission and of earlier attempts are kept; the same one is said once. */
+  /** The warnings of the submission and of earlier attempts are kept; a warning that is repeated is kept once. */
   private readonly warnings: Set<string>;
   private seq = 0;
   private logLines = 0;
@@ -33,14 +35,25 @@ export class JobAttempt {
   private lastBeat = Date.now();
 
   constructor(
-    readonly job: Job,
-    readonly claim: Claim,
+    private row: Job,
+    readonly claim: AttemptRef,
     private readonly limits: { leaseSeconds: number; maxRunSeconds: number; maxLogLines: number },
     private readonly database: Database,
     private readonly jobs: JobsRepository,
+    private readonly events: JobEventsRepository,
     private readonly logger: AppLogger,
   ) {
-    this.warnings = new Set(job.warnings);
+    this.warnings = new Set(row.warnings);
+  }
+
+  /** The job as it was claimed, with the spec that `readSpec` has parsed. */
+  get job(): Job<Spec, Progress> {
+    return this.row as Job<Spec, Progress>;
+  }
+
+  /** @throws UnreadableSpec where the row's spec is not one of its kind */
+  readSpec(kind: JobKind): void {
+    this.row = kind.read(this.row);
   }
 
   get signal(): AbortSignal {
@@ -67,62 +80,63 @@ export class JobAttempt {
     if (!this.signal.aborted) this.controller.abort(reason);
   }
 
-  /** Keeps the hold on the job while what it needs is away; ends early when the work has to stop. */
-  async pause(seconds: number): Promise<void> {
+  /** Waits without letting the job go, until the time is over or the work has to stop. */
+  async wait(seconds: number): Promise<void> {
     await sleep(seconds * 1000, undefined, { signal: this.signal }).catch(() => undefined);
   }
 
-  report(said: ReportedEvent): void {
+  report(said: AttemptReport<Progress>): void {
     const event = withoutNul(said);
     const { update } = this.pending;
     if (event.type === 'started') update.resources = { workers: event.workers, gpus: event.gpus };
     if (event.type === 'warning') update.warnings = [...this.warnings.add(event.message)];
     if (event.type === 'progress') {
-      const { type: _, metrics, ...progress } = event;
-      update.progress = progress;
-      update.metrics = metrics;
+      update.progress = event.progress;
+      update.metrics = event.metrics;
     }
     if (event.type === 'log' && ++this.logLines > this.limits.maxLogLines) return;
-    const { type, ...data } = event;
-    this.pending.events.push({ type, data, createdAt: new Date() });
+    this.pending.events.push({ ...eventOf(event), createdAt: new Date() });
   }
 
-  /** Stops the heartbeat; returns what was reported and not yet written, for the transaction that ends the job. */
-  async finish(): Promise<AttemptUpdate> {
+  /**
+   * Writes the engine's own id of the job at once, and not with the next heartbeat.
+   * @throws DatabaseUnavailable
+   */
+  async keepEngineJobId(engineJobId: string): Promise<void> {
+    const requests = await this.database.asTenant(this.claim.tenant, (scope) =>
+      this.jobs.heartbeat(scope, this.claim, this.limits.leaseSeconds, { engineJobId }),
+    );
+    if (!requests) this.stop('lost');
+  }
+
+  /** Stops the heartbeat. @returns what was reported and not written yet, for the transaction that lets the job go */
+  async stopHeartbeat(): Promise<AttemptUpdate> {
     clearTimeout(this.heartbeat);
     this.heartbeat = undefined;
     await this.beating;
     return this.pending.update;
   }
 
-  /** Writes the events that are left, and `last`, in the transaction that ends the job. */
-  async writeEvents(
-    scope: TenantScope,
-    last: { type: string; data: Record<string, unknown> },
-  ): Promise<void> {
-    await this.jobs.addEvents(scope, this.numbered([...this.pending.events, last]));
+  /** Writes the events that are not written yet, and `last`, in the transaction that lets the job go. */
+  async writeEvents(scope: TenantScope, last: EventBody): Promise<void> {
+    await this.events.add(scope, this.numbered([...this.pending.events, last]));
   }
 
   private async flush(): Promise<void> {
     const { update, events } = this.pending;
     this.pending = { update: {}, events: [] };
     try {
-      const cancelled = await this.database.asTenant(this.claim.tenant, async (scope) => {
-        const held = await this.jobs.heartbeat(
-          scope,
-          this.claim.id,
-          this.claim.attempt,
-          this.limits.leaseSeconds,
-          update,
-        );
-        if (held !== undefined) await this.jobs.addEvents(scope, this.numbered(events));
+      const requests = await this.database.asTenant(this.claim.tenant, async (scope) => {
+        const held = await this.jobs.heartbeat(scope, this.claim, this.limits.leaseSeconds, update);
+        if (held) await this.events.add(scope, this.numbered(events));
         return held;
       });
       this.lastBeat = Date.now();
-      if (cancelled === undefined) this.stop('lost');
-      if (cancelled) this.stop('cancelled');
+      if (!requests) this.stop('lost');
+      if (requests?.cancel) this.stop('cancelled');
+      if (requests?.pause) this.stop('paused');
     } catch (error) {
-      // Kept for the next beat; past the lease somebody else may hold the job.
+      // The next beat writes it instead. Once the lease has run out, somebody else may hold the job.
       this.pending.update = { ...update, ...this.pending.update };
       this.pending.events.unshift(...events);
       this.logger.failure('heartbeat failed', error);
@@ -136,7 +150,14 @@ export class JobAttempt {
   }
 }
 
-/** PostgreSQL keeps no NUL; data may hold one, and what is said of the data with it. */
+function eventOf<Progress>(report: AttemptReport<Progress>): EventBody {
+  if (report.type === 'progress')
+    return { type: 'progress', data: { ...report.progress, metrics: report.metrics } };
+  const { type, ...data } = report;
+  return { type, data };
+}
+
+/** PostgreSQL keeps no NUL in a text, and what is said about data may quote one. */
 export function withoutNul<T>(value: T): T {
   return JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '\ufffd')) as T;
 }

@@ -1,5 +1,6 @@
 import type { Job } from './job.entity.js';
-import type { JobBody } from './jobs.dto.js';
+import type { JobKind } from './job-kind.js';
+import type { JobBody, ListedJobBody } from './jobs.dto.js';
 
 /** What every kind of job tells of itself. */
 export function toJobBody(job: Job): JobBody {
@@ -14,6 +15,18 @@ export function toJobBody(job: Job): JobBody {
     started_at: job.startedAt && job.startedAt.toISOString(),
     updated_at: job.updatedAt.toISOString(),
     ended_at: job.endedAt && job.endedAt.toISOString(),
+  };
+}
+
+/** @param kind undefined for jobs of a kind that this release does not know */
+export function toListedJobBody(job: Job, kind: JobKind | undefined): ListedJobBody {
+  const collection = kind?.collection ?? null;
+  return {
+    ...toJobBody(job),
+    kind: job.kind,
+    parent_id: job.parentId,
+    submitted_by: job.submittedBy,
+    links: { self: collection && `${collection}/${job.id}`, collection },
   };
 }
 

@@ -1,10 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import type { JobRef } from './job-kind.js';
-
-export interface Claim extends JobRef {
-  readonly attempt: number;
-}
+import type { AttemptRef } from './job-kind.js';
 
 export interface ClaimLimits {
   leaseSeconds: number;
@@ -18,65 +14,116 @@ export interface JobCount {
   readonly count: number;
 }
 
+/** A job that waits for a worker, and what its own spec asks for: null where that is what its kind takes. */
+export interface WaitingJob {
+  readonly id: string;
+  readonly cpus: number | null;
+  readonly memoryBytes: number | null;
+  readonly waitedSeconds: number;
+}
+
+/** A job that a worker has begun an attempt of. */
+export type Claim = AttemptRef & WaitingJob;
+
+/** A job whose worker has died and that nobody may claim. */
+export interface AbandonedJob extends AttemptRef {
+  /** Why nobody may: it shall be cancelled or paused, or it has had all its attempts. */
+  readonly because: 'cancel' | 'pause' | 'attempts';
+}
+
+/** Tenants whose turn comes later than that of so many others are not looked at. */
+const MAX_WAITING = 100;
+
 /** SQL over the jobs of every tenant, as the narrow role that can read and claim them but not see what they hold. */
 @Injectable()
 export class JobClaimsRepository {
   constructor(private readonly database: Database) {}
 
   /**
-   * Claims the job whose turn it is: of the tenants below their running limit the one with the fewest running
-   * jobs, then the one that waited longest since its last claim; of that tenant's jobs the oldest. A job whose
-   * lease has run out, by the database's clock, counts as waiting.
+   * Claims one job of a kind. `choose` is given the oldest waiting job of each tenant below its running limit, in
+   * turn: first of the tenant with the fewest running jobs, then of the one whose last claim is longest ago. A job
+   * whose lease has run out, by the database's clock, counts as waiting.
    */
-  next(kind: string, worker: string, limits: ClaimLimits): Promise<Claim | undefined> {
+  next(
+    kind: string,
+    worker: string,
+    limits: ClaimLimits,
+    choose: (waiting: readonly WaitingJob[]) => WaitingJob | undefined = ([first]) => first,
+  ): Promise<Claim | undefined> {
     return this.database.system.transaction(async (manager) => {
       // Two workers that claim at once would both see room for one more job of a tenant.
       await manager.query(`select pg_advisory_xact_lock(hashtext('claim of ' || $1))`, [kind]);
-      const [rows] = await manager.query(
+      const waiting: WaitingJob[] = await manager.query(
         `with open as (
            select tenant_id,
                   count(*) filter (where status = 'running' and lease_until >= clock_timestamp()) as running
            from jobs where kind = $1 and ended_at is null group by tenant_id
-         ), turn as (
-           select job.id
-           from open
-           cross join lateral (
-             select id, created_at from jobs
-             where kind = $1 and tenant_id = open.tenant_id and ended_at is null and cancel_requested_at is null
-               and attempt - released < $5
-               and (status = 'submitted' or lease_until < clock_timestamp())
-             order by created_at, id limit 1
-           ) job
-           where open.running < $4
-           order by open.running,
-                    (select max(claimed_at) from jobs where kind = $1 and tenant_id = open.tenant_id) nulls first,
-                    job.created_at
-           limit 1
          )
-         update jobs set status = 'running', attempt = attempt + 1, worker = $2, claimed_at = clock_timestamp(),
+         select job.id, job.needs_cpus as cpus, job.needs_memory_bytes::float8 as "memoryBytes",
+                greatest(0, extract(epoch from clock_timestamp() - job.updated_at))::float8 as "waitedSeconds"
+         from open
+         cross join lateral (
+           select id, needs_cpus, needs_memory_bytes, created_at, updated_at from jobs
+           where kind = $1 and tenant_id = open.tenant_id and ended_at is null
+             and cancel_requested_at is null and pause_requested_at is null
+             and attempt - uncounted_attempts < $3
+             and (status = 'submitted' or lease_until < clock_timestamp())
+           order by created_at, id limit 1
+         ) job
+         where open.running < $2
+         order by open.running,
+                  (select max(claimed_at) from jobs where kind = $1 and tenant_id = open.tenant_id) nulls first,
+                  job.created_at
+         limit ${MAX_WAITING}`,
+        [kind, limits.runningPerTenant, limits.maxAttempts],
+      );
+      const chosen = choose(waiting);
+      if (!chosen) return undefined;
+      const [rows]: [AttemptRef[]] = await manager.query(
+        `update jobs set status = 'running', attempt = attempt + 1, worker = $2, claimed_at = clock_timestamp(),
                 started_at = coalesce(started_at, clock_timestamp()), updated_at = clock_timestamp(),
                 lease_until = clock_timestamp() + make_interval(secs => $3)
-         where id = (select id from turn)
+         where id = $1
            -- Judged again where another transaction, such as a late success, held the row until now.
-           and ended_at is null and cancel_requested_at is null
+           and ended_at is null and cancel_requested_at is null and pause_requested_at is null
            and (status = 'submitted' or lease_until < clock_timestamp())
          returning tenant_id as tenant, id, attempt`,
-        [kind, worker, limits.leaseSeconds, limits.runningPerTenant, limits.maxAttempts],
+        [chosen.id, worker, limits.leaseSeconds],
       );
-      return (rows as Claim[])[0];
+      return rows[0] && { ...chosen, ...rows[0] };
     });
   }
 
-  /** Whether a job still has to be run. */
-  async isOpen(id: string): Promise<boolean> {
-    const rows = await this.database.system.query('select from jobs where id = $1 and ended_at is null', [
-      id,
-    ]);
+  /** Whether a job waits or runs: a paused one needs no worker. */
+  async isToBeRun(id: string): Promise<boolean> {
+    const rows = await this.database.system.query(
+      `select from jobs where id = $1 and ended_at is null and status <> 'paused'`,
+      [id],
+    );
     return rows.length > 0;
   }
 
+  /** Whether a job waits for a worker to claim it. */
+  async isWaiting(id: string): Promise<boolean> {
+    const rows = await this.database.system.query(
+      `select from jobs where id = $1 and ended_at is null and cancel_requested_at is null
+         and (status = 'submitted' or lease_until < clock_timestamp())`,
+      [id],
+    );
+    return rows.length > 0;
+  }
+
+  /** Those of these jobs, of whatever tenant, that have not ended: what an open job keeps must not be swept. */
+  async openAmong(ids: readonly string[]): Promise<Set<string>> {
+    const rows: { id: string }[] = await this.database.system.query(
+      'select id from jobs where id = any ($1) and ended_at is null',
+      [ids],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** Jobs that wait, oldest first: their wake-up may have been lost. */
-  waiting(kind: string, limit: number): Promise<Claim[]> {
+  waiting(kind: string, limit: number): Promise<AttemptRef[]> {
     return this.database.system.query(
       `select tenant_id as tenant, id, attempt from jobs
        where kind = $1 and ended_at is null and (status = 'submitted' or lease_until < clock_timestamp())
@@ -85,12 +132,16 @@ export class JobClaimsRepository {
     );
   }
 
-  /** Claimed jobs that nobody holds any more and nobody may claim again: cancelled, or out of attempts. */
-  abandoned(kind: string, maxAttempts: number): Promise<(Claim & { cancelled: boolean })[]> {
+  /** Claimed jobs that nobody holds any more and nobody may claim again. */
+  abandoned(kind: string, maxAttempts: number): Promise<AbandonedJob[]> {
     return this.database.system.query(
-      `select tenant_id as tenant, id, attempt, cancel_requested_at is not null as cancelled from jobs
+      `select tenant_id as tenant, id, attempt,
+              case when cancel_requested_at is not null then 'cancel'
+                   when pause_requested_at is not null then 'pause' else 'attempts' end as because
+       from jobs
        where kind = $1 and ended_at is null and (status = 'submitted' or lease_until < clock_timestamp())
-         and (cancel_requested_at is not null or attempt - released >= $2)`,
+         and (cancel_requested_at is not null or pause_requested_at is not null
+              or attempt - uncounted_attempts >= $2)`,
       [kind, maxAttempts],
     );
   }
@@ -98,5 +149,14 @@ export class JobClaimsRepository {
   /** How many jobs of every tenant there are. */
   counts(): Promise<JobCount[]> {
     return this.database.system.query('select kind, status, count(*)::int from jobs group by kind, status');
+  }
+
+  /** Deletes some jobs of a kind that ended longer ago than they are kept. @returns how many; 0 once none is left */
+  async deleteEnded(kind: string, keptSeconds: number): Promise<number> {
+    const [row] = await this.database.system.query('select delete_ended_jobs($1, $2) as deleted', [
+      kind,
+      keptSeconds,
+    ]);
+    return (row as { deleted: number }).deleted;
   }
 }

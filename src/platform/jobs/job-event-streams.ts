@@ -6,6 +6,7 @@ import { Database } from '../database/database.js';
 import { invalid, Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
 import { JobEventHints } from './job-event-hints.js';
+import { JobEventsRepository } from './job-events.repository.js';
 import type { JobEvent } from './job.entity.js';
 import type { JobKind } from './job-kind.js';
 import { JobsRepository } from './jobs.repository.js';
@@ -36,6 +37,7 @@ export class JobEventStreams implements OnModuleDestroy {
   constructor(
     private readonly jobs: JobsService,
     private readonly rows: JobsRepository,
+    private readonly events: JobEventsRepository,
     private readonly database: Database,
     private readonly hints: JobEventHints,
     private readonly config: HttpConfig,
@@ -58,7 +60,7 @@ export class JobEventStreams implements OnModuleDestroy {
     lastEventId: string | undefined,
   ): Promise<Readable> {
     const after = positionOf(lastEventId);
-    await this.jobs.get(tenant, kind, id);
+    await this.jobs.refuseUnknown(tenant, kind, id);
     const release = this.enter(tenant);
     this.hints.listen();
     const gone = new AbortController();
@@ -118,7 +120,7 @@ export class JobEventStreams implements OnModuleDestroy {
   ): Promise<{ ended: boolean; events: JobEvent[] }> {
     return this.database.asTenant(tenant, async (scope) => {
       const job = await this.rows.find(scope, kind.name, id);
-      return { ended: !job || job.endedAt !== null, events: await this.rows.events(scope, id, after, PAGE) };
+      return { ended: !job || job.endedAt !== null, events: await this.events.list(scope, id, after, PAGE) };
     });
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Job as Wake, Queue } from 'bull';
 import { AppLogger } from '../observability/logger.js';
-import type { JobKind, JobRef } from './job-kind.js';
+import type { AttemptRef, JobKind, JobRef } from './job-kind.js';
 
 /** Thrown by a wake-up that found nothing to claim: Bull tries it again later. */
 export class NothingToClaim extends Error {}
@@ -25,15 +25,17 @@ export class JobQueues {
   }
 
   /**
-   * Without waiting: while Redis is away a submission still succeeds, and the reconciler wakes the row later.
-   * One wake-up an attempt: that of a worker that died is Bull's until it finds out, and must not stand in the way.
+   * Adds a wake-up without waiting for it: while Redis is away a submission still succeeds, and the reconciler wakes a
+   * worker later.
+   * @param name a wake-up whose name is in the queue already is not added. By default there is one for each attempt:
+   *   that of a worker that died is Bull's until it finds out, and must not stand in the way of the next.
    */
-  wake(kind: string, { tenant, id, attempt }: JobRef & { attempt: number }): void {
+  wake(kind: string, { tenant, id, attempt }: AttemptRef, name = `${id}-${attempt}`): void {
     const queue = this.queue(kind);
     // ioredis would keep every wake-up of an outage in memory.
     if (!isReachable(queue)) return this.logger.warn('wake-up left to the reconciler', { queue: kind });
     queue
-      .add({ tenant, id }, { jobId: `${id}-${attempt}` })
+      .add({ tenant, id }, { jobId: name })
       .catch((error: Error) => this.logger.warn('wake-up lost', { queue: kind, reason: error.message }));
   }
 

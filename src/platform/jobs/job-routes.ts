@@ -1,4 +1,4 @@
-import { Delete, Get, Headers, HttpCode, Inject, Param, Query, Res, type Type } from '@nestjs/common';
+import { Delete, Get, Headers, HttpCode, Inject, Param, Post, Query, Res, type Type } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access, Caller } from '../auth/access.decorator.js';
@@ -13,24 +13,24 @@ import type { Job } from './job.entity.js';
 import { LogPage } from './jobs.dto.js';
 import { JobsService } from './jobs.service.js';
 
-export interface JobRoutesOptions<Body> {
-  readonly kind: JobKind;
+export interface JobRoutesOptions<Body, Summary extends object, Progress, Result> {
+  readonly kind: JobKind<Summary, Progress, Result, Summary>;
   /** With its article, as in "Cancel a batch". */
   readonly noun: string;
   readonly body: Type<Body>;
-  readonly toBody: (job: Job) => Body;
-  /** Least role that may cancel. */
+  readonly toBody: (job: Job<Summary, Progress, Result>) => Body;
+  /** Least role that may cancel and, where the kind can, pause and resume. */
   readonly cancels: Role;
 }
 
-/** The routes that jobs of every kind have, as the base of a kind's controller: state, end, log and events. */
-export function JobRoutes<Body extends object>({
-  kind,
-  noun,
-  body,
-  toBody,
-  cancels,
-}: JobRoutesOptions<Body>) {
+/**
+ * The routes that jobs of every kind have, as the base of a kind's controller: state, end, log and events, and of a
+ * kind that can pause also pause and resume.
+ */
+export function JobRoutes<Body extends object, Summary extends object, Progress, Result>(
+  options: JobRoutesOptions<Body, Summary, Progress, Result>,
+) {
+  const { kind, noun, body, toBody, cancels } = options;
   class Routes {
     @Inject(JobsService) readonly jobs: JobsService;
     @Inject(JobEventStreams) readonly streams: JobEventStreams;
@@ -85,5 +85,32 @@ export function JobRoutes<Body extends object>({
       sendEvents(reply, await this.streams.stream(caller, kind, id, lastEventId));
     }
   }
-  return Routes;
+  if (!kind.canPause) return Routes;
+
+  class PausableRoutes extends Routes {
+    @Post(':job_id/pause')
+    @Access(cancels)
+    @HttpCode(200)
+    @ApiOperation({
+      summary: `Pause ${noun}; a running one lets go within a few seconds and keeps what it has`,
+    })
+    @ApiJobId(kind.prefix)
+    @ApiOkResponse({ type: body })
+    @ApiProblems(404, 409)
+    async pause(@Caller() caller: Identity, @Param('job_id') id: string): Promise<Body> {
+      return toBody(await this.jobs.pause(caller.tenant, kind, id));
+    }
+
+    @Post(':job_id/resume')
+    @Access(cancels)
+    @HttpCode(200)
+    @ApiOperation({ summary: `Let ${noun} that is paused go on with what it has` })
+    @ApiJobId(kind.prefix)
+    @ApiOkResponse({ type: body })
+    @ApiProblems(404, 409)
+    async resume(@Caller() caller: Identity, @Param('job_id') id: string): Promise<Body> {
+      return toBody(await this.jobs.resume(caller.tenant, kind, id));
+    }
+  }
+  return PausableRoutes;
 }

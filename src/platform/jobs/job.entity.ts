@@ -1,30 +1,12 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 
-export const JOB_STATUSES = ['submitted', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export const JOB_STATUSES = ['submitted', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** Of a training. */
-export interface EpochProgress {
-  current_epoch: number;
-  total_epochs: number;
-  current_loss: number | null;
-  best_loss: number | null;
-  learning_rate: number | null;
-}
-
-/** Of a batch of predictions. */
-export interface RowProgress {
-  rows_done: number;
-  /** null where only reading would tell. */
-  rows_total: number | null;
-  rows_failed: number;
-  rows_per_second: number;
-  estimated_completion: string | null;
-}
-
-export type JobProgress = EpochProgress | RowProgress;
-
-/** One piece of long-running work: the truth about it, whatever a queue believes. */
+/**
+ * One piece of long-running work: the truth about it, whatever a queue believes. What the spec, the progress and the
+ * result hold is known to the job's kind (`JobKind.read`), and to nobody who has only the row.
+ */
 @Entity('jobs')
 @Unique('jobs_tenant_id_id_key', ['tenantId', 'id'])
 @Index('jobs_list_idx', ['tenantId', 'kind', 'id'])
@@ -32,9 +14,20 @@ export type JobProgress = EpochProgress | RowProgress;
 @Index('jobs_turn_idx', ['kind', 'tenantId', 'claimedAt'])
 @Index('jobs_ended_idx', ['kind', 'endedAt'])
 @Index('jobs_open_idx', ['kind', 'tenantId'], { where: 'ended_at IS NULL' })
-@Check('jobs_status_check', `status in ('submitted', 'running', 'succeeded', 'failed', 'cancelled')`)
+@ForeignKey(() => Job, ['tenantId', 'parentId'], ['tenantId', 'id'], {
+  name: 'jobs_parent_fkey',
+  onDelete: 'SET NULL',
+  deferrable: 'INITIALLY IMMEDIATE',
+})
+@Check(
+  'jobs_status_check',
+  `status in ('submitted', 'running', 'paused', 'succeeded', 'failed', 'cancelled')`,
+)
 @Check('jobs_ended_check', `(ended_at is not null) = (status in ('succeeded', 'failed', 'cancelled'))`)
-export class Job {
+export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
+  // Indexed by the UUID behind its prefix, which the decorator cannot say; migrations/0001-jobs.ts.
+  @Index('jobs_newest_idx', { synchronize: false })
+  @Index('jobs_newest_by_status_idx', { synchronize: false })
   @PrimaryColumn('text', { primaryKeyConstraintName: 'jobs_pkey' })
   id: string;
 
@@ -44,14 +37,20 @@ export class Job {
   @Column('text')
   kind: string;
 
+  /** The job that submitted this one: it is cancelled with it. */
+  @Index('jobs_children_idx', { synchronize: false })
+  @Column('text', { nullable: true })
+  parentId: string | null;
+
   @Column('text', { default: 'submitted' })
   status: JobStatus;
 
   /** What the caller asked for, checked. */
-  // On an expression, which the decorator cannot say; migrations/0001-jobs.ts.
+  // Both on expressions, which the decorator cannot say; migrations/0001-jobs.ts.
   @Index('jobs_batch_output_key', { synchronize: false })
+  @Index('jobs_training_model_idx', { synchronize: false })
   @Column('jsonb')
-  spec: Record<string, unknown>;
+  spec: Spec;
 
   @Column('text')
   submittedBy: string;
@@ -60,13 +59,24 @@ export class Job {
   @Column('text', { nullable: true })
   traceParent: string | null;
 
+  /** CPUs that the job's own spec asks for; null: what its kind takes. */
+  @Column('real', { nullable: true })
+  needsCpus: number | null;
+
+  /** Memory that the job's own spec asks for; null: what its kind takes. */
+  @Column('bigint', {
+    nullable: true,
+    transformer: { from: (value) => value && Number(value), to: (value) => value },
+  })
+  needsMemoryBytes: number | null;
+
   /** Raised by every claim; a write that names another attempt than this changes nothing. */
   @Column('integer', { default: 0 })
   attempt: number;
 
-  /** Attempts that a worker gave back unhurt when it shut down. */
+  /** Attempts that do not count against the most that a job may have: a worker shut down, or the job was paused. */
   @Column('integer', { default: 0 })
-  released: number;
+  uncountedAttempts: number;
 
   @Column('timestamptz', { nullable: true })
   leaseUntil: Date | null;
@@ -80,6 +90,9 @@ export class Job {
   @Column('timestamptz', { nullable: true })
   cancelRequestedAt: Date | null;
 
+  @Column('timestamptz', { nullable: true })
+  pauseRequestedAt: Date | null;
+
   @Column('text')
   engine: string;
 
@@ -87,7 +100,7 @@ export class Job {
   engineJobId: string | null;
 
   @Column('jsonb', { nullable: true })
-  progress: JobProgress | null;
+  progress: Progress | null;
 
   @Column('jsonb', { default: {} })
   metrics: Record<string, number | null>;
@@ -99,7 +112,7 @@ export class Job {
   warnings: string[];
 
   @Column('jsonb', { nullable: true })
-  result: Record<string, unknown> | null;
+  result: Result | null;
 
   @Column('text', { nullable: true })
   errorCode: string | null;

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageInfo, PageQuery } from '../http/page.js';
 import { JOB_STATUSES, type JobStatus } from './job.entity.js';
 
@@ -13,6 +13,28 @@ export class ListJobsQuery extends PageQuery {
   @IsOptional()
   @IsIn(JOB_STATUSES)
   status?: JobStatus;
+}
+
+export class ListAllJobsQuery extends ListJobsQuery {
+  @ApiProperty({
+    description: 'Only jobs of this kind, such as training or batch.',
+    required: false,
+    example: 'training',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  kind?: string;
+
+  @ApiProperty({
+    description: 'Only jobs that this one has submitted.',
+    required: false,
+    example: 'tune-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  parent_id?: string;
 }
 
 class JobErrorBody {
@@ -74,6 +96,56 @@ export class JobBody {
     example: '2026-02-12T10:00:04.000Z',
   })
   ended_at: string | null;
+}
+
+class JobLinksBody {
+  @ApiProperty({
+    description:
+      'The job in the collection of its kind, which tells more of it; null for a kind that has none.',
+    type: String,
+    nullable: true,
+    example: '/api/v1/training/train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e',
+  })
+  self: string | null;
+
+  @ApiProperty({
+    description: 'The collection of its kind; null for a kind that has none.',
+    type: String,
+    nullable: true,
+    example: '/api/v1/training',
+  })
+  collection: string | null;
+}
+
+/** What a list over all kinds tells of a job. */
+export class ListedJobBody extends JobBody {
+  @ApiProperty({ description: 'Kind of the job.', example: 'training' })
+  kind: string;
+
+  @ApiProperty({
+    description: 'Job that submitted this one, and is cancelled together with it; null where a caller did.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  parent_id: string | null;
+
+  @ApiProperty({
+    description: 'Subject of the token that it was submitted with.',
+    example: 'ana@acme.example',
+  })
+  submitted_by: string;
+
+  @ApiProperty({ description: 'Where to read on.' })
+  links: JobLinksBody;
+}
+
+export class JobPage {
+  @ApiProperty({ description: 'Jobs, newest first.', type: [ListedJobBody] })
+  data: ListedJobBody[];
+
+  @ApiProperty({ description: 'Where the page stands.' })
+  page: PageInfo;
 }
 
 export class LogLine {

@@ -1,18 +1,29 @@
 import { BullModule, getQueueToken } from '@nestjs/bull';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Queue } from 'bull';
 import { RedisConfig } from '../../config/index.js';
 import { Artifacts } from '../storage/artifacts.js';
+import { AttemptEndings } from './attempt-endings.js';
+import { AttemptRunner } from './attempt-runner.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobEventHints } from './job-event-hints.js';
 import { JobEventStreams } from './job-event-streams.js';
+import { JobEventsRepository } from './job-events.repository.js';
 import { JOB_FOLDERS } from './job-folders.js';
+import { JobHandlers } from './job-handlers.js';
 import type { JobKind, JobRef } from './job-kind.js';
+import { JobKinds } from './job-kinds.js';
+import { JobMetrics } from './job-metrics.js';
+import { JobOverview } from './job-overview.js';
 import { JobQueues } from './job-queues.js';
 import { JobReconciler } from './job-reconciler.js';
+import { JobRetention } from './job-retention.js';
 import { JobRunner } from './job-runner.js';
+import { JobTrees } from './job-trees.js';
 import { Job, JobEvent } from './job.entity.js';
+import { JobsController } from './jobs.controller.js';
 import { JobsRepository } from './jobs.repository.js';
 import { JobsService } from './jobs.service.js';
 
@@ -23,6 +34,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
 @Module({
   imports: [
     Artifacts.ownedBy(JOB_FOLDERS),
+    DiscoveryModule,
     TypeOrmModule.forFeature([Job, JobEvent]),
     BullModule.forRootAsync({
       inject: [RedisConfig],
@@ -46,28 +58,41 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
       }),
     }),
   ],
+  controllers: [JobsController],
   providers: [
-    JobsRepository,
+    AttemptEndings,
+    AttemptRunner,
     JobClaimsRepository,
     JobEventHints,
     JobEventStreams,
+    JobEventsRepository,
+    JobHandlers,
+    JobKinds,
+    JobMetrics,
+    JobOverview,
     JobQueues,
-    JobsService,
-    JobRunner,
     JobReconciler,
+    JobRetention,
+    JobRunner,
+    JobTrees,
+    JobsRepository,
+    JobsService,
   ],
-  exports: [JobClaimsRepository, JobEventHints, JobEventStreams, JobsService, JobRunner, JobQueues],
+  exports: [JobClaimsRepository, JobEventHints, JobEventStreams, JobKinds, JobQueues, JobsService],
 })
 export class JobsModule {}
 
-/** Imported by the module of each kind of job. */
+/** Declares a kind: the module that does its work imports this and provides the one handler, marked by `@Handles`. */
 @Module({})
 export class JobKindModule {
   static of(kind: JobKind): DynamicModule {
     const registration = {
-      provide: `queue of ${kind.name}`,
-      inject: [JobQueues, getQueueToken(kind.name)],
-      useFactory: (queues: JobQueues, queue: Queue<JobRef>) => queues.register(kind, queue),
+      provide: `kind ${kind.name}`,
+      inject: [JobKinds, JobQueues, getQueueToken(kind.name)],
+      useFactory: (kinds: JobKinds, queues: JobQueues, queue: Queue<JobRef>) => {
+        kinds.register(kind);
+        queues.register(kind, queue);
+      },
     };
     return {
       module: JobKindModule,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantScope } from '../database/database.js';
 import { Outbox } from '../outbox/outbox.js';
-import { Job, JobEvent, type JobStatus } from './job.entity.js';
+import type { AttemptRef, JobKind } from './job-kind.js';
+import { Job, type JobStatus } from './job.entity.js';
 
 /** What a worker writes about its attempt; only columns that are given change. */
 export type AttemptUpdate = Partial<
@@ -9,17 +10,49 @@ export type AttemptUpdate = Partial<
 >;
 
 export type Ending =
-  | { status: 'succeeded'; result: Record<string, unknown> }
+  | { status: 'succeeded'; result: unknown }
   | { status: 'failed'; errorCode: string; errorMessage: string }
   | { status: 'cancelled' };
 
+/** What the worker that holds a job has been asked to do with it. */
+export interface Requests {
+  readonly cancel: boolean;
+  readonly pause: boolean;
+}
+
+/** Which jobs of one kind; `where` compares texts of the spec. */
 export interface JobFilter {
-  kind: string;
   status?: JobStatus;
-  modelName?: string;
+  where?: Readonly<Record<string, string>>;
+  /** Id of the job before which the page begins. */
   before?: string;
   limit: number;
 }
+
+/** Which jobs of all kinds. */
+export interface AnyJobFilter {
+  kind?: JobKind;
+  status?: JobStatus;
+  parentId?: string;
+  /** UUID in the id of the job before which the page begins. */
+  before?: string;
+  limit: number;
+}
+
+/** What every kind shows of its jobs. */
+const COMMON = [
+  ...([
+    'id',
+    'kind',
+    'parentId',
+    'status',
+    'submittedBy',
+    'attempt',
+    'cancelRequestedAt',
+    'warnings',
+  ] as const),
+  ...(['errorCode', 'errorMessage', 'createdAt', 'startedAt', 'updatedAt', 'endedAt'] as const),
+];
 
 /** SQL of one tenant's jobs. */
 @Injectable()
@@ -46,24 +79,48 @@ export class JobsRepository {
     return manager.findOne(Job, { where: { tenantId: tenant, id }, lock: { mode: 'pessimistic_write' } });
   }
 
-  /** Newest first. */
-  async list({ manager, tenant }: TenantScope, filter: JobFilter): Promise<Job[]> {
+  /** Jobs of one kind, newest first, with the part of their specs that the kind shows. */
+  async list({ manager, tenant }: TenantScope, kind: JobKind, filter: JobFilter): Promise<Job[]> {
     const shown = manager.connection
       .getMetadata(Job)
       .columns.filter(({ propertyName }) => propertyName !== 'spec');
     const query = manager
       .createQueryBuilder(Job, 'job')
       .select(shown.map(({ propertyName }) => `job.${propertyName}`))
-      // Lists of columns may make a spec as large as a request; a page holds 200.
-      .addSelect(`job.spec - 'data_config' - 'hyperparameters' - 'passthrough_columns'`, 'job_spec')
-      .where('job.tenant_id = :tenant and job.kind = :kind', { tenant, kind: filter.kind })
+      // A spec may be as large as a request, and a page holds 200.
+      .addSelect(
+        `(select jsonb_object_agg(key, value) from jsonb_each(job.spec) where key = any (:fields))`,
+        'job_spec',
+      )
+      .where('job.tenant_id = :tenant and job.kind = :kind', { tenant, kind: kind.name })
+      .setParameter('fields', kind.summaryFields)
       .orderBy('job.id', 'DESC')
       .limit(filter.limit);
     if (filter.status) query.andWhere('job.status = :status', { status: filter.status });
-    if (filter.modelName) query.andWhere(`job.spec ->> 'model_name' = :name`, { name: filter.modelName });
+    Object.entries(filter.where ?? {}).forEach(([field, text], at) =>
+      query.andWhere(`job.spec ->> :field${at} = :text${at}`, { [`field${at}`]: field, [`text${at}`]: text }),
+    );
     if (filter.before) query.andWhere('job.id < :before', { before: filter.before });
-    const { entities, raw } = await query.getRawAndEntities<{ job_spec: Job['spec'] }>();
-    return entities.map((job, at) => manager.merge(Job, job, { spec: raw[at]?.job_spec }));
+    const { entities, raw } = await query.getRawAndEntities<{ job_spec: unknown }>();
+    return entities.map((job, at) => ({ ...job, spec: raw[at]?.job_spec ?? {} }));
+  }
+
+  /** Jobs of all kinds, newest first, with what every kind shows and no more. */
+  listAll({ manager, tenant }: TenantScope, filter: AnyJobFilter): Promise<Job[]> {
+    const { kind, status, parentId, before, limit } = filter;
+    // Ids of one kind have one prefix; those of several are in order only behind it.
+    const order = kind ? 'job.id' : 'right(job.id, 36)';
+    const query = manager
+      .createQueryBuilder(Job, 'job')
+      .select(COMMON.map((column) => `job.${column}`))
+      .where('job.tenant_id = :tenant', { tenant })
+      .orderBy(order, 'DESC')
+      .limit(limit);
+    if (kind) query.andWhere('job.kind = :kind', { kind: kind.name });
+    if (status) query.andWhere('job.status = :status', { status });
+    if (parentId) query.andWhere('job.parent_id = :parentId', { parentId });
+    if (before) query.andWhere(`${order} < :before`, { before: kind ? `${kind.prefix}-${before}` : before });
+    return query.getMany();
   }
 
   countOpen({ manager, tenant }: TenantScope, kind: string): Promise<number> {
@@ -75,15 +132,14 @@ export class JobsRepository {
 
   /**
    * Prolongs the lease of an attempt and writes what it learned.
-   * @returns whether somebody asked to cancel, or undefined where the attempt no longer holds the job
+   * @returns what the attempt is asked to do, or undefined where it no longer holds the job
    */
   async heartbeat(
     { manager, tenant }: TenantScope,
-    id: string,
-    attempt: number,
+    { id, attempt }: AttemptRef,
     leaseSeconds: number,
     update: AttemptUpdate,
-  ): Promise<boolean | undefined> {
+  ): Promise<Requests | undefined> {
     const result = await manager
       .createQueryBuilder()
       .update(Job)
@@ -94,17 +150,15 @@ export class JobsRepository {
       } as never)
       .where(`tenant_id = :tenant and id = :id and attempt = :attempt and status = 'running'`)
       .setParameters({ tenant, id, attempt, lease: leaseSeconds })
-      .returning('cancel_requested_at')
+      .returning('cancel_requested_at is not null as cancel, pause_requested_at is not null as pause')
       .execute();
-    const row = (result.raw as { cancel_requested_at: Date | null }[])[0];
-    return row && row.cancel_requested_at !== null;
+    return (result.raw as Requests[])[0];
   }
 
-  /** Ends a job that `attempt` holds; false where it no longer does. */
+  /** Ends a job that an attempt holds; false where it no longer does. */
   async end(
     scope: TenantScope,
-    id: string,
-    attempt: number,
+    { id, attempt }: AttemptRef,
     ending: Ending,
     update: AttemptUpdate = {},
   ): Promise<boolean> {
@@ -128,8 +182,12 @@ export class JobsRepository {
     return row !== undefined;
   }
 
-  /** Ends a job that nobody holds, with its last event; false where somebody does after all. */
-  async endAbandoned(scope: TenantScope, id: string, attempt: number, ending: Ending): Promise<boolean> {
+  /** Ends a job whose worker has died; false where somebody holds it after all. */
+  async endAbandoned(
+    scope: TenantScope,
+    { id, attempt }: AttemptRef,
+    ending: Exclude<Ending, { status: 'succeeded' }>,
+  ): Promise<boolean> {
     const { manager, tenant } = scope;
     const { status, errorCode, errorMessage } = { errorCode: null, errorMessage: null, ...ending };
     const [rows] = await manager.query(
@@ -140,40 +198,8 @@ export class JobsRepository {
       [tenant, id, attempt, status, errorCode, errorMessage],
     );
     const [row] = rows as { kind: string }[];
-    if (!row) return false;
-    await this.addLastEvent(scope, { id, attempt }, { type: status, data: { ...ending } });
-    await this.addEnded(scope, id, row.kind, ending);
-    return true;
-  }
-
-  /** Gives a job that `attempt` holds back to the queue; `unhurt` where the attempt shall not count. */
-  async release(
-    { manager, tenant }: TenantScope,
-    id: string,
-    attempt: number,
-    unhurt: boolean,
-  ): Promise<boolean> {
-    const [, affected] = await manager.query(
-      `update jobs set status = 'submitted', lease_until = null, released = released + $4, updated_at = now()
-       where tenant_id = $1 and id = $2 and attempt = $3 and status = 'running'`,
-      [tenant, id, attempt, unhurt ? 1 : 0],
-    );
-    return affected === 1;
-  }
-
-  /** Ends a job that no worker holds, or asks the one that does to end it; the row as it then is. */
-  async requestCancel(scope: TenantScope, kind: string, id: string): Promise<Job | null> {
-    const { manager, tenant } = scope;
-    const [rows] = await manager.query(
-      `update jobs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), updated_at = now(),
-         status = case status when 'submitted' then 'cancelled' else status end,
-         ended_at = case status when 'submitted' then clock_timestamp() else ended_at end
-       where tenant_id = $1 and kind = $2 and id = $3 and ended_at is null returning ended_at`,
-      [tenant, kind, id],
-    );
-    const [row] = rows as { ended_at: Date | null }[];
-    if (row?.ended_at) await this.addEnded(scope, id, kind, { status: 'cancelled' });
-    return this.find(scope, kind, id);
+    if (row) await this.addEnded(scope, id, row.kind, ending);
+    return row !== undefined;
   }
 
   /** Tells applications that a job has ended, however it did. */
@@ -183,47 +209,104 @@ export class JobsRepository {
     return this.outbox.add(scope, { type: 'job.ended', data });
   }
 
-  /** Adds events of one job, and wakes who streams them once they can be seen. */
-  async addEvents({ manager }: TenantScope, events: readonly Partial<JobEvent>[]): Promise<void> {
-    for (let start = 0; start < events.length; start += 500) {
-      await manager
-        .createQueryBuilder()
-        .insert()
-        .into(JobEvent)
-        .values(events.slice(start, start + 500) as never)
-        .execute();
-    }
-    if (events[0]) await manager.query(`select pg_notify('job_events', $1)`, [events[0].jobId]);
+  /**
+   * Lets a job go that an attempt holds, so that it waits for another one, or is paused where that was asked for.
+   * @param isCounted whether the attempt counts against the most that a job may have
+   * @param update what the attempt learned and has not written yet
+   * @returns the status that the job has now, or undefined where the attempt no longer holds it
+   */
+  async giveBack(
+    { manager, tenant }: TenantScope,
+    { id, attempt }: AttemptRef,
+    isCounted: boolean,
+    update: AttemptUpdate = {},
+  ): Promise<'submitted' | 'paused' | undefined> {
+    const result = await manager
+      .createQueryBuilder()
+      .update(Job)
+      .set({
+        ...update,
+        status: () =>
+          `case when pause_requested_at is not null and cancel_requested_at is null then 'paused' else 'submitted' end`,
+        pauseRequestedAt: null,
+        leaseUntil: null,
+        uncountedAttempts: () => `uncounted_attempts + ${isCounted ? 0 : 1}`,
+        updatedAt: () => 'clock_timestamp()',
+      } as never)
+      .where(`tenant_id = :tenant and id = :id and attempt = :attempt and status = 'running'`)
+      .setParameters({ tenant, id, attempt })
+      .returning('status')
+      .execute();
+    return (result.raw as { status: 'submitted' | 'paused' }[])[0]?.status;
   }
 
-  /** The last event of a job that ends while no attempt holds it. The caller has the row locked or has ended it. */
-  async addLastEvent(
-    scope: TenantScope,
-    { id, attempt }: Pick<Job, 'id' | 'attempt'>,
-    last: { type: string; data: Record<string, unknown> },
-  ): Promise<void> {
-    const { manager, tenant } = scope;
-    const [row] = await manager.query(
-      'select coalesce(max(seq), 0) + 1 as seq from job_events where tenant_id = $1 and job_id = $2 and attempt = $3',
+  /** Pauses a job whose worker has died after it was asked to; false where somebody holds the job after all. */
+  async pauseAbandoned({ manager, tenant }: TenantScope, { id, attempt }: AttemptRef): Promise<boolean> {
+    const [, affected] = await manager.query(
+      `update jobs set status = 'paused', pause_requested_at = null, lease_until = null, updated_at = clock_timestamp()
+       where tenant_id = $1 and id = $2 and attempt = $3 and status = 'running'
+         and pause_requested_at is not null and lease_until < clock_timestamp()`,
       [tenant, id, attempt],
     );
-    const { seq } = row as { seq: number };
-    await this.addEvents(scope, [{ ...last, tenantId: tenant, jobId: id, attempt, seq }]);
+    return affected === 1;
   }
 
-  /** Events in order, of every type or of one, from after the one that `after` names. */
-  events(
-    { manager, tenant }: TenantScope,
-    id: string,
-    after: { attempt: number; seq: number },
-    limit: number,
-    type?: 'log',
-  ): Promise<JobEvent[]> {
-    const query = manager
-      .createQueryBuilder(JobEvent, 'event')
-      .where('event.tenant_id = :tenant and event.job_id = :id', { tenant, id })
-      .andWhere('(event.attempt, event.seq) > (:attempt, :seq)', after);
-    if (type) query.andWhere('event.type = :type', { type });
-    return query.orderBy('event.attempt').addOrderBy('event.seq').limit(limit).getMany();
+  /**
+   * The open jobs below one, at any depth, locked. Parents are older than their children, so that two transactions
+   * that lock jobs of one tree lock them in the same order.
+   */
+  async lockDescendants({ manager, tenant }: TenantScope, id: string): Promise<string[]> {
+    const rows: { id: string }[] = await manager.query(
+      `with recursive below as (
+         select id from jobs where tenant_id = $1 and parent_id = $2
+         union all
+         select job.id from jobs job join below on job.tenant_id = $1 and job.parent_id = below.id
+       )
+       select id from jobs where tenant_id = $1 and id in (select id from below) and ended_at is null
+       order by created_at, id for update`,
+      [tenant, id],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /**
+   * Ends those of these open jobs that no worker holds, and asks the workers of the others to end them.
+   * @returns ids of those that have ended
+   */
+  async requestCancel(scope: TenantScope, ids: readonly string[]): Promise<string[]> {
+    const { manager, tenant } = scope;
+    const [rows]: [{ id: string; kind: string; ended: boolean }[]] = await manager.query(
+      `update jobs set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), updated_at = now(),
+         status = case when status = 'running' then status else 'cancelled' end,
+         ended_at = case when status = 'running' then null else clock_timestamp() end
+       where tenant_id = $1 and id = any ($2) and ended_at is null
+       returning id, kind, ended_at is not null as ended`,
+      [tenant, ids],
+    );
+    const ended = rows.filter((row) => row.ended);
+    for (const { id, kind } of ended) await this.addEnded(scope, id, kind, { status: 'cancelled' });
+    return ended.map(({ id }) => id);
+  }
+
+  /** Pauses an open job that no worker holds, or asks the worker that does to let it go. */
+  async requestPause({ manager, tenant }: TenantScope, id: string): Promise<void> {
+    await manager.query(
+      `update jobs set updated_at = clock_timestamp(),
+         status = case when status = 'submitted' then 'paused' else status end,
+         pause_requested_at =
+           case when status = 'running' then coalesce(pause_requested_at, clock_timestamp()) end
+       where tenant_id = $1 and id = $2 and ended_at is null`,
+      [tenant, id],
+    );
+  }
+
+  /** Lets a paused job wait for a worker again, and takes back what was asked of a running one. */
+  async resume({ manager, tenant }: TenantScope, id: string): Promise<void> {
+    await manager.query(
+      `update jobs set updated_at = clock_timestamp(), pause_requested_at = null,
+         status = case when status = 'paused' then 'submitted' else status end
+       where tenant_id = $1 and id = $2 and ended_at is null`,
+      [tenant, id],
+    );
   }
 }

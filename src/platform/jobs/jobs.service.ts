@@ -4,19 +4,26 @@ import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
 import { isUuid, newId } from '../http/identifiers.js';
 import { decodeCursor, type Page, type PageQuery, pageOf } from '../http/page.js';
+import { AppLogger } from '../observability/logger.js';
 import { currentContext } from '../observability/request-context.js';
 import { formatTraceParent } from '../observability/trace-context.js';
 import type { Job, JobStatus } from './job.entity.js';
-import type { JobKind } from './job-kind.js';
+import { JobEventsRepository } from './job-events.repository.js';
+import type { AttemptRef, JobKind } from './job-kind.js';
 import { JobQueues } from './job-queues.js';
+import { UnreadableSpec } from './job-spec.js';
+import { JobTrees } from './job-trees.js';
 import { JobsRepository } from './jobs.repository.js';
 import type { LogLine } from './jobs.dto.js';
 
-export interface Submission {
-  spec: Record<string, unknown>;
+export interface Submission<Spec> {
+  spec: Spec;
   submittedBy: string;
-  engine: string;
+  /** Name of the engine that runs it; by default `local`. */
+  engine?: string;
   warnings?: string[];
+  /** The attempt that submits it; the job is cancelled when the attempt's job is cancelled or fails. */
+  parent?: AttemptRef;
 }
 
 /** What a tenant can do with its jobs, whatever their kind. */
@@ -25,73 +32,139 @@ export class JobsService {
   constructor(
     private readonly database: Database,
     private readonly jobs: JobsRepository,
+    private readonly events: JobEventsRepository,
+    private readonly trees: JobTrees,
     private readonly queues: JobQueues,
     private readonly config: JobsConfig,
+    private readonly logger: AppLogger,
   ) {}
 
   /**
    * Writes the row, then wakes a worker.
-   * @throws Problem 429 past the tenant's limit of open jobs
+   * @throws Problem 429 past the tenant's limit of open jobs, 409 where the parent has ended, shall be cancelled or is
+   *   run by another attempt by now
    */
-  async submit(tenant: string, kind: JobKind, submission: Submission): Promise<Job> {
+  async submit<Spec extends object, Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Spec, Progress, Result, Summary>,
+    { parent, spec, engine = 'local', ...submission }: Submission<Spec>,
+  ): Promise<Job<Spec, Progress, Result>> {
+    const { cpus, memoryBytes } = kind.needs(spec);
     const job = await this.database.asTenant(tenant, async (scope) => {
-      await this.refusePastLimit(scope, kind);
+      await this.refusePastLimit(scope, kind.name);
+      if (parent) await this.refuseParent(scope, parent);
       const trace = currentContext()?.trace;
       return this.jobs.insert(scope, {
         ...submission,
+        spec,
+        engine,
         id: `${kind.prefix}-${newId()}`,
         kind: kind.name,
+        parentId: parent?.id ?? null,
+        needsCpus: cpus ?? null,
+        needsMemoryBytes: memoryBytes ?? null,
         traceParent: trace && formatTraceParent(trace),
       });
     });
     const { id, attempt } = job;
     this.database.afterCommit(() => this.queues.wake(kind.name, { tenant, id, attempt }));
-    return job;
+    return kind.read(job);
   }
 
   /** @throws Problem 404 where the tenant has no such job of this kind */
-  async get(tenant: string, kind: JobKind, id: string): Promise<Job> {
-    refuseForeignId(kind, id);
-    const job = await this.database.asTenant(tenant, (scope) => this.jobs.find(scope, kind.name, id));
-    if (!job) throw notFound(id);
-    return job;
+  async get<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+  ): Promise<Job<Summary, Progress, Result>> {
+    return kind.readSummary(await this.find(tenant, kind, id));
   }
 
-  async list<T>(
+  /** @throws Problem 404 where the tenant has no such job of this kind */
+  async refuseUnknown(tenant: string, kind: JobKind, id: string): Promise<void> {
+    await this.find(tenant, kind, id);
+  }
+
+  /** Jobs of one kind, newest first; `where` compares texts of the spec. */
+  async list<Progress, Result, Summary extends object, T>(
     tenant: string,
-    kind: JobKind,
-    query: PageQuery & { status?: JobStatus; model_name?: string },
-    toItem: (job: Job) => T,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    query: PageQuery & { status?: JobStatus },
+    toItem: (job: Job<Summary, Progress, Result>) => T,
+    where: { [field in keyof Summary]?: string } = {},
   ): Promise<Page<T>> {
     const before = decodeCursor(tenant, query.cursor, (key) => isJobId(kind, key));
     const rows = await this.database.asTenant(tenant, (scope) =>
-      this.jobs.list(scope, {
-        kind: kind.name,
+      this.jobs.list(scope, kind, {
         status: query.status,
-        modelName: query.model_name,
+        where: withoutUndefined(where),
         before,
         limit: query.limit + 1,
       }),
     );
-    return pageOf(rows, query.limit, tenant, (job) => job.id, toItem);
+    const { data, page } = pageOf(
+      rows,
+      query.limit,
+      tenant,
+      ({ id }) => id,
+      (row) => row,
+    );
+    return { data: data.flatMap((row) => this.shown(kind, row, toItem)), page };
   }
 
   /**
-   * A waiting job ends at once; a running one as soon as its worker hears of it, within a heartbeat.
+   * A waiting job ends at once; a running one as soon as its worker hears of it, within a heartbeat. The jobs that it
+   * submitted are cancelled with it.
    * @throws Problem 404, or 409 where the job has ended
    */
-  async cancel(tenant: string, kind: JobKind, id: string): Promise<Job> {
-    refuseForeignId(kind, id);
-    return this.database.asTenant(tenant, async (scope) => {
-      const before = await this.jobs.lock(scope, id);
-      if (!before || before.kind !== kind.name) throw notFound(id);
-      if (before.endedAt)
-        throw new Problem('JOB_ENDED', `The job has ended: its status is ${before.status}.`);
-      const job = (await this.jobs.requestCancel(scope, kind.name, id)) as Job;
-      if (job.endedAt)
-        await this.jobs.addLastEvent(scope, job, { type: job.status, data: { status: job.status } });
-      return job;
+  cancel<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+  ): Promise<Job<Summary, Progress, Result>> {
+    return this.change(tenant, kind, id, (scope) => this.trees.cancel(scope, id));
+  }
+
+  /**
+   * A waiting job is paused at once; a running one as soon as its worker has heard of it and let it go. The job keeps
+   * what it has; jobs that it submitted go on.
+   * @throws Problem 404, or 409 where the job has ended or cannot be paused
+   */
+  pause<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+  ): Promise<Job<Summary, Progress, Result>> {
+    return this.change(tenant, kind, id, (scope, job) => {
+      if (!kind.canPause)
+        throw new Problem('JOB_STATE_CONFLICT', `Jobs of the kind ${kind.name} cannot be paused.`);
+      if (job.cancelRequestedAt)
+        throw new Problem('JOB_STATE_CONFLICT', 'The job is being cancelled: it cannot be paused any more.');
+      return this.jobs.requestPause(scope, id);
     });
+  }
+
+  /**
+   * Lets a paused job wait for a worker again.
+   * @throws Problem 404, or 409 where the job has ended or is not paused
+   */
+  async resume<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+  ): Promise<Job<Summary, Progress, Result>> {
+    const job = await this.change(tenant, kind, id, (scope, before) => {
+      if (before.status !== 'paused' && !before.pauseRequestedAt)
+        throw new Problem('JOB_STATE_CONFLICT', `The job is not paused: its status is ${before.status}.`);
+      return this.jobs.resume(scope, id);
+    });
+    // An earlier wake-up of this attempt may still be in the queue, to come up in half a minute.
+    const { attempt } = job;
+    if (job.status === 'submitted')
+      this.database.afterCommit(() =>
+        this.queues.wake(kind.name, { tenant, id, attempt }, `${id}-${attempt}-resumed-${newId()}`),
+      );
+    return job;
   }
 
   /** The job's log, oldest line first. */
@@ -101,7 +174,7 @@ export class JobsService {
     const [attempt = 0, seq = 0] = position.split(':').map(Number);
     const rows = await this.database.asTenant(tenant, async (scope) => {
       if (!(await this.jobs.find(scope, kind.name, id))) throw notFound(id);
-      return this.jobs.events(scope, id, { attempt, seq }, query.limit + 1, 'log');
+      return this.events.list(scope, id, { attempt, seq }, query.limit + 1, 'log');
     });
     return pageOf(
       rows,
@@ -117,16 +190,65 @@ export class JobsService {
     );
   }
 
-  private async refusePastLimit(scope: TenantScope, kind: JobKind): Promise<void> {
-    const open = await this.jobs.countOpen(scope, kind.name);
+  private async find(tenant: string, kind: JobKind, id: string): Promise<Job> {
+    refuseForeignId(kind, id);
+    const job = await this.database.asTenant(tenant, (scope) => this.jobs.find(scope, kind.name, id));
+    if (!job) throw notFound(id);
+    return job;
+  }
+
+  /** Changes an open job under its lock. @returns the job as it then is */
+  private async change<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+    work: (scope: TenantScope, before: Job) => Promise<void>,
+  ): Promise<Job<Summary, Progress, Result>> {
+    refuseForeignId(kind, id);
+    return this.database.asTenant(tenant, async (scope) => {
+      const before = await this.jobs.lock(scope, id);
+      if (!before || before.kind !== kind.name) throw notFound(id);
+      if (before.endedAt)
+        throw new Problem('JOB_ENDED', `The job has ended: its status is ${before.status}.`);
+      await work(scope, before);
+      return kind.readSummary((await this.jobs.find(scope, kind.name, id)) as Job);
+    });
+  }
+
+  /** Nothing for a row that this release cannot read: one such row must not make the others unreadable. */
+  private shown<Progress, Result, Summary extends object, T>(
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    row: Job,
+    toItem: (job: Job<Summary, Progress, Result>) => T,
+  ): T[] {
+    try {
+      return [toItem(kind.readSummary(row))];
+    } catch (error) {
+      if (!(error instanceof UnreadableSpec)) throw error;
+      this.logger.failure('job left out of a list', error, { job_id: row.id });
+      return [];
+    }
+  }
+
+  private async refusePastLimit(scope: TenantScope, kind: string): Promise<void> {
+    const open = await this.jobs.countOpen(scope, kind);
     if (open < this.config.openPerTenant) return;
     throw new Problem(
       'RATE_LIMITED',
-      `${open} ${kind.name} jobs are waiting or running; at most ${this.config.openPerTenant} may.`,
-      {
-        headers: { 'Retry-After': '60' },
-      },
+      `${open} ${kind} jobs are waiting or running; at most ${this.config.openPerTenant} may.`,
+      { headers: { 'Retry-After': '60' } },
     );
+  }
+
+  /** Locks the parent, so that it cannot be cancelled before the child is there to be cancelled with it. */
+  private async refuseParent(scope: TenantScope, { id, attempt }: AttemptRef): Promise<void> {
+    const parent = await this.jobs.lock(scope, id);
+    if (!parent) throw notFound(id);
+    if (parent.endedAt || parent.cancelRequestedAt || parent.attempt !== attempt)
+      throw new Problem(
+        'JOB_STATE_CONFLICT',
+        `The job ${id} submits no further jobs: it ends, or has ended.`,
+      );
   }
 }
 
@@ -140,4 +262,10 @@ function refuseForeignId(kind: JobKind, id: string): void {
 
 function isJobId({ prefix }: JobKind, text: string): boolean {
   return text.startsWith(`${prefix}-`) && isUuid(text.slice(prefix.length + 1));
+}
+
+function withoutUndefined(where: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(where).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }

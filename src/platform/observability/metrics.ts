@@ -31,9 +31,14 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  /** Seconds, in buckets from 1 ms to a minute. */
-  histogram<const T extends string>(name: string, help: string, labelNames: readonly T[] = []): Histogram<T> {
-    return new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
+  /** @param buckets in seconds; by default from 1 ms to a minute */
+  histogram<const T extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly T[] = [],
+    buckets: number[] = SECONDS,
+  ): Histogram<T> {
+    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry] });
   }
 
   /**

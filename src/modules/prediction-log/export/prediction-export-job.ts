@@ -1,33 +1,48 @@
-import type { Job } from '../../../platform/jobs/job.entity.js';
+import { IsOptional, IsString } from 'class-validator';
+import { JobsConfig } from '../../../config/index.js';
 import { toJobBody } from '../../../platform/jobs/job-body.js';
-import type { JobKind } from '../../../platform/jobs/job-kind.js';
+import { JobKind } from '../../../platform/jobs/job-kind.js';
+import type { Job } from '../../../platform/jobs/job.entity.js';
 import type { ExportResult, PredictionExportBody } from './prediction-export.dto.js';
 
-export const PREDICTION_EXPORT: JobKind = { name: 'prediction-export', prefix: 'export' };
-
 /** What the row of an export keeps of its request. */
-export interface PredictionExportSpec {
+export class PredictionExportSpec {
+  @IsString()
   model_id: string;
+
+  @IsString()
   output_path: string;
+
+  @IsOptional()
+  @IsString()
   from: string | null;
+
   /** Fixed when the request came, so that every attempt writes the same. */
+  @IsString()
   to: string;
+
+  @IsOptional()
+  @IsString()
   version: string | null;
 }
 
-export function specOf(job: Job): PredictionExportSpec {
-  return job.spec as unknown as PredictionExportSpec;
-}
+/** It takes no room: it reads and writes page by page within the worker's own process. */
+export const PREDICTION_EXPORT = new JobKind<PredictionExportSpec, never, ExportResult>({
+  name: 'prediction-export',
+  prefix: 'export',
+  collection: '/api/v1/predictions/exports',
+  spec: PredictionExportSpec,
+  summary: PredictionExportSpec,
+  limits: (config) => ({
+    concurrency: 1,
+    maxRunSeconds: 24 * 3600,
+    keptSeconds: config.get(JobsConfig).keptSeconds,
+    cpus: 0,
+    memoryBytes: 0,
+  }),
+});
 
-export function toBody(job: Job): PredictionExportBody {
-  const { model_id, output_path, from, to, version } = specOf(job);
-  return {
-    ...toJobBody(job),
-    model_id,
-    output_path,
-    from,
-    to,
-    version,
-    result: job.result as unknown as ExportResult | null,
-  };
+export function toBody(job: Job<PredictionExportSpec, never, ExportResult>): PredictionExportBody {
+  const { model_id, output_path, from, to, version } = job.spec;
+  return { ...toJobBody(job), model_id, output_path, from, to, version, result: job.result };
 }

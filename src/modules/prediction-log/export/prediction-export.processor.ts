@@ -1,37 +1,29 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type ObjectStore, parseObjectUri } from '#libs/object-store';
-import { RuntimeConfig } from '../../../config/index.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
-import { type JobHandler, JobRunner, type Outcome } from '../../../platform/jobs/job-runner.js';
+import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
 import { PredictionLogService, toBody } from '../prediction-log.service.js';
 import type { ExportResult } from './prediction-export.dto.js';
-import { PREDICTION_EXPORT, specOf } from './prediction-export-job.js';
+import { PREDICTION_EXPORT, type PredictionExportSpec } from './prediction-export-job.js';
+
+type ExportAttempt = JobAttempt<PredictionExportSpec, never>;
 
 /** Writes logged predictions as JSON lines to one object, which appears whole; another attempt replaces it. */
 @Injectable()
-export class PredictionExportProcessor implements JobHandler, OnApplicationBootstrap {
-  readonly kind = PREDICTION_EXPORT;
-  readonly concurrency = 1;
-  readonly maxRunSeconds = 24 * 3600;
-
+@Handles(PREDICTION_EXPORT)
+export class PredictionExportProcessor implements JobHandler<PredictionExportSpec, never, ExportResult> {
   constructor(
-    private readonly runtime: RuntimeConfig,
-    private readonly runner: JobRunner,
     private readonly log: PredictionLogService,
     private readonly grants: Grants,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
 
-  onApplicationBootstrap(): void {
-    if (this.runtime.runsWorker) this.runner.start(this);
-  }
-
-  async run(attempt: JobAttempt): Promise<Outcome> {
-    const { output_path } = specOf(attempt.job);
+  async run(attempt: ExportAttempt): Promise<Outcome<ExportResult>> {
+    const { output_path } = attempt.job.spec;
     const address = parseObjectUri(output_path);
     this.grants.refuseForeign(attempt.claim.tenant, address);
     const written = { count: 0 };
@@ -44,7 +36,7 @@ export class PredictionExportProcessor implements JobHandler, OnApplicationBoots
         signal: attempt.signal,
       });
       const result: ExportResult = { count: written.count, size_bytes: size, sha256 };
-      return { type: 'succeeded', metrics: {}, commit: () => Promise.resolve({ ...result }) };
+      return { type: 'succeeded', metrics: {}, commit: () => Promise.resolve(result) };
     } catch (error) {
       if (attempt.signal.aborted) return { type: 'aborted' };
       throw error;
@@ -55,10 +47,10 @@ export class PredictionExportProcessor implements JobHandler, OnApplicationBoots
   }
 
   private async *lines(
-    { claim, job, signal }: JobAttempt,
+    { claim, job, signal }: ExportAttempt,
     written: { count: number },
   ): AsyncGenerator<Buffer> {
-    const { model_id: modelId, from, to, version } = specOf(job);
+    const { model_id: modelId, from, to, version } = job.spec;
     const window = { modelId, version: version ?? undefined, from: new Date(from ?? 0), to: new Date(to) };
     for await (const page of this.log.readWindow(claim.tenant, window)) {
       if (signal.aborted) return;

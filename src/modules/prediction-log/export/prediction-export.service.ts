@@ -31,9 +31,8 @@ export class PredictionExportService {
     }
     const spec: PredictionExportSpec = { model_id, output_path, from, to, version };
     const job = await this.jobs.submit(caller.tenant, PREDICTION_EXPORT, {
-      spec: { ...spec },
+      spec,
       submittedBy: caller.subject,
-      engine: 'local',
     });
     return toBody(job);
   }

@@ -1,17 +1,45 @@
-import type { Job } from '../../../platform/jobs/job.entity.js';
-import type { JobKind } from '../../../platform/jobs/job-kind.js';
+import { IsString } from 'class-validator';
+import { AsyncPredictionsConfig } from '../../../config/index.js';
+import { JobKind } from '../../../platform/jobs/job-kind.js';
 
-export const PREDICTION: JobKind = { name: 'prediction', prefix: 'pred' };
+/** What answers show of the spec of an asynchronous prediction. */
+export class AsyncPredictionSummary {
+  @IsString()
+  request_id: string;
+
+  @IsString()
+  model_id: string;
+
+  @IsString()
+  version: string;
+}
 
 /** What the row of an asynchronous prediction keeps of its request. */
-export interface AsyncPredictionSpec {
-  request_id: string;
-  model_id: string;
-  version: string;
+export class AsyncPredictionSpec extends AsyncPredictionSummary {
   /** The body as JSON text: a row of jsonb would refuse some of the texts that a feature may be. */
+  @IsString()
   request: string;
 }
 
-export function specOf(job: Job): AsyncPredictionSpec {
-  return job.spec as unknown as AsyncPredictionSpec;
+/** The prediction as JSON text, for the same reason. */
+export interface AsyncPredictionResult {
+  answer: string;
 }
+
+/** It takes no room: it is answered within the worker's own process, in milliseconds. */
+export const PREDICTION = new JobKind<
+  AsyncPredictionSpec,
+  never,
+  AsyncPredictionResult,
+  AsyncPredictionSummary
+>({
+  name: 'prediction',
+  prefix: 'pred',
+  collection: '/api/v1/predictions/async',
+  spec: AsyncPredictionSpec,
+  summary: AsyncPredictionSummary,
+  limits: (config) => {
+    const { concurrency, maxRunSeconds, keptSeconds } = config.get(AsyncPredictionsConfig);
+    return { concurrency, maxRunSeconds, keptSeconds, cpus: 0, memoryBytes: 0 };
+  },
+});

@@ -10,7 +10,7 @@ import { backgroundOf } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
 import type { PredictionBody } from '../predictions.dto.js';
-import { type AsyncPredictionSpec, PREDICTION, specOf } from './async-prediction-job.js';
+import { type AsyncPredictionSpec, type AsyncPredictionSummary, PREDICTION } from './async-prediction-job.js';
 import type { AsyncPredictionBody } from './async-predictions.dto.js';
 
 /** Predictions that are answered later, as their tenant uses them. */
@@ -34,9 +34,8 @@ export class AsyncPredictionsService {
       request: JSON.stringify({ ...body, version: servable.version }),
     };
     const job = await this.jobs.submit(caller.tenant, PREDICTION, {
-      spec: { ...spec },
+      spec,
       submittedBy: caller.subject,
-      engine: 'local',
     });
     return toBody(job);
   }
@@ -53,8 +52,7 @@ export class AsyncPredictionsService {
     if (!job.endedAt) return { waiting: toBody(job) };
     if (job.endedAt.getTime() + this.config.keptSeconds * 1000 < Date.now())
       throw new Problem('JOB_NOT_FOUND', `There is no job ${id}.`);
-    if (job.status === 'succeeded')
-      return { answer: JSON.parse((job.result as { answer: string }).answer) as PredictionBody };
+    if (job.result) return { answer: JSON.parse(job.result.answer) as PredictionBody };
     if (job.status === 'cancelled') throw new Problem('JOB_ENDED', 'The prediction was cancelled.');
     throw failureOf(job);
   }
@@ -86,8 +84,8 @@ function failureOf({ errorCode, errorMessage }: Job): Problem {
   return new Problem(isCallers ? code : 'INTERNAL_ERROR', `The prediction failed: ${errorMessage}`);
 }
 
-function toBody(job: Job): AsyncPredictionBody {
-  const { request_id, model_id, version } = specOf(job);
+function toBody(job: Job<AsyncPredictionSummary>): AsyncPredictionBody {
+  const { request_id, model_id, version } = job.spec;
   return {
     job_id: job.id,
     status: job.status,

@@ -1,38 +1,108 @@
+import { IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString } from 'class-validator';
+import { BatchConfig, JobsConfig } from '../../../config/index.js';
+import { ComputeContract } from '../../../platform/compute/compute-contract.js';
 import { durationMinutes, toJobBody } from '../../../platform/jobs/job-body.js';
-import type { JobKind } from '../../../platform/jobs/job-kind.js';
-import type { Job, RowProgress } from '../../../platform/jobs/job.entity.js';
-import type { DataFormat } from '../../../platform/storage/data-files.js';
-import type { BatchBody } from './batch.dto.js';
-import type { OutputFormat } from './submit-batch.dto.js';
+import { JobKind } from '../../../platform/jobs/job-kind.js';
+import type { Job } from '../../../platform/jobs/job.entity.js';
+import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
+import type { ManifestPart } from './batch-output.js';
+import type { BatchBody, BatchProgressBody, BatchResultBody } from './batch.dto.js';
+import { OUTPUT_FORMATS, type OutputFormat } from './submit-batch.dto.js';
 
-export const BATCH: JobKind = { name: 'batch', prefix: 'batch' };
-
-/** What the row of a batch keeps of its request, checked and with the choices made. */
-export interface BatchSpec {
+/** What answers show of the spec of a batch. */
+export class BatchSummary {
+  @IsString()
   model_id: string;
+
   /** Chosen when the job was submitted: promoting another one changes nothing for this job. */
+  @IsString()
   version: string;
+
+  @IsString()
   input_path: string;
-  input_format: DataFormat | null;
+
   /** Ends with a slash. */
+  @IsString()
   output_path: string;
-  output_format: OutputFormat;
-  passthrough_columns: string[] | null;
-  max_error_share: number;
-  overwrite: boolean;
-  csv_safe: boolean;
-  batch_rows: number;
-  part_rows: number;
+
+  @IsString()
   estimated_completion: string;
 }
 
-export function specOf(job: Job): BatchSpec {
-  return job.spec as unknown as BatchSpec;
+/** What the row of a batch keeps of its request, checked and with the choices made. */
+export class BatchSpec extends BatchSummary {
+  @IsOptional()
+  @IsIn(DATA_FORMATS)
+  input_format: DataFormat | null;
+
+  @IsIn(OUTPUT_FORMATS)
+  output_format: OutputFormat;
+
+  @IsOptional()
+  @IsArray()
+  @IsString({ each: true })
+  passthrough_columns: string[] | null;
+
+  @IsNumber()
+  max_error_share: number;
+
+  @IsBoolean()
+  overwrite: boolean;
+
+  @IsBoolean()
+  csv_safe: boolean;
+
+  @IsInt()
+  batch_rows: number;
+
+  @IsInt()
+  part_rows: number;
 }
 
-export function toBatchBody(job: Job): BatchBody {
-  const { model_id, version, input_path, output_path, estimated_completion } = specOf(job);
-  const progress = job.progress as RowProgress | null;
+export interface BatchProgress extends BatchProgressBody {
+  estimated_completion: string | null;
+}
+
+export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, BatchSummary>({
+  name: 'batch',
+  prefix: 'batch',
+  collection: '/api/v1/predictions/batch',
+  spec: BatchSpec,
+  summary: BatchSummary,
+  limits: (config) => {
+    const { concurrency, maxRunSeconds, threads, memoryBytes } = config.get(BatchConfig);
+    return {
+      concurrency,
+      maxRunSeconds,
+      cpus: threads,
+      memoryBytes,
+      keptSeconds: config.get(JobsConfig).keptSeconds,
+    };
+  },
+});
+
+/** What scoring returns: `batch_result` of contracts/job-event.v1.schema.json. */
+export interface ScoredBatch {
+  rows_read: number;
+  rows_scored: number;
+  rows_failed: number;
+  columns: { name: string; type: string }[];
+  unseen_values: Record<string, number>;
+  parts: ManifestPart[];
+  scoring_seconds: number;
+  rows_per_second: number;
+}
+
+export const BATCH_CONTRACT = new ComputeContract<BatchProgress, ScoredBatch>({
+  spec: 'batch-spec.v1',
+  kind: 'batch',
+  progress: 'row_progress',
+  result: 'batch_result',
+});
+
+export function toBatchBody(job: Job<BatchSummary, BatchProgress, BatchResultBody>): BatchBody {
+  const { model_id, version, input_path, output_path, estimated_completion } = job.spec;
+  const { progress } = job;
   return {
     ...toJobBody(job),
     model_id,
@@ -51,6 +121,6 @@ export function toBatchBody(job: Job): BatchBody {
         ? (progress?.estimated_completion ?? estimated_completion)
         : estimated_completion),
     resources: { workers: job.resources.workers ?? 0, duration_minutes: durationMinutes(job) },
-    result: job.result as unknown as BatchBody['result'],
+    result: job.result,
   };
 }

@@ -10,7 +10,7 @@ import { ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
-import type { BatchResultBody, SubmittedBatchBody } from './batch.dto.js';
+import type { SubmittedBatchBody } from './batch.dto.js';
 import type { SubmitBatchDto } from './submit-batch.dto.js';
 
 /** Rows of one run of the model: few enough for the processor's caches. */
@@ -67,7 +67,7 @@ export class BatchService {
       estimated_completion: await this.estimate(tenant, input),
     };
     const job = await this.jobs
-      .submit(tenant, BATCH, { spec: { ...spec }, submittedBy: caller.subject, engine: 'local' })
+      .submit(tenant, BATCH, { spec, submittedBy: caller.subject })
       .catch((error: unknown) => {
         throw isTaken(error) ? beingWritten(output_path) : error;
       });
@@ -76,8 +76,8 @@ export class BatchService {
 
   private async estimate(tenant: string, { files }: Input): Promise<string> {
     const query = { limit: 1, status: 'succeeded' as const };
-    const last = await this.jobs.list(tenant, BATCH, query, ({ result }) => result as BatchResultBody | null);
-    const [{ input_bytes = 0, scoring_seconds = 0 } = {}] = last.data as Partial<BatchResultBody>[];
+    const last = await this.jobs.list(tenant, BATCH, query, ({ result }) => result);
+    const { input_bytes, scoring_seconds } = last.data[0] ?? { input_bytes: 0, scoring_seconds: 0 };
     const rate = input_bytes > 0 ? input_bytes / Math.max(scoring_seconds, 0.01) : FIRST_BYTES_PER_SECOND;
     const bytes = files.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
     return new Date(Date.now() + (START_SECONDS + bytes / rate) * 1000).toISOString();

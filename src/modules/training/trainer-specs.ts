@@ -1,38 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
-import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
-import { StorageLocation } from '../../platform/storage/storage-location.js';
 import type { TrainingFiles } from './training-data.js';
-import { specOf } from './training-job.js';
+import type { TrainingSpec } from './training-job.js';
 
-/** What the trainer is told: contracts/training-spec.v1.schema.json. */
+/** What the trainer is told of a training or a validation: contracts/training-spec.v1.schema.json. */
 @Injectable()
-export class ComputeSpecs {
-  constructor(
-    private readonly config: TrainingConfig,
-    private readonly storage: StorageLocation,
-  ) {}
+export class TrainerSpecs {
+  constructor(private readonly config: TrainingConfig) {}
 
   make(
-    { job, claim }: JobAttempt,
-    kind: 'training' | 'validation',
+    spec: TrainingSpec,
     train: TrainingFiles,
     validation: TrainingFiles | null,
     outputUri: string,
   ): object {
-    const { framework, estimator, model_type, hyperparameters, data_config, training_config } = specOf(job);
+    const { framework, estimator, model_type, hyperparameters, data_config, training_config } = spec;
     const filesOf = ({ format, files }: TrainingFiles) => ({ format, uris: files.map(({ uri }) => uri) });
     return {
-      spec_version: 1,
-      kind,
-      job_id: claim.id,
-      attempt: claim.attempt,
-      trace_parent: job.traceParent,
-      storage: this.storage.spec,
       output_uri: outputUri,
       framework,
       estimator,
-      model_type,
+      model_type: model_type ?? null,
       hyperparameters,
       data: {
         train: filesOf(train),

@@ -1,0 +1,19 @@
+import type { SignatureDefinition } from '#libs/inference';
+import type { Importance, ModelType, VersionFiles } from '../models/model.entity.js';
+
+export interface TrainedFile {
+  name: string;
+  size_bytes: number;
+  sha256: string;
+}
+
+/** What a training returns: `training_result` of contracts/job-event.v1.schema.json. */
+export interface TrainedModel {
+  model_type: ModelType;
+  files: { [name in keyof VersionFiles]: TrainedFile };
+  signature: SignatureDefinition;
+  metrics: Record<string, number | null>;
+  importance: Importance;
+  parameters: Record<string, unknown>;
+  data: Record<string, unknown>;
+}
