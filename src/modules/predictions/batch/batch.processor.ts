@@ -6,7 +6,6 @@ import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
-import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { PredictionLogService } from '../../prediction-log/prediction-log.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
