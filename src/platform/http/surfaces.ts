@@ -38,8 +38,8 @@ export class Surfaces {
    * That of the route; where no route took the request, that of its path as it was sent. What lies nowhere is answered
    * as the API answers.
    */
-  of({ matched, url }: FastifyRequest): Surface {
-    return matched?.config.surface ?? this.at(url);
+  of(request: FastifyRequest): Surface {
+    return request.matched?.config.surface ?? this.at(request.url);
   }
 
   /** Like `of`, for what has not reached a route. */

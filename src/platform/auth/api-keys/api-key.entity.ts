@@ -1,9 +1,15 @@
-import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import type { Role } from '../identity.js';
 
 /** A key by which a service signs in as a tenant. Of its text only a digest is kept. */
 @Entity('api_keys')
 @Unique('api_keys_tenant_id_id_key', ['tenantId', 'id'])
+@Check(
+  'api_keys_roles_check',
+  `cardinality(roles) > 0 and roles <@ array['viewer', 'predictor', 'scientist', 'admin', 'service']`,
+)
+@Check('api_keys_digest_check', 'length(digest) = 32 and length(previous_digest) = 32')
+@Check('api_keys_previous_check', '(previous_digest is null) = (previous_until is null)')
 @Index('api_keys_usable_idx', ['tenantId'], { where: 'revoked_at IS NULL' })
 export class ApiKey {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'api_keys_pkey' })
