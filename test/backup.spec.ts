@@ -149,7 +149,7 @@ describe('a backup', () => {
     });
 
     it('is not restored over', async () => {
-      await expect(load(target, whole)).rejects.toThrow(/is not empty: jobs, .*models.* have rows/);
+      await expect(load(target, whole)).rejects.toThrow(/is not empty: changes, jobs, .*models.* have rows/);
     });
   });
 

@@ -121,6 +121,13 @@ describe('changes of what servers keep in memory', () => {
     expect(keys()).toEqual(['acme-corp newer']);
   });
 
+  it('should be told of as unknown where a backup with an earlier state was restored', async () => {
+    await service.database.query('truncate changes; update catalog_revision set revision = 1, pruned_to = 0');
+    await elsewhere.look();
+    expect(heard[0]).toBeUndefined();
+    expect(heard.length).toBe(1);
+  });
+
   it('should not be seen by another tenant', async () => {
     await raise('secret');
     const seen = await database.asTenant('globex', ({ manager }) =>

@@ -301,7 +301,7 @@ describe('predictions', () => {
         };
         expect(await askRemote()).toBe('1.0.0');
         await move(id, '1.1.0', 'staging');
-        await move(id, '1.1.0', 'production');
+        await move(id.toUpperCase(), '1.1.0', 'production');
         await eventually(askRemote, '1.1.0');
         await move(id, '1.1.0', 'staging');
         await eventually(askRemote, 'STAGE_CONFLICT');

@@ -206,7 +206,8 @@ export class ModelsRepository {
 
   /** Tells every server, once the transaction commits, that what it has of this model in memory may be old. */
   async raiseRevision(scope: TenantScope, modelId: string): Promise<void> {
-    const revision = await this.changes.raise(scope, MODEL_CHANGE, modelId);
+    // A caller may write the id in capital letters; servers know it as PostgreSQL writes it.
+    const revision = await this.changes.raise(scope, MODEL_CHANGE, modelId.toLowerCase());
     await scope.manager.update(Model, { tenantId: scope.tenant, id: modelId }, { revision });
   }
 }

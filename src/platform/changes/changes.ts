@@ -110,9 +110,11 @@ export class Changes implements OnModuleInit, OnApplicationBootstrap, OnModuleDe
   }
 
   private async handOn(): Promise<void> {
-    // One statement, which sees one state of both tables; without any change it answers one row with nulls.
+    // One statement, which sees one state of both tables; without any change it answers one row with nulls. A revision
+    // that is lower than the one seen is that of a backup which was restored meanwhile.
     const rows: ChangeRow[] = await this.database.system.query(
-      `select r.revision as latest, r.pruned_to > $1 as forgotten, c.tenant_id as tenant, c.kind, c.key, c.revision
+      `select r.revision as latest, r.pruned_to > $1 or r.revision < $1 as forgotten,
+              c.tenant_id as tenant, c.kind, c.key, c.revision
        from catalog_revision r left join changes c on c.revision > $1 order by c.revision`,
       [this.seen],
     );
@@ -144,6 +146,7 @@ export class Changes implements OnModuleInit, OnApplicationBootstrap, OnModuleDe
 
 interface ChangeRow {
   readonly latest: string;
+  /** Whether changes that this process has not seen are no longer noted. */
   readonly forgotten: boolean;
   readonly tenant: string;
   readonly kind: string | null;

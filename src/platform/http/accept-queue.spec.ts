@@ -17,6 +17,8 @@ describe('requests of queued routes for which the main thread has no time', () =
   /** Whether each that was handled was alone. */
   let alone: boolean[];
   const metrics = new Metrics();
+  const load = new Load();
+  let queue: AcceptQueue;
   /** What the next request to be handled takes, and the one after it. */
   let blockMs: number[];
 
@@ -27,10 +29,8 @@ describe('requests of queued routes for which the main thread has no time', () =
       alone.push(load.isAlone);
       response.end('answered');
     });
-    const load = new Load();
     const config = Object.assign(new HttpConfig(), { maxDelayMs: 200 });
-    const surfaces = new Surfaces([API]);
-    const queue = new AcceptQueue(config, load, new Refusals(metrics), metrics, surfaces);
+    queue = new AcceptQueue(config, load, new Refusals(metrics), metrics, new Surfaces([API]));
     queue.add('POST', '/predictions');
     queue.add('PUT', '/ensembles/predictions');
     queue.standBefore(server);
@@ -103,6 +103,14 @@ describe('requests of queued routes for which the main thread has no time', () =
     expect(answers.at(-1)).toBe('503');
     // A refusal is counted under its route, of which there are few, never under its URL.
     expect(await metrics.text()).not.toContain('a=');
+  });
+
+  it('should all be let through when the process begins to close', async () => {
+    const answers = statuses([60]);
+    while (load.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    queue.beforeApplicationShutdown();
+    expect(handled).toHaveLength(CALLERS);
+    expect(await answers).toEqual(all('200'));
   });
 
   it('should not be answered where whoever asked has gone', async () => {

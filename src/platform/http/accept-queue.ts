@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { HttpConfig } from '../../config/index.js';
 import { Load } from '../load/load.js';
@@ -28,7 +28,7 @@ const TURN_MS = 50;
  * from those that are answered, and most of it would be ids, headers, hooks and a line of log.
  */
 @Injectable()
-export class AcceptQueue {
+export class AcceptQueue implements BeforeApplicationShutdown {
   /** Method and path, such as `POST /api/v1/predictions`. */
   private readonly routes = new Set<string>();
   private readonly waiting: Waiting[] = [];
@@ -67,6 +67,11 @@ export class AcceptQueue {
         this.tellLoad();
       }
     });
+  }
+
+  /** Lets all through that waits: Fastify answers what came before it began to close, and refuses what comes after. */
+  beforeApplicationShutdown(): void {
+    for (const { request, response } of this.waiting.splice(0)) this.handle(request, response);
   }
 
   /** Whether a request that has come just now is let through. */
