@@ -113,15 +113,6 @@ export class JobClaimsRepository {
     return rows.length > 0;
   }
 
-  /** Those of these jobs, of whatever tenant, that have not ended: what an open job keeps must not be swept. */
-  async openAmong(ids: readonly string[]): Promise<Set<string>> {
-    const rows: { id: string }[] = await this.database.system.query(
-      'select id from jobs where id = any ($1) and ended_at is null',
-      [ids],
-    );
-    return new Set(rows.map(({ id }) => id));
-  }
-
   /** Jobs that wait, oldest first: their wake-up may have been lost. */
   waiting(kind: string, limit: number): Promise<AttemptRef[]> {
     return this.database.system.query(

@@ -1,16 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../config/index.js';
-import type { Identity } from '../auth/identity.js';
 import type { JobKind, JobLimits } from './job-kind.js';
-
-/** Submits one job of a kind as the kind's own route does; `body` has not been checked yet. */
-type Submit = (caller: Identity, body: unknown) => Promise<{ job_id: string }>;
 
 /** The kinds that the modules of this process have declared, by name. */
 @Injectable()
 export class JobKinds {
   private readonly kinds = new Map<string, JobKind>();
-  private readonly submissions = new Map<string, Submit>();
 
   constructor(private readonly config: Config) {}
 
@@ -31,15 +26,5 @@ export class JobKinds {
 
   limitsOf(kind: JobKind): JobLimits {
     return kind.limits(this.config);
-  }
-
-  /** Lets others than the kind's own route, such as a schedule, submit its jobs by name. */
-  registerSubmission(kind: JobKind, submit: Submit): void {
-    this.submissions.set(kind.name, submit);
-  }
-
-  /** undefined where jobs of the kind are submitted by its own route alone. */
-  submissionOf(name: string): Submit | undefined {
-    return this.submissions.get(name);
   }
 }
