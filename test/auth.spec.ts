@@ -8,10 +8,12 @@ import { ConfigModule } from '../src/config/config.module.js';
 import { loadConfig } from '../src/config/index.js';
 import { Access } from '../src/platform/auth/access.decorator.js';
 import { AuthModule } from '../src/platform/auth/auth.module.js';
+import { ChangesModule } from '../src/platform/changes/changes.module.js';
 import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { createServer as createService } from '../src/platform/http/server.js';
 import { SurfacesModule } from '../src/platform/http/surfaces.module.js';
 import { ObservabilityModule } from '../src/platform/observability/observability.module.js';
+import { TasksModule } from '../src/platform/tasks/tasks.module.js';
 import { TimersModule } from '../src/platform/timers/timers.module.js';
 import type { Answer } from './support/client.js';
 import { cloneDatabase, type TestDatabase } from './support/database.js';
@@ -491,6 +493,8 @@ describe('the start of a process', () => {
         ObservabilityModule,
         TimersModule,
         DatabaseModule,
+        TasksModule,
+        ChangesModule,
         SurfacesModule,
         AuthModule,
       ],

@@ -78,7 +78,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobsRepository,
     JobsService,
   ],
-  exports: [JobEventHints, JobEventStreams, JobKinds, JobQueues, JobsService],
+  exports: [JobClaimsRepository, JobEventHints, JobEventStreams, JobKinds, JobQueues, JobsService],
 })
 export class JobsModule {}
 

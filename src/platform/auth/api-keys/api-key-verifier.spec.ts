@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { Metrics } from '../../observability/metrics.js';
-import type { Timers } from '../../timers/timers.js';
+import type { Changes } from '../../changes/changes.js';
 import { digestOf, newApiKey } from './api-key.js';
 import { ApiKeyLookup } from './api-key-lookup.js';
 import type { ApiKeyUse } from './api-key-use.js';
@@ -31,7 +31,12 @@ describe('the check of an API key', () => {
       },
     } as unknown as ApiKeysRepository;
     const use = { note: () => undefined } as unknown as ApiKeyUse;
-    verifier = new ApiKeyVerifier(new ApiKeyLookup(keys), use, {} as Timers, new Metrics());
+    verifier = new ApiKeyVerifier(
+      new ApiKeyLookup(keys),
+      use,
+      { on: () => undefined } as unknown as Changes,
+      new Metrics(),
+    );
   });
 
   function issued(change: Partial<SignInKey> = {}): string {

@@ -1,15 +1,17 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { Changes } from '../../changes/changes.js';
 import { Metrics } from '../../observability/metrics.js';
-import { Timers } from '../../timers/timers.js';
 import { KEY_SUBJECT, type VerifiedIdentity } from '../identity.js';
 import { digestOf, idOfApiKey } from './api-key.js';
 import { ApiKeyLookup } from './api-key-lookup.js';
 import { ApiKeyUse } from './api-key-use.js';
 import type { SignInKey } from './api-keys.repository.js';
 
-const POLL_MS = 1000;
+/** Kind of the changes of keys that have been rotated or revoked; their key is the id. */
+export const API_KEY_CHANGE = 'api-key';
+
 const MAX_KNOWN = 10_000;
 const MAX_REFUSED = 10_000;
 const REFUSED_MS = 2000;
@@ -29,11 +31,11 @@ export class KeyRefused extends Error {}
 const subjectOf = (id: string): string => KEY_SUBJECT + id;
 
 /**
- * The text of an API key to an identity. Keys that were seen are kept in memory, and looked at once a second, all of
- * them together: requests do not wait for the database, and while it is away the keys that it last knew go on.
+ * The text of an API key to an identity. Keys that were seen are kept in memory, and looked at again when `Changes`
+ * tells of them: requests do not wait for the database, and while it is away the keys that it last knew go on.
  */
 @Injectable()
-export class ApiKeyVerifier implements OnApplicationBootstrap {
+export class ApiKeyVerifier {
   private readonly known = new LRUCache<string, SignInKey>({
     max: MAX_KNOWN,
     // What is not looked at again must not hold for anybody.
@@ -49,7 +51,7 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
   constructor(
     private readonly lookup: ApiKeyLookup,
     private readonly use: ApiKeyUse,
-    private readonly timers: Timers,
+    changes: Changes,
     metrics: Metrics,
   ) {
     this.refusals = metrics.counter(
@@ -57,10 +59,9 @@ export class ApiKeyVerifier implements OnApplicationBootstrap {
       'Requests with a key that was refused.',
       ['reason'],
     );
-  }
-
-  onApplicationBootstrap(): void {
-    this.timers.every(POLL_MS, 'API keys could not be looked at again', () => this.refresh());
+    changes.on(API_KEY_CHANGE, (changed) =>
+      this.refresh(changed?.map(({ key }) => key).filter((id) => this.known.has(id))),
+    );
   }
 
   /** @param forget is told whose identity no longer holds */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuthConfig } from '../../../config/index.js';
+import { Changes } from '../../changes/changes.js';
 import { Database, type TenantScope } from '../../database/database.js';
 import { invalid, Problem } from '../../errors/problem.js';
 import { isUuid, newId } from '../../http/identifiers.js';
@@ -7,7 +8,7 @@ import { decodeCursor, type Page, pageOf, type PageQuery } from '../../http/page
 import { allows, type Identity, type Role } from '../identity.js';
 import { digestOf, type KeyPrefix, newApiKey, visiblePart } from './api-key.js';
 import type { ApiKey } from './api-key.entity.js';
-import { ApiKeyVerifier } from './api-key-verifier.js';
+import { API_KEY_CHANGE, ApiKeyVerifier } from './api-key-verifier.js';
 import type { ApiKeyBody, IssueApiKeyDto, IssuedApiKeyBody } from './api-keys.dto.js';
 import { MAX_DAYS } from './api-keys.dto.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
@@ -21,6 +22,7 @@ export class ApiKeysService {
     private readonly database: Database,
     private readonly keys: ApiKeysRepository,
     private readonly verifier: ApiKeyVerifier,
+    private readonly changes: Changes,
     private readonly config: AuthConfig,
   ) {}
 
@@ -85,6 +87,7 @@ export class ApiKeysService {
         previousUntil: overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1000) : null,
       };
       await this.keys.update(scope, id, change);
+      await this.changes.raise(scope, API_KEY_CHANGE, id);
       return [{ ...locked, ...change }, made] as const;
     });
     this.database.afterCommit(() => this.tellOfChange(id));
@@ -100,12 +103,14 @@ export class ApiKeysService {
     await this.database.asTenant(tenant, async (scope) => {
       const key = await this.keys.lock(scope, id);
       if (!key) throw notFound(id);
-      if (!key.revokedAt) await this.keys.update(scope, id, { revokedAt: new Date() });
+      if (key.revokedAt) return;
+      await this.keys.update(scope, id, { revokedAt: new Date() });
+      await this.changes.raise(scope, API_KEY_CHANGE, id);
     });
     this.database.afterCommit(() => this.tellOfChange(id));
   }
 
-  /** This process need not wait for its next look. Should this one fail, that one will do. */
+  /** This process need not wait to hear of its own change. Should this look fail, that one will do. */
   private tellOfChange(id: string): void {
     this.verifier.refresh([id]).catch(() => undefined);
   }
