@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Agreement:
 
     def __init__(self, store, files: dict[str, Any], target: str = "y", **changes: Any) -> None:
         spec = store.spec(files, target, **changes)
-        with open(os.devnull, "wb") as nowhere:
+        with Path(os.devnull).open("wb") as nowhere:
             events = EventWriter(nowhere.fileno(), spec["job_id"], 1)
             store_ = training.open_store(spec["storage"], None)
             trained = training.train(spec, events, store_)

@@ -62,7 +62,7 @@ class Source(Protocol):
     has_columns: bool
 
     def look(self, file: BinaryIO, shown: str, folders: dict[str, str]) -> bool:
-        """Learn the columns from a file, before any block is asked for; whether no other is needed for that."""
+        """Learn the columns from a file, before any block is asked for; whether that is enough."""
 
     def rows(self, file: BinaryIO) -> int | None:
         """Rows of a file where that is known without reading it."""

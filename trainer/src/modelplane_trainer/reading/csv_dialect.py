@@ -104,7 +104,7 @@ def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
 
 
 def _fitness(text: str, separator: str, is_whole: bool) -> tuple[bool, int, int]:
-    """How well a separator fits the first rows: whether they have the header's cells, and how many these are."""
+    """How well a separator fits: whether the first rows have the header's cells, and how many these are."""
     try:
         rows = list(itertools.islice(records(text, separator), _ROWS_LOOKED_AT + 1))
     except csv.Error:

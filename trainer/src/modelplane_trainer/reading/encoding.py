@@ -19,7 +19,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# cp1252, in which five bytes have no meaning: they become the control characters of Latin-1, as browsers do it.
+# Five bytes have no meaning in cp1252: they become the control characters of Latin-1, as browsers do it.
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 _CP1252 = "".join(bytes([byte]).decode("latin-1" if byte in _UNDEFINED else "cp1252") for byte in range(256))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -108,7 +108,7 @@ def _is_utf8(file: BinaryIO) -> bool:
 
 
 def _refuse_damaged_utf8(file: BinaryIO, shown: str) -> None:
-    """A file with more characters of UTF-8 than other bytes is no cp1252: reading it so would spoil them all."""
+    """A file with more characters of UTF-8 than other bytes is no cp1252, which would spoil them all."""
     characters = others = lines = first = 0
     for line in file if file.seek(0) == 0 else ():
         lines += 1
@@ -121,5 +121,5 @@ def _refuse_damaged_utf8(file: BinaryIO, shown: str) -> None:
             first = lines
     if characters > others:
         raise unreadable(
-            f"{shown} is UTF-8 but for {others} bytes, the first in line {first}; write these characters anew."
+            f"{shown} is UTF-8 but for {others} bytes, the first in line {first}; write it anew."
         )

@@ -66,7 +66,7 @@ def refuse_other_kinds(file: BinaryIO, shown: str, form: str) -> None:
         begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if begin.startswith(b"["):
             raise unreadable(
-                f"{shown} holds a JSON array; write JSON lines: one object a line, without brackets and commas."
+                f"{shown} holds a JSON array; write JSON lines: one object a line, no brackets or commas."
             )
     if kind is None and form == "csv":
         begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -84,7 +84,7 @@ def refuse_other_kinds(file: BinaryIO, shown: str, form: str) -> None:
 
 
 def _kind_of(file: BinaryIO, head: bytes) -> str | None:
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(file)
     for magic, kind in _KINDS:
         # A column may be called PAR1 or ARROW1, but the file then holds no zero bytes.

@@ -91,8 +91,8 @@ class JsonColumn:
         if len(odd) > (1 - MAJORITY) * total:
             held = " and ".join(f"{counts[kind]} {_NOUNS[kind]}" for kind in range(1, 5) if counts[kind])
             raise unreadable(
-                f"the data is not well-formed JSON lines: column '{name}' (/{name}) holds {held}; write its values alike, such as "
-                f"{shown(values[odd[0]])} in row {odd[0]}."
+                f"the data is not well-formed JSON lines: column '{name}' (/{name}) holds {held}, such as "
+                f"{shown(values[odd[0]])} in row {odd[0]}; write its values alike."
             )
         kept = [value if kind == main else None for kind, value in zip(kinds, values, strict=True)]
         if main == _NUMBER:

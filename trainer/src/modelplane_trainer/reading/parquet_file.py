@@ -1,4 +1,4 @@
-"""Parquet files as they declare themselves: their columns, and which of them are the index of a data frame."""
+"""Parquet files as they declare themselves: columns, and which of them are the index of a data frame."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def index_columns(schema: pa.Schema) -> set[str]:
 
 
 def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Values of a type that files of several writers can share: no dictionary, times in UTC as milliseconds."""
+    """Values of a type that files of several writers share: no dictionary, times in UTC as milliseconds."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return plain(values.cast(kind.value_type))

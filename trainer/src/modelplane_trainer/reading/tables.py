@@ -72,7 +72,7 @@ class Table:
             JobFailure: a column has types that do not fit, with its name and both types.
         """
         stacked = stack([self.columns, other.columns], shown)
-        odd = {name: each for name, each in other.odd.items()} | self.odd
+        odd = other.odd | self.odd
         return Table(
             stacked,
             self.names,
@@ -269,7 +269,7 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
                 if block.unreadable:
                     row, reason = next(iter(block.unreadable.items()))
                     raise unreadable(
-                        f"{shown} is not well-formed JSON lines: in line {line_of(file, row)} {reason.rstrip('.')}."
+                        f"{shown} is not well-formed JSON lines: in line {line_of(file, row)} {reason}."
                     )
                 objects = [each for _, each in block.objects]
                 for name in dict.fromkeys(name for each in objects for name in each):

@@ -1,4 +1,4 @@
-"""One feature's values, read from each format by what training decided: in training itself and in every batch.
+"""One feature's values, read from each format by what training decided, in training as in every batch.
 
 A decision is a kind and a `reading`, which an input of a signature keeps where it is not empty:
 
@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from ..columns import is_too_long
 from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS, milliseconds_of
 from .markers import MISSING_AMONG_TYPED, MISSING_WORDS
-from .number_forms import form_of_reading, parsed_numbers
+from .number_forms import cast_or_none, form_of_reading, parsed_numbers
 from .parquet_file import is_text, milliseconds
 
 _LONGEST_SHOWN = 80
@@ -225,11 +225,11 @@ def short(text: str) -> str:
 
 def _plain_cells(column: pa.Array) -> Values | None:
     """Numbers where every cell is plainly one or empty, as nearly all are; else None."""
-    try:
-        present = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
-        numbers = present.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
+    present = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+    found = cast_or_none(present, pa.float64())
+    if found is None:
         return None
+    numbers = found.to_numpy(zero_copy_only=False)
     return Values(numbers, np.isnan(numbers))
 
 
