@@ -27,7 +27,7 @@ from .parts import Notes, Part, PartWriter
 from .sandbox import MOST_ROWS, SandboxedGraph
 from .scoring import Graph, Scored, Scorer, SessionGraph
 
-_SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
+SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
 # Looking into more files than this only to tell how much there is would keep the first row waiting.
 _MOST_COUNTED_FILES = 64
@@ -119,7 +119,7 @@ class _Run:
             [each["name"] for each in self._spec["model"]["signature"]["inputs"]],
             self._spec["output"]["passthrough_columns"],
         )
-        source = _SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
+        source = SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
         total: int | None = 0 if len(self._files) <= _MOST_COUNTED_FILES else None
         for each in self._files:
             uri = each["uri"]

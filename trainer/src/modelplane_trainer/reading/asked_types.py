@@ -68,7 +68,10 @@ def text_as_asked(table: Table, name: str, array: pa.Array, asked: str) -> Decis
     present = without_markers(trimmed)
     reading: dict[str, Any] = {} if name in table.guessed else {"from": "text"}
     texts, counts = distinct(present)
-    if kind == "number" and len(texts):
+    words = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(["true", "false"], texts.type))
+    if kind == "number" and name in table.guessed and pc.all(words, min_count=1).as_py():
+        reading = {"from": "boolean"}
+    elif kind == "number" and len(texts):
         reading |= form_of(texts, counts, table.comma_is_decimal)[0].as_reading()
     if kind == "timestamp":
         reading = {}
@@ -81,7 +84,8 @@ def text_as_asked(table: Table, name: str, array: pa.Array, asked: str) -> Decis
         raise _impossible(
             name,
             asked,
-            f"{len(found.wrong)} of {known} values are not {NOUNS[kind]}, such as {what} in {table.place(row)}",
+            f"{len(found.wrong)} of {known} values are not {NOUNS[kind]}, such as {what} "
+            f"in {table.place(row)}",
         )
     return Decision(kind, reading)
 
@@ -93,7 +97,8 @@ def refuse_misfits(table: Table, name: str, found: Values, decision: Decision, a
         raise _impossible(
             name,
             asked,
-            f"{len(found.wrong)} values are no whole milliseconds since 1970, such as {what} in {table.place(row)}",
+            f"{len(found.wrong)} values are no whole milliseconds since 1970, such as {what} "
+            f"in {table.place(row)}",
         )
     if asked == "boolean":
         odd = np.flatnonzero((found.data != 0) & (found.data != 1) & ~found.missing)

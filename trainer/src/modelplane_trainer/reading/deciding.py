@@ -53,7 +53,7 @@ def decide_typed(values: pa.ChunkedArray) -> Decision | str:
 
 
 def decide_text(table: Table, name: str, array: pa.Array, warn: Callable[[str], None]) -> Decision | str:
-    """Text that its file declares as such stays text, unless it is dates or times, which JSON has no type for."""
+    """Text that its file declares as such stays text, but for dates and times, for which JSON has no type."""
     texts, counts = distinct(array)
     if not pc.any(pc.not_equal(texts, "")).as_py():
         return "holds no value"
@@ -107,8 +107,8 @@ def decide_cells(table: Table, name: str, array: pa.Array, warn: Callable[[str],
             warn(f"column '{name}' has commas before three digits only; each was read as {meaning}.")
         if form.unit:
             warn(
-                f"column '{name}' is written with '{form.unit}'; the model learns and takes the number beside "
-                f"it, such as 12 for 12{form.unit}."
+                f"column '{name}' is written with '{form.unit}'; the model learns and takes the number "
+                f"beside it, such as 12 for 12{form.unit}."
             )
         return Decision(_whole_kind(present, reading) if is_whole else "number", reading)
     if _are_times(texts, counts, None):
@@ -145,7 +145,7 @@ def _whole_kind(present: pa.Array, reading: dict[str, Any]) -> Kind:
 
 
 def _leading_zeros(name: str, present: pa.Array, warn: Callable[[str], None]) -> bool:
-    """Whether a column of digits is a code, such as zip codes: of one width, with zeros before some of them."""
+    """Whether a column of digits is a code, as zip codes are: of one width, some with zeros before them."""
     # A look at the first letter is quicker than an expression.
     begins = present.filter(pc.starts_with(present, "0"))
     padded = begins.filter(pc.match_substring_regex(begins, r"^0\d+$"))

@@ -103,7 +103,7 @@ def from_cells(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
     missing = present.is_null().to_numpy(zero_copy_only=False)
     if kind == "timestamp" and reading.get("from") != "number":
         return _times(present, missing)
-    if kind == "boolean":
+    if kind == "boolean" or reading.get("from") == "boolean":
         present = _as_digits(present)
     numbers, wrong = parsed_numbers(present, form_of_reading(reading))
     missing = missing | (np.isnan(numbers) & ~wrong)
