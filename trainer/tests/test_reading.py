@@ -750,6 +750,8 @@ def test_any_table_is_read_alike_in_training_in_a_batch_and_singly(store, seed):
             continue
         column = read.columns[name]
         if column.kind in ("number", "integer") and isinstance(next(filter(None, values), 0.0), float | int):
+            if any(f"'{name}' has commas before three digits only" in each for each in read.warnings):
+                continue
             expected = [np.nan if value is None else value for value in values]
             assert np.allclose(column.numbers, expected, equal_nan=True)
 

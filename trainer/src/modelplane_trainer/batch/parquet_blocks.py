@@ -80,7 +80,7 @@ class ParquetSource:
                         is_last = done == groups[at].num_rows
                         place = {"group": at + 1} if is_last else {"group": at, "row_of_group": done}
                         # A name with a dot also selects what is nested below it; select again by exact name.
-                        table = self._as_passed(batch.select(names), said)
+                        table = self._as_passed(batch.select(names), said, shown)
                         rows = range(number, number + len(table))
                         yield Block(number, len(table), table, rows, place, folders=said)
                         number += len(table)
@@ -94,15 +94,24 @@ class ParquetSource:
             [pa.field(name, pa.string()) if name in said else _plain(own.field(name)) for name in passed]
         )
 
-    def _as_passed(self, batch: pa.RecordBatch, said: dict[str, str]) -> pa.RecordBatch:
+    def _widen(self, values: pa.Array, wanted: pa.Field, shown: str) -> pa.Array:
+        try:
+            return values.cast(wanted.type)
+        except pa.ArrowInvalid:
+            # Whole numbers that a float cannot hold.
+            raise self._misfit(wanted, pa.field(wanted.name, values.type), shown) from None
+
+    def _as_passed(self, batch: pa.RecordBatch, said: dict[str, str], shown: str) -> pa.RecordBatch:
         """Columns that are passed on in the type of the output; the others stay as the file has them."""
         names, arrays = list(batch.schema.names), list(batch.columns)
         for each in self.schema:
             if each.name in said:
                 names.append(each.name)
                 arrays.append(pa.repeat(said[each.name], len(batch)))
-            elif (at := names.index(each.name)) is not None and arrays[at].type != each.type:
-                arrays[at] = arrays[at].cast(each.type)
+                continue
+            at = names.index(each.name)
+            if arrays[at].type != each.type:
+                arrays[at] = self._widen(arrays[at], each, shown)
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
     def _widened(self, known: pa.Field, other: pa.Field, shown: str) -> pa.Field:

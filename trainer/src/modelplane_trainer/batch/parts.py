@@ -127,6 +127,7 @@ class PartWriter:
         """Put what was written where readers find it."""
         if self._format is not None:
             self._format.close()
+            self._format = None
             self.part.output = self._rows.publish()
         self.publish_errors()
         return self.part
@@ -141,6 +142,9 @@ class PartWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._format is not None:
+            # A writer that is collected later would write to a file that is closed.
+            self._format.close()
         for written in (self._rows, self._errors):
             if written is not None:
                 written.discard()

@@ -52,8 +52,8 @@ class NumberForm:
         if not self.thousands:
             return r"\d+"
         mark = f"[{_SPACES}]" if self.thousands == " " else f"[{re.escape(self.thousands)}]"
-        # Groups of two before the last one are how India writes lakhs.
-        return rf"(?:\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
+        # Groups of two before the last one are how India writes lakhs. 0,125 has no thousands.
+        return rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
 
     def _signed(self, number: str) -> str:
         sign = f"[+{_MINUS}-]?"
