@@ -75,9 +75,11 @@ def records(text: str, separator: str) -> Iterator[list[str]]:
 def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
     """None where the head ends before its first row does."""
     text = head.decode("utf-8", "ignore")
-    offset = len(text) - len(text.lstrip("\ufeff\r\n \t"))
-    # A header may begin with a separator, which a tab is.
-    offset = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1 or (text[:1] == "\ufeff")
+    blank = len(text) - len(text.lstrip("\ufeff\r\n \t"))
+    # Blank lines alone: a header may begin with a separator, which a tab is.
+    offset = max(text.rfind("\n", 0, blank), text.rfind("\r", 0, blank)) + 1
+    if offset == 0 and text.startswith("\ufeff"):
+        offset = 1
     stated = None
     if found := _STATED.match(text, offset):
         stated, offset = found["separator"], found.end()
@@ -87,7 +89,10 @@ def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
     separator = stated or max(SEPARATORS, key=lambda each: _fitness(text, each, is_whole))
     stream = io.StringIO(text, newline="")
     rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
-    header = next(rows)
+    try:
+        header = next(rows)
+    except csv.Error as error:
+        raise unreadable(f"{shown} has a first line longer than {LONGEST_ROW >> 20} MiB.") from error
     end = stream.tell()
     if not is_whole and end >= len(text):
         return None

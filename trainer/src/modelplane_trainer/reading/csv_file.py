@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ..failures import unreadable
-from .csv_dialect import Dialect, dialect_of, records
+from .csv_dialect import LONGEST_ROW, Dialect, dialect_of, records
 from .encoding import as_utf8
 from .file_kind import refuse_other_kinds
 
@@ -75,7 +75,10 @@ class CsvFile:
             yield from self._read(self._file, dialect, columns, block_bytes)
             return
         with tempfile.TemporaryFile() as copy:
-            _rewrite(self._file, dialect, copy)
+            try:
+                _rewrite(self._file, dialect, copy)
+            except csv.Error as error:
+                raise unreadable(f"{self._shown} has a cell longer than {LONGEST_ROW >> 20} MiB.") from error
             yield from self._read(copy, dialect, columns, block_bytes)
 
     def line_of(self, row: int) -> int:
@@ -152,15 +155,21 @@ class CsvFile:
     def _refuse_open_quotes(self, dialect: Dialect) -> None:
         with _rows(self._file, dialect) as (lines, reader):
             begun = 0
-            for _ in reader:
-                # A row that is complete never asks for a line behind the last one.
-                if lines.have_ended:
-                    line = _line_ends(self._file, dialect.start) + begun + 1
-                    raise unreadable(
-                        f"{self._shown} is not well-formed CSV: quotes that open in line {line} or below are "
-                        "not closed."
-                    )
-                begun = reader.line_num
+            try:
+                for _ in reader:
+                    # A row that is complete never asks for a line behind the last one.
+                    if lines.have_ended:
+                        break
+                    begun = reader.line_num
+                else:
+                    return
+            except csv.Error:
+                # The row goes on beyond what a cell may hold.
+                pass
+        line = _line_ends(self._file, dialect.start) + begun + 1
+        raise unreadable(
+            f"{self._shown} is not well-formed CSV: quotes that open in line {line} or below are not closed."
+        )
 
     def _not_csv(self, error: Exception, block_bytes: int) -> Exception:
         if "straddling" in str(error):
