@@ -67,8 +67,7 @@ def lines_of(
     is_first_line = not start
     while True:
         first, begin = row, file.tell()
-        good: list[tuple[int, dict[str, Any]]] = []
-        bad: dict[int, str] = {}
+        taken: list[bytes] = []
         line = b""
         while row - first < rows and file.tell() - begin < size:
             line = file.readline(LONGEST_LINE)
@@ -80,14 +79,10 @@ def lines_of(
                 is_first_line, line = False, line.removeprefix(b"\xef\xbb\xbf")
             if not line.strip():
                 continue
-            try:
-                good.append((row, _parsed(line)))
-            except UnicodeDecodeError as error:
-                bad[row] = f"the line is not UTF-8: byte {error.start + 1} of it is 0x{line[error.start]:02X}"
-            except (ValueError, RecursionError) as error:
-                bad[row] = f"the line is not a JSON object: {error}"[:300]
+            taken.append(line)
             row += 1
-        if row > first:
+        if taken:
+            good, bad = _rows_of(taken, first)
             yield Lines(first, row - first, good, bad, {"byte": file.tell(), "row": row})
         if not line:
             return
@@ -102,6 +97,28 @@ def line_of(file: BinaryIO, row: int) -> int:
         if found == row:
             return number
     return row + 1
+
+
+def _rows_of(lines: list[bytes], first: int) -> tuple[list[tuple[int, dict[str, Any]]], dict[int, str]]:
+    """Objects with their numbers, and reasons by number of the lines that hold none."""
+    try:
+        # All at once takes half the time; where one line is at fault, each is asked.
+        text = b",".join(lines)
+        objects = json.loads(f"[{text.decode()}]") if b"\\u" not in text else []
+        if len(objects) == len(lines) and all(isinstance(each, dict) for each in objects):
+            return list(enumerate(objects, first)), {}
+    except (ValueError, RecursionError):
+        pass
+    good: list[tuple[int, dict[str, Any]]] = []
+    bad: dict[int, str] = {}
+    for row, line in enumerate(lines, first):
+        try:
+            good.append((row, _parsed(line)))
+        except UnicodeDecodeError as error:
+            bad[row] = f"the line is not UTF-8: byte {error.start + 1} of it is 0x{line[error.start]:02X}"
+        except (ValueError, RecursionError) as error:
+            bad[row] = f"the line is not a JSON object: {error}"[:300]
+    return good, bad
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
