@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import Column, Kind
+from ..columns import MOST_TEXT_BYTES, Column, Kind
 from ..failures import unfit
 from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS
 from .asked_types import NOUNS, refuse_misfits, text_as_asked, typed_as_asked
@@ -115,6 +115,11 @@ def _column(
         codes = np.where(found.missing, -1, found.data).astype(np.int32)
         blank = [place for place, text in enumerate(texts) if text == ""]
         codes[np.isin(codes, blank)] = -1
+        if found.wrong:
+            warn(
+                f"column '{name}' holds {len(found.wrong)} texts of more than {MOST_TEXT_BYTES} bytes, which "
+                "predictions refuse."
+            )
         # The empty text of `Values` stands at the end, and is none of the column's.
         kept = texts[:-1] if texts and texts[-1] == "" else texts
         return Column(name, "string", codes=codes, texts=kept, reading=decision.reading)

@@ -80,15 +80,13 @@ class JsonColumn:
         kinds = np.fromiter((_kind_of_value(value) for value in values), np.int8, len(values))
         counts = np.bincount(kinds, minlength=5)
         main = int(np.argmax(counts[1:])) + 1
-        if main in (_NUMBER, _BOOLEAN):
-            is_marker = [
-                kind == _TEXT and value.strip() in _MARKERS for kind, value in zip(kinds, values, strict=True)
-            ]
-            kinds[is_marker] = _NULL
-            counts = np.bincount(kinds, minlength=5)
         total = int(counts[1:].sum())
         odd = np.flatnonzero((kinds != main) & (kinds != _NULL))
-        if len(odd) > (1 - MAJORITY) * total:
+        # Words for a missing value may be many.
+        words = main in (_NUMBER, _BOOLEAN) and sum(
+            kinds[row] == _TEXT and values[row].strip() in _MARKERS for row in odd
+        )
+        if len(odd) - words > (1 - MAJORITY) * (total - words):
             held = " and ".join(f"{counts[kind]} {_NOUNS[kind]}" for kind in range(1, 5) if counts[kind])
             raise unreadable(
                 f"the data is not well-formed JSON lines: column '{name}' (/{name}) holds {held}, such as "
