@@ -50,7 +50,7 @@ describe('one reading of a file', () => {
       model_name: `reading ${++count}`,
       framework: 'sklearn',
       data_config: { train_path: `s3://data/${path}`, target_column: 'y', ...change },
-      hyperparameters: { estimator: 'hist_gradient_boosting', max_iter: 10, min_samples_leaf: 5 },
+      hyperparameters: { estimator: 'hist_gradient_boosting', min_samples_leaf: 5 },
     };
   }
 
@@ -164,6 +164,12 @@ describe('one reading of a file', () => {
           'trailing_separator.csv',
           'hex_codes.csv',
           'cp1252.csv',
+          'one_odd_cell.csv',
+          'zero_date.csv',
+          'na_is_a_region.csv',
+          'na_is_a_region.jsonl',
+          'int96_open_end.parquet',
+          'us_open_end.parquet',
           'hive/',
         ]
       : [''],
