@@ -218,6 +218,7 @@ def _read_csv_files(store: Store, uris: list[str], choose: Choose, warn: Warn) -
 def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: Warn) -> Table:
     names = _Names(choose)
     tables, parts, empty = [], [], []
+    typed: pa.Table | None = None
     guessed: set[str] = set()
     index: set[str] = set()
     for uri in uris:
@@ -240,16 +241,19 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
         rows = table.num_rows
+        table = _with_partitions(pa.Table.from_arrays(arrays, names=in_file), kept, folders, rows)
         if not rows:
-            # Nothing tells the types of a part without rows.
+            # The types of a part without rows mean nothing beside others.
             empty.append(shown)
+            typed = table if typed is None else typed
             continue
-        table = pa.Table.from_arrays(arrays, names=in_file)
-        tables.append(_with_partitions(table, kept, folders, rows))
+        tables.append(table)
         guessed |= {name for name in own if name in kept}
         parts.append((shown, rows))
     if not tables:
-        raise _nothing(empty, bool(names.first))
+        if typed is None:
+            raise _nothing(empty, has_header=False)
+        tables, parts = [typed], [(empty[0], 0)]
     _tell_empty(empty, warn)
     return Table(stack(tables, [shown for shown, _ in parts]), names.first, guessed, index, parts=parts)
 
