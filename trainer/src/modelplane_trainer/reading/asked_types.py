@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from ..columns import Kind
 from ..failures import unfit
 from ..timestamps import TIME
-from .deciding import MAJORITY, Decision, decide_typed, distinct
+from .deciding import Decision, decide_typed, distinct
+from .json_columns import MAJORITY
 from .number_forms import form_of
 from .tables import Table
 from .values import Values, from_cells, without_markers

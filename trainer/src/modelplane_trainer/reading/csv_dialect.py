@@ -91,9 +91,10 @@ def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
     rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
     try:
         header = next(rows)
+        end = stream.tell()
+        first = next(filter(None, rows), [])
     except csv.Error as error:
-        raise unreadable(f"{shown} has a first line longer than {LONGEST_ROW >> 20} MiB.") from error
-    end = stream.tell()
+        raise unreadable(f"{shown} has a first row longer than {LONGEST_ROW >> 20} MiB.") from error
     if not is_whole and end >= len(text):
         return None
     names = [name.strip().strip("\ufeff") for name in header]
@@ -101,7 +102,6 @@ def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
         names.pop()
     if not names:
         raise unreadable(f"{shown} has no column names: a CSV file starts with a line of them.")
-    first = next(filter(None, rows), [])
     is_padded = len(first) > len(names) and not any(cell.strip() for cell in first[len(names) :])
     width = len(first) if is_padded else len(names)
     start = skipped + len(text[:end].encode())

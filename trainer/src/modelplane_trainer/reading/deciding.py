@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 
 from ..columns import LARGEST_WHOLE, Kind
 from ..timestamps import TIME
+from .json_columns import MAJORITY
 from .markers import MISSING_AMONG_TYPED, MISSING_WORDS
 from .number_forms import cast_or_none, form_of
 from .tables import Table
 from .values import from_cells, short, without_markers
 
-# A column is what at least this share of its cells is, and the others are missing.
-MAJORITY = 0.95
 _WORDS = pa.array(MISSING_WORDS, pa.large_string())
 _EMPTY = pa.array(["", *MISSING_WORDS], pa.large_string())
 _TYPED = pa.array(["", *MISSING_WORDS, *MISSING_AMONG_TYPED], pa.large_string())

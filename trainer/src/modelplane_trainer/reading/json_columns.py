@@ -12,6 +12,7 @@ from ..failures import unreadable
 from .markers import MISSING_AMONG_TYPED, MISSING_WORDS
 from .values import shown
 
+# A column is what at least this share of its values is, and the others are missing; in every format.
 MAJORITY = 0.95
 _NULL, _BOOLEAN, _NUMBER, _TEXT, _NESTED = range(5)
 _NOUNS = ("nulls", "booleans", "numbers", "texts", "objects or arrays")
