@@ -144,6 +144,7 @@ describe('the answers of batches', () => {
         'many;1;one year;Überweisung;true;',
         '4;1;one year',
         '5;1;platinum;Überweisung;TRUE;last',
+        '5;1;platinum;Überweisung;TRUE;last;more',
       ].join('\n');
       await put('cells.csv', content);
       const output = await score({
@@ -155,6 +156,7 @@ describe('the answers of batches', () => {
         [12, 70.5, 'one year', 'Überweisung', true],
         [3, null, 'two years', 'Kreditkarte', false],
         [4, null, null, '電子マネー', true],
+        [4, 1, 'one year', null, null],
         [5, 1, 'platinum', 'Überweisung', true],
       ];
       const names = ['tenure months', 'monthly_charges', 'contract', 'zahlungsart', 'paperless'];
@@ -166,9 +168,12 @@ describe('the answers of batches', () => {
           row: 3,
           reason: `'tenure months' must be an integer, got the text "many"`,
         },
-        { file: 's3://data/cells.csv', row: 4, reason: 'the row has 3 fields instead of 6' },
+        { file: 's3://data/cells.csv', row: 6, reason: 'the row has 7 fields instead of 6' },
       ]);
-      expect((await rowsOf(output)).map(({ note }) => note)).toEqual(['a;b', 'x\ny', '', 'last']);
+      expect(output.job.warnings).toContainEqual(
+        '1 rows have fewer fields than the header; the absent ones count as empty.',
+      );
+      expect((await rowsOf(output)).map(({ note }) => note)).toEqual(['a;b', 'x\ny', '', '', 'last']);
       expect((await rowsOf(output))[1]).toMatchObject({ 'tenure months': ' 3 ', monthly_charges: 'NA' });
     });
   });

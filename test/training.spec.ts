@@ -304,6 +304,12 @@ describe('training', () => {
         request({ data_config: { ...SEED.data_config, train_path: 's3://data/../x.csv' } }),
       ],
       ['a model name of spaces', request({ model_name: '   ' })],
+      ...[['x'], 'number', { x: 'text' }, { x: null }, { constructor: 1 }].map(
+        (feature_types): [string, object] => [
+          `feature types ${JSON.stringify(feature_types)}`,
+          request({ data_config: { ...SEED.data_config, feature_types } }),
+        ],
+      ),
     ])('%s, with 400', async (_, body) => {
       const answer = await acme.post('/api/v1/training', body);
       expect({ status: answer.status, code: answer.body.code }).toEqual({

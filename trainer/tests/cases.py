@@ -67,6 +67,7 @@ class Store:
                 "target_column": target,
                 "feature_columns": None,
                 "exclude_columns": [],
+                "feature_types": {},
                 "validation_share": 0.2,
                 "batch_size": None,
             },

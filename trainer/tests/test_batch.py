@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,68 @@ def test_a_file_without_the_columns_of_the_first_fails_the_job(tmp_path):
     (tmp_path / "data" / "rows-1").write_text("id,y\n1,2\n")
     failed = bucket.run()
     assert (failed["type"], failed["code"]) == ("failed", "COLUMN_NOT_FOUND")
+
+
+def test_too_many_errors_leave_what_was_wrong(tmp_path):
+    bucket = Bucket(tmp_path, "parquet")
+    bucket.spec["batch"]["max_error_share"] = 0
+    failed = bucket.run()
+    assert (failed["type"], failed["code"]) == ("failed", "TOO_MANY_ERRORS")
+    (name,) = bucket.written()
+    assert name.startswith("errors/part-00000-")
+    assert json.loads(bucket.written()[name].splitlines()[0])["row"] == 50
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [pa.nulls(3), pa.array([1, 2, 3])],
+        [pa.array([1, 2, 3]), pa.array([0.5, 1, 2])],
+        [pa.array([0.5, 1, 2]), pa.array([1, 2, 3], pa.int8()), pa.nulls(3)],
+        [pa.array([1, 2, 3]).dictionary_encode(), pa.array([1, 2, 3])],
+    ],
+)
+def test_parts_whose_types_widen_are_scored_and_passed_on(tmp_path, kinds):
+    bucket = Bucket(tmp_path, "parquet")
+    bucket.spec["model"]["signature"]["inputs"][0]["nullable"] = True
+    files = []
+    for at, kind in enumerate(kinds):
+        table = pa.table({"x": kind, "same": kind})
+        pq.write_table(table.select(["same", "x"] if at else ["x", "same"]), tmp_path / "data" / f"part-{at}")
+        files.append({"uri": f"s3://data/part-{at}", "size_bytes": 1, "etag": "1"})
+    bucket.spec["input"]["files"] = files
+    done = bucket.run()
+    assert done["type"] == "succeeded", done
+    assert done["result"]["rows_scored"] + done["result"]["rows_failed"] == 3 * len(kinds)
+    written = [
+        pq.read_table(tmp_path / "out" / part["output"]["name"])
+        for part in done["result"]["parts"]
+        if part["output"]
+    ]
+    assert len({str(table.schema.field("same").type) for table in written}) == 1
+
+
+@pytest.mark.parametrize("content", ["", "\n", "id,x\n"])
+def test_parts_of_csv_without_rows_give_nothing(tmp_path, content):
+    bucket = Bucket(tmp_path, "csv")
+    (tmp_path / "data" / "rows-0").write_text(content)
+    assert bucket.run()["result"]["rows_read"] == ROWS // 2
+    (tmp_path / "data" / "rows-1").write_text(content)
+    shutil.rmtree(tmp_path / "modelplane" / "state")
+    last = bucket.run()
+    assert last["result"]["rows_read"] == 0 if "x" in content else "is empty" in last["message"]
+
+
+def test_folders_that_name_values_are_passed_on(tmp_path):
+    bucket = Bucket(tmp_path, "parquet")
+    folder = tmp_path / "data" / "plan=gold"
+    folder.mkdir()
+    (tmp_path / "data" / "rows-0").rename(folder / "rows-0")
+    file = bucket.spec["input"]["files"][0]
+    bucket.spec["input"]["files"] = [file | {"uri": "s3://data/plan=gold/rows-0"}]
+    (part, *_) = bucket.run()["result"]["parts"]
+    table = pq.read_table(tmp_path / "out" / part["output"]["name"])
+    assert set(table["plan"].to_pylist()) == {"gold"}
 
 
 def test_an_artifact_that_is_not_the_published_one_is_not_run(tmp_path):

@@ -63,7 +63,8 @@ def test_types_of_parquet(store):
     [
         ([True, False], [False, True]),
         ([2, 10], [2, 10]),
-        (["10", "9"], [9, 10]),
+        (["10", "9"], ["10", "9"]),
+        (["01", "02"], ["01", "02"]),
         (["b", "a"], ["a", "b"]),
         ([1.0, 0.0], [0, 1]),
     ],
@@ -90,12 +91,14 @@ def test_the_target_decides_the_model_type(store, values, model_type):
     )
 
 
-def test_a_text_column_of_numbers_is_a_number(store):
-    text = ["", " ", *map(str, range(2, ROWS))]
-    spec = store.spec(store.parquet(simple(ROWS, charges=text)), "y")
-    warnings = store.warnings(spec)
-    assert any("'charges'" in warning and "except 2 " in warning for warning in warnings)
-    assert inputs_of(store.result(spec))["charges"]["type"] == "integer"
+def test_a_text_column_of_numbers_stays_text_unless_asked_for(store):
+    text = ["", *[f"{place % 9}" for place in range(1, ROWS)]]
+    train = store.parquet(simple(ROWS, charges=text))
+    warnings = store.warnings(store.spec(train, "y"))
+    assert any("'charges' is text whose values are all numbers" in warning for warning in warnings)
+    assert inputs_of(store.result(store.spec(train, "y")))["charges"]["type"] == "string"
+    asked = store.spec(train, "y", feature_types={"charges": "number"})
+    assert inputs_of(store.result(asked))["charges"]["type"] == "number"
 
 
 def test_blanks_in_a_csv_number_are_told(store):

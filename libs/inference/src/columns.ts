@@ -27,7 +27,7 @@ export type ColumnFiller = (
 export function compileColumn(input: SignatureInput, places: readonly Place[]): ColumnFiller {
   if (input.type === 'timestamp') return timestampColumn(input, places, valueReader(input));
   const place = places[0]!;
-  if (input.type === 'string') return textColumn(input, place, valueReader(input));
+  if (input.type === 'string') return textColumn(input, place, textReader(input));
   const read = numberReader(input);
   return input.dtype === 'int64' ? bigintColumn(place, read) : numberColumn(place, read);
 }
@@ -38,6 +38,24 @@ export function valueReader({ name }: SignatureInput): (row: Row) => unknown {
   return name in Object.prototype
     ? (row) => (Object.hasOwn(row, name) ? row[name] : undefined)
     : (row) => row[name];
+}
+
+/**
+ * Reads a text feature: null, and a word that training took for a missing value, is the empty text. undefined where
+ * the value does not fit.
+ */
+export function textReader(input: SignatureInput): (row: Row) => string | undefined {
+  const read = valueReader(input);
+  const { nullable, reading } = input;
+  const words = reading?.missing?.length ? new Set(reading.missing) : null;
+  const origin = reading?.from;
+  return (row) => {
+    const value = read(row);
+    if (typeof value === 'string') return isTooLong(value) ? undefined : words?.has(value) ? '' : value;
+    if (value === null) return nullable ? '' : undefined;
+    const isOrigin = origin !== undefined && origin !== 'text';
+    return isOrigin && (typeof value === 'number' || typeof value === 'boolean') ? String(value) : undefined;
+  };
 }
 
 /** Reads a feature that is a number to the model. */
@@ -110,7 +128,7 @@ function timestampColumn(
 function textColumn(
   { name, nullable, categories }: SignatureInput,
   { tensor, offset, width }: Place,
-  read: (row: Row) => unknown,
+  read: (row: Row) => string | undefined,
 ): ColumnFiller {
   const known = categories && new Set(categories);
   // The empty text is how a missing value looks to the model, so it is nothing new to it.
@@ -118,8 +136,8 @@ function textColumn(
   return (rows, tensors, unseen) => {
     const data = tensors[tensor] as string[];
     for (let row = 0, at = offset; row < rows.length; row++, at += width) {
-      const value = read(rows[row]!) ?? (nullable && read(rows[row]!) === null ? '' : undefined);
-      if (typeof value !== 'string' || isTooLong(value)) return false;
+      const value = read(rows[row]!);
+      if (value === undefined) return false;
       data[at] = value;
       if (known && !known.has(value)) unseen.add(name, value, row);
     }

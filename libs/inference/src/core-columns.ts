@@ -1,4 +1,4 @@
-import { type ColumnFiller, isTooLong, numberReader, valueReader } from './columns.js';
+import { type ColumnFiller, numberReader, textReader, valueReader } from './columns.js';
 import {
   type CoreColumn,
   type SignatureDefinition,
@@ -73,7 +73,7 @@ function timestampFiller(input: SignatureInput, slots: readonly Slot[]): ColumnF
 /** The array is zeros before: a text that no column knows is all zeros one by one, and -1 by its place. */
 function textFiller(input: SignatureInput, slots: readonly Slot[]): ColumnFiller {
   const { name, nullable, categories } = input;
-  const read = valueReader(input);
+  const read = textReader(input);
   const known = categories && new Set(categories);
   const writes = new Map<string, { at: number; value: number }[]>();
   const ordinals = slots.filter(({ ordinal }) => ordinal);
@@ -87,9 +87,8 @@ function textFiller(input: SignatureInput, slots: readonly Slot[]): ColumnFiller
   return (rows, [tensor], unseen) => {
     const data = tensor as Float32Array;
     for (let row = 0; row < rows.length; row++) {
-      const given = read(rows[row]!);
-      const text = given === null && nullable ? '' : given;
-      if (typeof text !== 'string' || isTooLong(text)) return false;
+      const text = read(rows[row]!);
+      if (text === undefined) return false;
       const found = writes.get(text);
       if (found) {
         for (const { at, value } of found) data[row * width + at] = value;

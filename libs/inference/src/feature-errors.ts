@@ -82,11 +82,14 @@ export function diagnose(
 }
 
 /** What the value would have to be, or null when it is fit. States the rules that the encoders apply. */
-function explainMisfit(value: unknown, { type, nullable, dtype }: SignatureInput): string | null {
+function explainMisfit(value: unknown, { type, nullable, dtype, reading }: SignatureInput): string | null {
   if (value === null) return nullable ? null : `${NOUNS[type]}, and the model does not take null`;
   switch (type) {
     case 'string':
-      if (typeof value !== 'string') return 'a text';
+      if (typeof value !== 'string') {
+        const takes = reading?.from === 'number' || reading?.from === 'boolean';
+        return takes && (typeof value === 'number' || typeof value === 'boolean') ? null : 'a text';
+      }
       return Buffer.byteLength(value) <= MAX_TEXT_BYTES ? null : `a text of at most ${MAX_TEXT_BYTES} bytes`;
     case 'boolean':
       return typeof value === 'boolean' || value === 0 || value === 1 ? null : 'true or false';

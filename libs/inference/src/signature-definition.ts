@@ -23,6 +23,16 @@ export interface SignatureInput {
   readonly nullable: boolean;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
+  /** How training read the column from its files; single predictions need what concerns texts. */
+  readonly reading?: {
+    /** Of a text: words that stand for a missing value. */
+    readonly missing?: readonly string[];
+    /** What a text feature was made of, which is then taken as its text. */
+    readonly from?: 'text' | 'number' | 'boolean';
+    readonly decimal?: string;
+    readonly thousands?: string;
+    readonly unit?: string;
+  };
   /** For a timestamp: the inputs that its parts feed, each of shape [n, 1]. */
   readonly parts?: readonly { readonly part: TimestampPart; readonly tensor: string }[];
 }
@@ -122,7 +132,8 @@ export function checkSignature(json: unknown): SignatureDefinition {
     throw new InvalidSignature(`signature${instancePath} ${message}`);
   }
   const inputNames = new Set<string>();
-  for (const { name, type, dtype, rank, column, nullable, categories, parts } of json.inputs) {
+  for (const input of json.inputs) {
+    const { name, type, dtype, rank, column, nullable, categories, parts, reading } = input;
     if (inputNames.has(name)) throw new InvalidSignature(`the signature has the feature '${name}' twice`);
     if ((type === 'timestamp') !== (parts !== undefined)) {
       throw new InvalidSignature(`the feature '${name}' of type ${type} ${parts ? 'has' : 'lacks'} parts`);
@@ -140,6 +151,9 @@ export function checkSignature(json: unknown): SignatureDefinition {
     }
     if (categories && type !== 'string') {
       throw new InvalidSignature(`the feature '${name}' of type ${type} has categories`);
+    }
+    if (reading?.missing && (type !== 'string' || !nullable)) {
+      throw new InvalidSignature(`the feature '${name}' has words for a missing value, which it cannot have`);
     }
     inputNames.add(name);
   }

@@ -88,6 +88,16 @@ describe('compileSignature', () => {
       /tensor 'x' twice/,
     ],
     ['an ignored feature', document([input('a')], ['a']), /both a feature and ignored/],
+    [
+      'words for a missing number',
+      document([input('a', { reading: { missing: ['NA'] } })]),
+      /'a' has words for a missing value, which it cannot have/,
+    ],
+    [
+      'words for a missing value that the model does not take',
+      document([input('a', { ...text, nullable: false, reading: { missing: ['NA'] } })]),
+      /'a' has words for a missing value, which it cannot have/,
+    ],
   ])('should refuse %s', (_, json, message) => {
     expect(() => compileSignature(json)).toThrow(InvalidSignature);
     expect(() => compileSignature(json)).toThrow(message);
@@ -109,6 +119,38 @@ describe('encode', () => {
       ['note', 'string', [2, 1], ['', 'x']],
     ]);
     expect(warnings).toEqual([]);
+  });
+
+  it('should read texts as training did: words for a missing value, and numbers that it took for texts', () => {
+    const inputs = [
+      input('plan', { ...text, categories: ['basic'], reading: { missing: ['NA', '?'] } }),
+      input('zone', { ...text, categories: ['1', '2.5', 'true'], reading: { from: 'number', missing: [] } }),
+    ];
+    const rows = [
+      { plan: 'NA', zone: 1 },
+      { plan: 'basic', zone: 2.5 },
+      { plan: 'n/a', zone: 'NA' },
+      { plan: null, zone: true },
+    ];
+    const { feeds, warnings } = compileSignature(document(inputs)).encode(rows);
+    expect([...feeds.plan!.data]).toEqual(['', 'basic', 'n/a', '']);
+    expect([...feeds.zone!.data]).toEqual(['1', '2.5', 'NA', 'true']);
+    expect(warnings).toHaveLength(2);
+
+    const core = {
+      tensor: 'packed',
+      columns: [
+        { tensor: 'plan', ordinal: ['', 'basic'] },
+        { tensor: 'zone', ordinal: ['1', '2.5', 'true'] },
+      ],
+    };
+    const packed = compileSignature({ ...document(inputs), core }, 'core').encode(rows);
+    expect([...packed.feeds.packed!.data]).toEqual([0, 0, 1, 1, -1, -1, 0, 2]);
+    expect(packed.warnings).toEqual(warnings);
+    expect(messagesOf([{ plan: 7, zone: {} }], inputs)).toEqual([
+      "'plan' must be a text, got 7",
+      "'zone' must be a text, got an object",
+    ]);
   });
 
   it('should make tensors of one feature, of several, and of the parts of a time', () => {

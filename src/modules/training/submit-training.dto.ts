@@ -23,6 +23,7 @@ import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
 import { MODEL_NAME } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
+import { FEATURE_TYPES, type FeatureType, IsFeatureTypes } from './feature-types.js';
 
 export class DataConfigDto {
   /**
@@ -72,6 +73,16 @@ export class DataConfigDto {
   @IsString({ each: true })
   @MaxLength(256, { each: true })
   exclude_columns?: string[];
+
+  /**
+   * What columns hold, where the data leaves it open or says it wrongly: category keeps digits such as zip codes as
+   * text, number reads text as numbers, time takes ISO 8601 text or milliseconds since 1970, boolean also yes and no.
+   * @example {"zip": "category"}
+   */
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string', enum: [...FEATURE_TYPES] } })
+  @IsOptional()
+  @IsFeatureTypes()
+  feature_types?: Record<string, FeatureType>;
 
   /**
    * Share of the rows that is held out when there is no validation_path; stratified by class.

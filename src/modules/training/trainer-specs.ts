@@ -28,6 +28,7 @@ export class TrainerSpecs {
         target_column: data_config.target_column,
         feature_columns: data_config.feature_columns ?? null,
         exclude_columns: data_config.exclude_columns ?? [],
+        feature_types: data_config.feature_types ?? {},
         validation_share: data_config.validation_share ?? 0.2,
         batch_size: data_config.batch_size ?? null,
       },

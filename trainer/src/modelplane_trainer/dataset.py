@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from sklearn.model_selection import train_test_split
 
-from .columns import Column, interpret
+from .columns import Column
 from .events import EventWriter
 from .failures import column_not_found, listed, unfit
-from .sources import read_files, stack
+from .reading.interpreting import interpret
+from .reading.tables import Table, read_files
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
 
 FEWEST_ROWS = 10
 MOST_CATEGORIES = 1_000
 FEWEST_IDENTIFIERS = 20
+_UNNAMED = re.compile(r"Unnamed: \d+")
+_NO_NAME = "has no name"
 
 
 @dataclass
@@ -53,20 +56,19 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
     """
     data, seed = spec["data"], spec["training"]["seed"]
     choose = chooser(data, spec["limits"]["max_features"])
-    table, names = read_files(store, data["train"], choose, events.warning)
+    table = read_files(store, data["train"], choose, events.warning)
     train_rows = len(table)
     if data["validation"] is not None:
         table = with_validation(table, store, data, events.warning)
-    is_csv = data["train"]["format"] == "csv"
-    events.log(f"Read {len(table)} rows and {len(table.column_names)} columns.")
+    events.log(f"Read {len(table)} rows and {len(table.columns.column_names)} columns.")
 
     target_name = data["target_column"]
-    raw_target = interpret_target(target_name, table[target_name], is_csv, events.warning)
+    raw_target = interpret_target(table, data, events.warning)
     usable = np.flatnonzero(~raw_target.missing)
     dropped = len(table) - len(usable)
     if dropped:
         events.warning(f"{dropped} rows have no value in target column '{target_name}' and were dropped.")
-        table = table.take(pa.array(usable))
+        table = table.take(usable)
         raw_target = taken(raw_target, usable)
     in_training = usable < train_rows
     if int(in_training.sum()) < FEWEST_ROWS:
@@ -83,7 +85,7 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
     else:
         train, validation, split = _held_out(target, data["validation_share"], seed, events)
 
-    features, refused = _features(table, target_name, train, is_csv, events)
+    features, refused = _features(table, data, train, events)
     used = {column.name for column in features}
     categories = {
         column.name: _told_apart(column, train, events) for column in features if column.kind == "string"
@@ -98,7 +100,7 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
         "validation_uris": data["validation"]["uris"] if data["validation"] else None,
         "ignored": refused,
     }
-    ignored = [name for name in names if name != target_name and name not in used]
+    ignored = [name for name in table.names if name != target_name and name not in used]
     return Dataset(features, target, train, validation, ignored, categories, description)
 
 
@@ -110,8 +112,8 @@ def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], l
         present = set(names)
         if target not in present:
             raise column_not_found("target_column", [target], names)
-        for field in ("feature_columns", "exclude_columns"):
-            missing = [name for name in data[field] or [] if name not in present]
+        for field in ("feature_columns", "exclude_columns", "feature_types"):
+            missing = [name for name in data.get(field) or [] if name not in present]
             if missing:
                 raise column_not_found(field, missing, names)
         if wanted is not None and target in wanted:
@@ -133,9 +135,7 @@ def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], l
     return choose
 
 
-def with_validation(
-    table: pa.Table, store: Store, data: dict[str, Any], warn: Callable[[str], None]
-) -> pa.Table:
+def with_validation(table: Table, store: Store, data: dict[str, Any], warn: Callable[[str], None]) -> Table:
     """The rows of the validation data below those of the training data.
 
     Raises:
@@ -143,15 +143,15 @@ def with_validation(
     """
 
     def choose(names: list[str]) -> list[str]:
-        absent = [name for name in table.column_names if name not in names]
+        absent = [name for name in table.columns.column_names if name not in names]
         if absent:
             raise column_not_found("validation data", absent, names)
-        return table.column_names
+        return table.columns.column_names
 
-    validation, _ = read_files(store, data["validation"], choose, warn)
+    validation = read_files(store, data["validation"], choose, warn)
     if data["validation"]["format"] != data["train"]["format"]:
         raise unfit("training and validation data must have the same format.")
-    return stack([table, validation], ["the training data", "the validation data"])
+    return table.below(validation, ["the training data", "the validation data"])
 
 
 def _check_validation_classes(target: Target, train: np.ndarray, validation: np.ndarray) -> None:
@@ -196,16 +196,15 @@ def _held_out(
 
 
 def _features(
-    table: pa.Table, target: str, train: np.ndarray, is_csv: bool, events: EventWriter
+    table: Table, data: dict[str, Any], train: np.ndarray, events: EventWriter
 ) -> tuple[list[Column], dict[str, str]]:
     """Columns that can teach a model something; the others by name with the reason."""
     features: list[Column] = []
     refused: dict[str, str] = {}
-    for name in table.column_names:
-        if name == target:
+    for name in table.columns.column_names:
+        if name == data["target_column"]:
             continue
-        column = interpret(name, table[name], is_csv, events.warning)
-        reason = column if isinstance(column, str) else useless(column, train)
+        column, reason = feature(table, name, data, train, events.warning)
         if reason is None:
             features.append(column)
         else:
@@ -217,17 +216,52 @@ def _features(
     return features, refused
 
 
+def feature(
+    table: Table, name: str, data: dict[str, Any], train: np.ndarray, warn: Callable[[str], None]
+) -> tuple[Column | str, str | None]:
+    """What a column holds, and why it is no feature; None where it is one.
+
+    Args:
+        table: the usable rows.
+        name: the column.
+        data: `data` of the job's specification.
+        train: row numbers of the training part.
+        warn: told when values were read otherwise than they look.
+    """
+    asked = data.get("feature_types", {}).get(name)
+    is_named = name in (data["feature_columns"] or []) or asked is not None
+    if not is_named and (name in table.index or not name):
+        return _NO_NAME, "is the index of a data frame" if name else _NO_NAME
+    column = interpret(table, name, warn, asked)
+    reason = column if isinstance(column, str) else useless(column, train)
+    if reason is None and not is_named and _is_written_index(column):
+        reason = "is the index of a data frame"
+    if asked is not None and reason is not None and "identifier" in reason:
+        reason = None
+    return column, reason
+
+
+def _is_written_index(column: Column) -> bool:
+    """`Unnamed: 0` is what pandas calls the index that an earlier `to_csv` wrote."""
+    if not _UNNAMED.fullmatch(column.name) or column.kind != "integer":
+        return False
+    return len(np.unique(column.numbers)) == len(column.numbers)
+
+
 def useless(column: Column, train: np.ndarray) -> str | None:
     """Why a column cannot teach a model anything, judged by its training rows; None where it can."""
     missing = column.missing[train]
     present = int((~missing).sum())
     if present == 0:
         return "holds no value in the training rows"
-    values = column.codes[train] if column.kind == "string" else column.numbers[train]
-    distinct = len(np.unique(values[~missing]))
+    if column.kind != "string":
+        values = column.numbers[train]
+        is_constant = present == len(train) and values.min() == values.max()
+        return "holds the same value in every training row" if is_constant else None
+    distinct = int(np.count_nonzero(np.bincount(column.codes[train][~missing])))
     if distinct == 1 and present == len(train):
         return "holds the same value in every training row"
-    if column.kind == "string" and distinct > FEWEST_IDENTIFIERS and distinct > present / 2:
+    if distinct > FEWEST_IDENTIFIERS and distinct > present / 2:
         return f"looks like an identifier ({distinct} different values in {present} rows)"
     return None
 
@@ -246,13 +280,14 @@ def _told_apart(column: Column, train: np.ndarray, events: EventWriter) -> list[
     return sorted(column.texts[code] for code in seen)
 
 
-def interpret_target(name: str, values: pa.ChunkedArray, is_csv: bool, warn: Callable[[str], None]) -> Column:
+def interpret_target(table: Table, data: dict[str, Any], warn: Callable[[str], None]) -> Column:
     """The target column as numbers, booleans or text.
 
     Raises:
         JobFailure: it holds something else.
     """
-    column = interpret(name, values, is_csv, warn, is_target=True)
+    name = data["target_column"]
+    column = interpret(table, name, warn, data.get("feature_types", {}).get(name), is_target=True)
     reason = column if isinstance(column, str) else None
     if reason is None and column.kind == "timestamp":
         reason = "holds dates or times"
@@ -265,4 +300,4 @@ def taken(column: Column, rows: np.ndarray) -> Column:
     """The column's values in these rows."""
     numbers = None if column.numbers is None else column.numbers[rows]
     codes = None if column.codes is None else column.codes[rows]
-    return Column(column.name, column.kind, numbers, codes, column.texts)
+    return replace(column, numbers=numbers, codes=codes)

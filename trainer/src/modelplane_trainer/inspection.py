@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from .columns import Column, interpret
-from .dataset import FEWEST_ROWS, chooser, interpret_target, taken, useless, with_validation
+from .columns import Column
+from .dataset import FEWEST_ROWS, chooser, feature, interpret_target, taken, with_validation
 from .events import EventWriter
 from .failures import JobFailure, unfit
 from .plan import make_plan
+from .reading.tables import Table, read_files
 from .sampling import Sample
-from .sources import read_files
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
 from .training import fit_to_target
@@ -67,9 +66,14 @@ def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str
         table, train_rows = _read(spec, sample, found)
         described["is_complete"] = not sample.was_cut
         described["rows_read"] = len(table)
-        is_csv = spec["data"]["train"]["format"] == "csv"
-        described["columns"] = _columns(spec, table, is_csv, found)
-        target = _target(spec, table, train_rows, is_csv, found)
+        try:
+            usable, raw_target = _usable(spec, table, found)
+        except JobFailure:
+            described["columns"] = _columns(spec, table, found)
+            raise
+        # As in training, rows without a target say nothing about the columns.
+        described["columns"] = _columns(spec, table.take(usable), found)
+        target = _target(spec, raw_target, int((usable < train_rows).sum()))
         described["target"] = _distribution(target)
         described["model_type"] = target.model_type
         if spec["data"]["validation"] is None:
@@ -83,7 +87,7 @@ def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str
     return described | {"problems": found.problems, "warnings": found.warnings}
 
 
-def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[pa.Table, int]:
+def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[Table, int]:
     """The first rows of the training data and, below them, of the validation data."""
     data = dict(spec["data"])
     for part in ("train", "validation"):
@@ -91,29 +95,38 @@ def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[pa.Tab
             data[part] = data[part] | {"uris": data[part]["uris"][:MOST_FILES]}
             sample.was_cut = True
     choose = chooser(data, spec["limits"]["max_features"])
-    table, _ = read_files(sample, data["train"], choose, found.warning)
+    table = read_files(sample, data["train"], choose, found.warning)
     rows = len(table)
     if data["validation"] is not None:
         table = with_validation(table, sample, data, found.warning)
     return table, rows
 
 
-def _columns(spec: dict[str, Any], table: pa.Table, is_csv: bool, found: Findings) -> list[dict[str, Any]]:
+def _usable(spec: dict[str, Any], table: Table, found: Findings) -> tuple[np.ndarray, Column]:
+    """Numbers of the rows with a target, and their target."""
+    column = interpret_target(table, spec["data"], found.warning)
+    usable = np.flatnonzero(~column.missing)
+    dropped = len(table) - len(usable)
+    if dropped:
+        found.warning(f"{dropped} rows have no value in target column '{column.name}' and would be dropped.")
+    return usable, taken(column, usable)
+
+
+def _columns(spec: dict[str, Any], table: Table, found: Findings) -> list[dict[str, Any]]:
     rows = np.arange(len(table))
     described = []
-    for name in table.column_names:
+    for name in table.columns.column_names:
         if name == spec["data"]["target_column"]:
             continue
-        column = interpret(name, table[name], is_csv, found.warning)
-        reason = column if isinstance(column, str) else useless(column, rows)
+        column, reason = feature(table, name, spec["data"], rows, found.warning)
         if reason is not None:
             found.warning(f"column '{name}' {reason} and would be ignored.")
         known = not isinstance(column, str)
-        missing = int(column.missing.sum()) if known else table[name].null_count
+        missing = int(column.missing.sum()) if known else table.columns[name].null_count
         described.append(
             {
                 "name": name,
-                "type": column.kind if known else str(table[name].type),
+                "type": column.kind if known else str(table.columns[name].type).removeprefix("large_"),
                 "missing_share": missing / max(1, len(table)),
                 "distinct_count": _distinct(column) if known else None,
                 "is_used": reason is None,
@@ -128,17 +141,10 @@ def _distinct(column: Column) -> int:
     return len(np.unique(values[~column.missing]))
 
 
-def _target(spec: dict[str, Any], table: pa.Table, train_rows: int, is_csv: bool, found: Findings) -> Target:
-    name = spec["data"]["target_column"]
-    column = interpret_target(name, table[name], is_csv, found.warning)
-    usable = np.flatnonzero(~column.missing)
-    dropped = len(table) - len(usable)
-    if dropped:
-        found.warning(f"{dropped} rows have no value in target column '{name}' and would be dropped.")
-    in_training = int((usable < train_rows).sum())
+def _target(spec: dict[str, Any], column: Column, in_training: int) -> Target:
     if in_training < FEWEST_ROWS:
         raise unfit(f"the training data has {in_training} usable rows; at least {FEWEST_ROWS} are needed.")
-    return read_target(taken(column, usable), spec["model_type"])
+    return read_target(column, spec["model_type"])
 
 
 def _distribution(target: Target) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from . import contracts, training
 from .events import EventWriter, plain, write_line
 from .job import seed_and_threads
 from .preprocessing import inputs
+from .reading.values import from_objects
 from .timestamps import milliseconds_of, parts_of
 
 
@@ -56,7 +57,8 @@ def rows_frame(rows: list[dict[str, Any]], signature_inputs: list[dict[str, Any]
                 series[part["tensor"]] = pd.Series(parts[part["part"]])
             continue
         if each["dtype"] == "string":
-            array = np.array(["" if value is None else value for value in values], dtype=object)
+            read = from_objects(values, "string", each.get("reading", {}))
+            array = np.array(read.texts, dtype=object)[read.data]
         else:
             array = np.array([np.nan if value is None else value for value in values], dtype=np.float32)
         series[each["tensor"]] = pd.Series(array, dtype=array.dtype)

@@ -8,9 +8,11 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .failures import JobFailure
+from .reading.encoding import whole_lines
+from .reading.file_kind import PARQUET
+from .reading.parquet_file import open_parquet
 from .storage import Store
-
-_PARQUET = b"PAR1"
 
 
 class Sample:
@@ -39,7 +41,7 @@ class Sample:
         """
         try:
             with self.open_in_place(uri) as whole:
-                if whole.read(len(_PARQUET)) == _PARQUET:
+                if whole.read(len(PARQUET)) == PARQUET:
                     return self._first_rows(whole) or self._store.open(uri)
                 whole.seek(0)
                 return self._first_lines(whole.read(self._most_bytes + 1))
@@ -59,19 +61,18 @@ class Sample:
         if len(content) <= self._most_bytes:
             return io.BytesIO(content)
         self.was_cut = True
-        block = content[: self._most_bytes]
-        return io.BytesIO(block[: block.rfind(b"\n") + 1] or block)
+        return io.BytesIO(whole_lines(content[: self._most_bytes]))
 
     def _first_rows(self, whole: BinaryIO) -> BinaryIO | None:
         """None where the file is short enough, or cannot be read: its reader says what is wrong with it."""
         try:
-            with pq.ParquetFile(whole, pre_buffer=False) as file:
+            with open_parquet(whole, "a sample") as file:
                 if file.metadata.num_rows <= self._most_rows:
                     return None
                 batch = next(file.iter_batches(self._most_rows, use_threads=False))
                 content = io.BytesIO()
                 pq.write_table(pa.Table.from_batches([batch], file.schema_arrow), content)
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, JobFailure):
             return None
         self.was_cut = True
         content.seek(0)

@@ -13,11 +13,13 @@ _DAY = 86_400_000.0
 _HOUR = 3_600_000.0
 EARLIEST_MILLISECONDS = -62_135_596_800_000  # 0001-01-01
 LATEST_MILLISECONDS = 253_402_300_799_999  # 9999-12-31
-_TEXT = re.compile(
+OUTSIDE_MILLISECONDS = LATEST_MILLISECONDS + 1
+# ISO 8601, with a space for the T, and with offsets as Postgres (+00) and BigQuery ( UTC) write them.
+TIME = (
     r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d{2}):?(\d{2}))?)?",
-    re.ASCII,
+    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:Z| ?UTC| ?([+-])(\d{2})(?::?(\d{2}))?)?)?"
 )
+_TEXT = re.compile(TIME, re.ASCII)
 
 
 def milliseconds_of(text: str) -> float | None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
-from ..failures import column_not_found, listed, unreadable
+from ..failures import column_not_found
+from ..reading.tables import refuse_repeated
 
 BLOCK_ROWS = 32_768
 BLOCK_BYTES = 8 << 20
-LONGEST_LINE = 16 << 20
+Warn = Callable[[str], None]
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Block:
         count: rows that it covers, with those that cannot be read.
         table: the columns to be passed on, and of typed or text files those that the model needs.
         objects: of JSON lines, the rows as they are.
+        folders: value by column of what the file's folders say, where the file itself has no such column.
+        short: rows with fewer cells than the header has names.
         numbers: of the rows of `table`, the number in the file.
         unreadable: reasons by row number.
         next: where the next block begins; understood by the reader alone.
@@ -37,6 +39,8 @@ class Block:
     next: dict[str, int]
     objects: list[dict[str, Any]] | None = None
     unreadable: dict[int, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    short: int = 0
 
     @property
     def rows(self) -> pa.RecordBatch | list[dict[str, Any]]:
@@ -48,17 +52,24 @@ class Source(Protocol):
     """Files of one format.
 
     Attributes:
-        schema: of the columns passed on, from the first file.
+        schema: of the columns passed on, over the files that it was told of.
         is_text: whether every cell is text.
+        has_columns: whether some file has named its columns.
     """
 
     schema: pa.Schema
     is_text: bool
+    has_columns: bool
+
+    def look(self, file: BinaryIO, shown: str, folders: dict[str, str]) -> bool:
+        """Learn the columns from a file, before any block is asked for; whether that is enough."""
 
     def rows(self, file: BinaryIO) -> int | None:
         """Rows of a file where that is known without reading it."""
 
-    def blocks(self, file: BinaryIO, shown: str, start: dict[str, int]) -> Iterator[Block]:
+    def blocks(
+        self, file: BinaryIO, shown: str, start: dict[str, int], folders: dict[str, str]
+    ) -> Iterator[Block]:
         """The blocks from a place on; `start` is empty or the `next` of a block."""
 
 
@@ -80,9 +91,7 @@ class Wanted:
         Raises:
             JobFailure: a column is absent or there twice.
         """
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        if repeated:
-            raise unreadable(f"{shown} has more than one column named {listed(repeated)}.")
+        refuse_repeated(names, shown)
         for role, needed in (
             ("the model's features", self.features),
             ("passthrough_columns", self.passed or []),

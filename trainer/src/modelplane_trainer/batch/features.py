@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..columns import LARGEST_WHOLE, MOST_TEXT_BYTES
+from ..reading.values import ABSENT, Values, from_arrow, from_cells, from_objects, short, shown
 from .tensors import Column, CoreTensor, WholeTensors
-from .values import ABSENT, Values, from_arrow, from_cells, from_objects, short, shown
 
 _FITTING_TEXT = f"a text of at most {MOST_TEXT_BYTES} bytes"
 _TIME = "a date or time"
@@ -68,16 +68,24 @@ class Encoder:
         """Values that a row has in all tensors."""
         return self._tensors.width
 
-    def encode(self, block: pa.RecordBatch | list[dict[str, Any]]) -> Encoded:
-        """Encode the rows that the model can take, and say of the others why it cannot."""
+    def encode(
+        self, block: pa.RecordBatch | list[dict[str, Any]], folders: dict[str, str] | None = None
+    ) -> Encoded:
+        """Encode the rows that the model can take, and say of the others why it cannot.
+
+        Args:
+            block: the rows.
+            folders: value by column of what their file does not have and its folders say.
+        """
+        said = folders or {}
         faults: dict[int, list[str]] = {}
         columns: list[Column] = []
         for each in self._inputs:
-            fit = self._plain_numbers(block, each)
+            fit = None if each["name"] in said else self._plain_numbers(block, each)
             if fit is not None:
                 columns.append(Column(fit))
                 continue
-            values = self._read(block, each)
+            values = self._read(block, said, each)
             for row in values.absent:
                 faults.setdefault(row, []).append(f"the feature '{short(each['name'])}' is missing")
             for row, what in misfits(values, each).items():
@@ -122,12 +130,17 @@ class Encoder:
             numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
         return numbers if np.isfinite(numbers).all() else None
 
-    def _read(self, block: pa.RecordBatch | list[dict[str, Any]], each: dict[str, Any]) -> Values:
-        name, kind = each["name"], each["type"]
+    def _read(
+        self, block: pa.RecordBatch | list[dict[str, Any]], said: dict[str, str], each: dict[str, Any]
+    ) -> Values:
+        name, kind, reading = each["name"], each["type"], each.get("reading", {})
+        if name in said:
+            # What folders say is text that nobody gave a type, like a cell of CSV.
+            return from_cells(pa.repeat(said[name], len(block)), kind, reading)
         if isinstance(block, list):
-            return from_objects([row.get(name, ABSENT) for row in block], kind)
+            return from_objects([row.get(name, ABSENT) for row in block], kind, reading)
         column = block.column(block.schema.get_field_index(name))
-        return (from_cells if self._is_text else from_arrow)(column, kind)
+        return (from_cells if self._is_text else from_arrow)(column, kind, reading)
 
 
 def misfits(values: Values, each: dict[str, Any]) -> dict[int, str]:

@@ -8,83 +8,70 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from ..failures import column_not_found, unreadable
+from ..failures import column_not_found
+from ..reading.json_lines import Lines, lines_of, open_json_lines
 from . import blocks
-from .blocks import LONGEST_LINE, Block, Wanted
+from .blocks import Block, Wanted, Warn
 
 
 class JsonLinesSource:
     """An object a line. A column passed on has the type that its values in the first rows have."""
 
     is_text = False
+    # A file without rows names no keys, and none are missing.
+    has_columns = True
 
-    def __init__(self, first: BinaryIO, shown: str, wanted: Wanted) -> None:
-        self._passed = wanted.passed
-        found: dict[str, set[type]] = {}
+    def __init__(self, wanted: Wanted, warn: Warn) -> None:
+        self._passed, self._warn = wanted.passed, warn
         self.schema = pa.schema([])
-        block = next(self._read(first, shown, {}), None)
-        for row in block.objects if block else []:
+        self._is_known = False
+
+    def look(self, file: BinaryIO, shown: str, folders: dict[str, str]) -> bool:
+        with open_json_lines(file, shown, self._warn) as lines:
+            block = next(self._lines(lines, shown, {}), None)
+        if block is None or self._is_known:
+            return block is not None
+        self._is_known = True
+        found: dict[str, set[type]] = {}
+        for _, row in block.objects:
             for name, value in row.items():
                 found.setdefault(name, set()).add(type(value))
+        for name in folders:
+            found.setdefault(name, {str})
         passed = list(found) if self._passed is None else list(dict.fromkeys(self._passed))
         absent = [name for name in passed if name not in found]
-        if absent and block:
+        if absent:
             raise column_not_found("passthrough_columns", absent, list(found))
-        self.schema = pa.schema([pa.field(name, _type_of(found.get(name, set()))) for name in passed])
+        self.schema = pa.schema([pa.field(name, _type_of(found[name])) for name in passed])
+        return True
 
     def rows(self, file: BinaryIO) -> int | None:
         return None
 
-    def blocks(self, file: BinaryIO, shown: str, start: dict[str, int]) -> Iterator[Block]:
-        return self._read(file, shown, start)
+    def blocks(
+        self, file: BinaryIO, shown: str, start: dict[str, int], folders: dict[str, str]
+    ) -> Iterator[Block]:
+        with open_json_lines(file, shown, self._warn) as lines:
+            for block in self._lines(lines, shown, start):
+                yield self._block(block, folders)
 
-    def _read(self, file: BinaryIO, shown: str, start: dict[str, int]) -> Iterator[Block]:
-        file.seek(start.get("byte", 0))
-        row = start.get("row", 0)
-        is_first_line = not start
-        while True:
-            first, begin = row, file.tell()
-            good: list[tuple[int, dict[str, Any]]] = []
-            bad: dict[int, str] = {}
-            line = b""
-            while row - first < blocks.BLOCK_ROWS and file.tell() - begin < blocks.BLOCK_BYTES:
-                line = file.readline(LONGEST_LINE)
-                if len(line) == LONGEST_LINE:
-                    raise unreadable(f"{shown} has a line longer than {LONGEST_LINE >> 20} MiB.")
-                if not line:
-                    break
-                if is_first_line:
-                    is_first_line, line = False, line.removeprefix(b"\xef\xbb\xbf")
-                if not line.strip():
-                    continue
-                try:
-                    good.append((row, _parsed(line)))
-                except (ValueError, RecursionError) as error:
-                    bad[row] = f"the line is not a JSON object: {error}"[:300]
-                row += 1
-            if row > first:
-                yield self._block(first, row, good, bad, {"byte": file.tell(), "row": row})
-            if not line:
-                return
+    def _lines(self, file: BinaryIO, shown: str, start: dict[str, int]) -> Iterator[Lines]:
+        return lines_of(file, shown, start, blocks.BLOCK_ROWS, blocks.BLOCK_BYTES)
 
-    def _block(
-        self,
-        first: int,
-        end: int,
-        good: list[tuple[int, dict[str, Any]]],
-        bad: dict[int, str],
-        place: dict[str, int],
-    ) -> Block:
-        kept = []
-        for number, row in good:
+    def _block(self, lines: Lines, folders: dict[str, str]) -> Block:
+        bad, kept = dict(lines.unreadable), []
+        for number, row in lines.objects:
             reason = self._misfit(row)
             if reason:
                 bad[number] = reason
             else:
                 kept.append((number, row))
         objects = [row for _, row in kept]
+        said = {name: value for name, value in folders.items() if not any(name in row for row in objects)}
         columns = [
-            pa.array([_cell(row.get(each.name), each.type) for row in objects], each.type)
+            pa.array(
+                [_cell(row.get(each.name, said.get(each.name)), each.type) for row in objects], each.type
+            )
             for each in self.schema
         ]
         table = (
@@ -93,7 +80,8 @@ class JsonLinesSource:
             # Without columns a batch would forget how many rows it has.
             else pa.RecordBatch.from_arrays([pa.nulls(len(objects))], ["no column"])
         )
-        return Block(first, end - first, table, [number for number, _ in kept], place, objects, bad)
+        numbers = [number for number, _ in kept]
+        return Block(lines.first, lines.count, table, numbers, lines.next, objects, bad, said)
 
     def _misfit(self, row: dict[str, Any]) -> str | None:
         for each in self.schema:
@@ -112,20 +100,6 @@ class JsonLinesSource:
                     "leave it out of passthrough_columns, or write it alike in all rows"
                 )
         return None
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
-    if not isinstance(value, dict):
-        raise ValueError("it holds another value")
-    if b"\\ud" in line.lower():
-        # Halves of a pair have no UTF-8 form.
-        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _type_of(types: set[type]) -> pa.DataType:

@@ -6,41 +6,67 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..failures import unreadable
+from ..reading.parquet_file import open_parquet
 from . import blocks
-from .blocks import Block, Wanted
+from .blocks import Block, Wanted, Warn
 
 _FEWEST_ROWS = 256
 _CELLS = 1_000_000
 
 
 class ParquetSource:
-    """A block never crosses a row group."""
+    """A block never crosses a row group. Only columns that are passed on must have one type in all files."""
 
     is_text = False
 
-    def __init__(self, first: BinaryIO, shown: str, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, warn: Warn) -> None:
         self._wanted = wanted
-        with _parquet(first, shown) as parquet:
-            schema = parquet.schema_arrow
-        passed = wanted.chosen(schema.names, shown)
-        self.schema = pa.schema([_plain(schema.field(name)) for name in passed])
-        features = [name for name in wanted.features if name not in passed]
-        self._columns = pa.schema([*self.schema, *(_plain(schema.field(name)) for name in features)])
+        self.schema = pa.schema([])
+        self._first = ""
+
+    @property
+    def has_columns(self) -> bool:
+        return bool(self._first)
+
+    def look(self, file: BinaryIO, shown: str, folders: dict[str, str]) -> bool:
+        if _is_empty(file):
+            return False
+        with open_parquet(file, shown) as parquet:
+            schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+        passed = self._passed(schema, shown, folders)
+        if self._first and rows:
+            self.schema = pa.schema(
+                [self._widened(each, passed.field(each.name), shown) for each in self.schema]
+            )
+        elif not self._first:
+            self._first, self.schema = shown, passed
+        # A column of nulls has the type that a later file says.
+        return not any(pa.types.is_null(each.type) for each in self.schema)
 
     def rows(self, file: BinaryIO) -> int | None:
-        with _parquet(file, "a file") as parquet:
+        if _is_empty(file):
+            return 0
+        with open_parquet(file, "a file") as parquet:
             return parquet.metadata.num_rows
 
-    def blocks(self, file: BinaryIO, shown: str, start: dict[str, int]) -> Iterator[Block]:
-        names = self._columns.names
+    def blocks(
+        self, file: BinaryIO, shown: str, start: dict[str, int], folders: dict[str, str]
+    ) -> Iterator[Block]:
+        if _is_empty(file):
+            return
         first_group, skipped = start.get("group", 0), start.get("row_of_group", 0)
-        with _parquet(file, shown) as parquet:
-            self._wanted.chosen(parquet.schema_arrow.names, shown)
-            self._check_types(parquet.schema_arrow, shown)
+        with open_parquet(file, shown) as parquet:
+            own = parquet.schema_arrow
+            passed = self._passed(own, shown, folders)
+            said = {name: value for name, value in folders.items() if name not in own.names}
             groups = [parquet.metadata.row_group(at) for at in range(parquet.metadata.num_row_groups)]
+            if any(group.num_rows for group in groups):
+                for each in self.schema:
+                    self._refuse_wider(each, passed.field(each.name), shown)
+            needed = dict.fromkeys([*self.schema.names, *self._wanted.features])
+            names = [name for name in needed if name in own.names]
             number = sum(group.num_rows for group in groups[:first_group])
             for at in range(first_group, len(groups)):
                 done = 0
@@ -54,37 +80,63 @@ class ParquetSource:
                         is_last = done == groups[at].num_rows
                         place = {"group": at + 1} if is_last else {"group": at, "row_of_group": done}
                         # A name with a dot also selects what is nested below it; select again by exact name.
-                        table = batch.select(names).cast(self._columns)
-                        yield Block(number, len(table), table, range(number, number + len(table)), place)
+                        table = self._as_passed(batch.select(names), said, shown)
+                        rows = range(number, number + len(table))
+                        yield Block(number, len(table), table, rows, place, folders=said)
                         number += len(table)
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
 
-    def _check_types(self, schema: pa.Schema, shown: str) -> None:
-        for each in self._columns:
-            other = _plain(schema.field(each.name)).type
-            # Only where nothing can be lost: what a value becomes must not depend on the value.
-            if (
-                other != each.type
-                and pa.unify_schemas(
-                    [pa.schema([each]), pa.schema([pa.field(each.name, other)])], promote_options="permissive"
-                )
-                .field(0)
-                .type
-                != each.type
-            ):
-                raise unreadable(
-                    f"column '{each.name}' is {each.type} in the first file and {other} in {shown}: "
-                    "a column must have one type in all files."
-                )
+    def _passed(self, own: pa.Schema, shown: str, folders: dict[str, str]) -> pa.Schema:
+        said = [name for name in folders if name not in own.names]
+        passed = self._wanted.chosen([*own.names, *said], shown)
+        return pa.schema(
+            [pa.field(name, pa.string()) if name in said else _plain(own.field(name)) for name in passed]
+        )
+
+    def _widen(self, values: pa.Array, wanted: pa.Field, shown: str) -> pa.Array:
+        try:
+            return values.cast(wanted.type)
+        except pa.ArrowInvalid:
+            # Whole numbers that a float cannot hold.
+            raise self._misfit(wanted, pa.field(wanted.name, values.type), shown) from None
+
+    def _as_passed(self, batch: pa.RecordBatch, said: dict[str, str], shown: str) -> pa.RecordBatch:
+        """Columns that are passed on in the type of the output; the others stay as the file has them."""
+        names, arrays = list(batch.schema.names), list(batch.columns)
+        for each in self.schema:
+            if each.name in said:
+                names.append(each.name)
+                arrays.append(pa.repeat(said[each.name], len(batch)))
+                continue
+            at = names.index(each.name)
+            if arrays[at].type != each.type:
+                arrays[at] = self._widen(arrays[at], each, shown)
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _widened(self, known: pa.Field, other: pa.Field, shown: str) -> pa.Field:
+        try:
+            schemas = [pa.schema([known]), pa.schema([other])]
+            return pa.unify_schemas(schemas, promote_options="permissive").field(0)
+        except pa.ArrowException:
+            raise self._misfit(known, other, shown) from None
+
+    def _refuse_wider(self, known: pa.Field, other: pa.Field, shown: str) -> None:
+        """What a value becomes must not depend on the value: only where nothing can be lost."""
+        if self._widened(known, other, shown).type != known.type:
+            raise self._misfit(known, other, shown)
+
+    def _misfit(self, known: pa.Field, other: pa.Field, shown: str) -> Exception:
+        return unreadable(
+            f"column '{known.name}' is {known.type} in {self._first} and {other.type} in {shown}: "
+            "a column that is passed on must have one type in all files; leave it out of passthrough_columns."
+        )
 
 
-def _parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:
-    try:
-        # By its descriptor: reading through a Python file takes the interpreter's lock and copies every byte.
-        return pq.ParquetFile(f"/dev/fd/{file.fileno()}", pre_buffer=False, buffer_size=1 << 20)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(f"{shown} is not a readable Parquet file.") from error
+def _is_empty(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(0)
+    return size == 0
 
 
 def _rows_of_block(group: Any, columns: int) -> int:

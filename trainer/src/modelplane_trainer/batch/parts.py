@@ -30,6 +30,7 @@ class Part:
         rows_read, rows_scored, rows_failed: how many.
         output: name, size_bytes and sha256 of its rows; None where none could be scored.
         errors: the same of its errors; None where there are none.
+        short_rows: rows with fewer fields than the header of their file.
         unseen: rows by feature with a value that training has not seen.
         next: file and place where the next part begins.
     """
@@ -42,6 +43,7 @@ class Part:
     rows_failed: int = 0
     output: dict[str, Any] | None = None
     errors: dict[str, Any] | None = None
+    short_rows: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     next: dict[str, Any] = field(default_factory=dict)
 
@@ -125,16 +127,24 @@ class PartWriter:
         """Put what was written where readers find it."""
         if self._format is not None:
             self._format.close()
+            self._format = None
             self.part.output = self._rows.publish()
+        self.publish_errors()
+        return self.part
+
+    def publish_errors(self) -> None:
+        """Put the errors alone where readers find them."""
         if self._errors is not None:
             self.part.errors = self._errors.publish()
             self.part.errors["name"] = f"errors/{self.part.errors['name']}"
-        return self.part
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._format is not None:
+            # A writer that is collected later would write to a file that is closed.
+            self._format.close()
         for written in (self._rows, self._errors):
             if written is not None:
                 written.discard()

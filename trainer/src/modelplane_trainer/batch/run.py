@@ -14,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from ..events import EventWriter
-from ..failures import INTERNAL_ERROR, JobFailure
+from ..failures import INTERNAL_ERROR, JobFailure, unreadable
+from ..reading.partitions import partitions_of
+from ..reading.tables import name_of
 from ..storage import Store
 from .ahead import ahead
 from .blocks import Block, Source, Wanted
@@ -25,7 +27,7 @@ from .parts import Notes, Part, PartWriter
 from .sandbox import MOST_ROWS, SandboxedGraph
 from .scoring import Graph, Scored, Scorer, SessionGraph
 
-_SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
+SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
 # Looking into more files than this only to tell how much there is would keep the first row waiting.
 _MOST_COUNTED_FILES = 64
@@ -69,6 +71,8 @@ class _Run:
     def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, graph: Graph) -> None:
         self._spec, self._events, self._store = spec, events, store
         self._files = spec["input"]["files"]
+        # Told by the thread that reads, and written by the one that writes events.
+        self._oddities: list[str] = []
         self._source = self._open_source()
         rows = spec["batch"]["batch_rows"]
         if spec["model"]["origin"] == "uploaded":
@@ -76,7 +80,6 @@ class _Run:
         self._scorer = Scorer(spec["model"], graph, self._source.schema, rows, self._source.is_text)
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
-        self._rows_total = self._count_rows()
         self._begun = time.monotonic()
         self._rows_before = sum(part.rows_read for part in self._parts)
 
@@ -96,6 +99,10 @@ class _Run:
         unseen = self._unseen()
         for name, rows in unseen.items():
             self._events.warning(f"{name}: {rows} rows hold values that training has not seen.")
+        if short := sum(part.short_rows for part in self._parts):
+            self._events.warning(
+                f"{short} rows have fewer fields than the header; the absent ones count as empty."
+            )
         seconds = time.monotonic() - self._begun
         return {
             **totals,
@@ -107,39 +114,55 @@ class _Run:
         }
 
     def _open_source(self) -> Source:
+        """A source that knows the columns, and how many rows there are where the files tell that."""
         wanted = Wanted(
             [each["name"] for each in self._spec["model"]["signature"]["inputs"]],
             self._spec["output"]["passthrough_columns"],
         )
-        uri = self._files[0]["uri"]
-        with self._store.open(uri) as first:
-            return _SOURCES[self._spec["input"]["format"]](first, _name_of(uri), wanted)
-
-    def _count_rows(self) -> int | None:
-        if len(self._files) > _MOST_COUNTED_FILES:
-            return None
-        total = 0
+        source = SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
+        total: int | None = 0 if len(self._files) <= _MOST_COUNTED_FILES else None
         for each in self._files:
-            with self._store.open(each["uri"]) as file:
-                rows = self._source.rows(file)
-            if rows is None:
-                return None
-            total += rows
-        return total
+            uri = each["uri"]
+            with self._store.open(uri) as file:
+                is_known = source.look(file, name_of(uri), partitions_of(uri))
+                rows = source.rows(file) if total is not None else None
+            total = None if total is None or rows is None else total + rows
+            if is_known and total is None:
+                break
+        if not source.has_columns:
+            shown = name_of(self._files[0]["uri"])
+            raise unreadable(
+                f"{shown} is empty: a file starts with column names or holds rows that name them."
+            )
+        self._rows_total = total
+        return source
 
     def _score_file(self, number: int, start: dict[str, int]) -> None:
         uri = self._files[number]["uri"]
         part_rows = self._spec["batch"]["part_rows"]
-        with self._store.open(uri) as file, ahead(self._source.blocks(file, _name_of(uri), start)) as blocks:
+        source, shown = self._source, name_of(uri)
+        with (
+            self._store.open(uri) as file,
+            ahead(source.blocks(file, shown, start, partitions_of(uri))) as blocks,
+        ):
             scored = self._scored(blocks)
             for first in scored:
                 part = Part(len(self._parts), number, first.block.first)
                 with PartWriter(self._store, self._spec["output"], self._scorer.schema, part) as writer:
-                    last = self._write(writer, first, uri)
-                    # Cut where a block ends, so that an attempt that begins here reads the same blocks.
-                    while part.rows_read < part_rows and (following := next(scored, None)) is not None:
-                        last = self._write(writer, following, uri)
+                    try:
+                        last = self._write(writer, first, uri)
+                        # Cut where a block ends, so that an attempt that begins here reads the same blocks.
+                        while part.rows_read < part_rows and (following := next(scored, None)) is not None:
+                            last = self._write(writer, following, uri)
+                    except JobFailure as failure:
+                        if failure.code == TOO_MANY_ERRORS:
+                            # What was wrong is all that such a job leaves.
+                            writer.publish_errors()
+                        raise
                     self._finish(writer.publish(), {"file": number, "place": last.next})
+
+        while self._oddities:
+            self._events.warning(self._oddities.pop(0))
 
     def _scored(self, blocks: Iterable[Block]) -> Iterator[Scored]:
         """Scored blocks in their order; as many are under way as there are threads, and one more."""
@@ -159,6 +182,7 @@ class _Run:
         for row, reasons in scored.faults.items():
             writer.fail(uri, row, reasons)
         part.rows_read += scored.block.count
+        part.short_rows += scored.block.short
         for name, rows in scored.unseen.items():
             part.unseen[name] = part.unseen.get(name, 0) + rows
         self._report(part)
@@ -236,10 +260,6 @@ def _described(part: Part, files: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _type_name(each: pa.Field) -> str:
     return str(each.type.value_type if pa.types.is_dictionary(each.type) else each.type)
-
-
-def _name_of(uri: str) -> str:
-    return uri.rsplit("/", 1)[-1]
 
 
 def _in(seconds: float) -> str:

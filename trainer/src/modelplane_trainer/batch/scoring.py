@@ -105,7 +105,7 @@ class Scorer:
 
     def score(self, block: Block) -> Scored:
         """Score the rows that can be scored, and say of the others why they cannot."""
-        encoded = self._encoder.encode(block.rows)
+        encoded = self._encoder.encode(block.rows, block.folders)
         faults = dict(encoded.faults)
         answers = self._answers(encoded)
         for place, reason in answers.faults.items():

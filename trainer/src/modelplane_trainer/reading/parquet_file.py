@@ -1,0 +1,95 @@
+"""Parquet files as they declare themselves: columns, and which of them are the index of a data frame."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..failures import unreadable
+from ..timestamps import OUTSIDE_MILLISECONDS
+from .file_kind import refuse_other_kinds
+
+_MILLISECONDS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+_INDEX_LEVEL = "__index_level_"
+
+
+def open_parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:
+    """
+    Raises:
+        JobFailure: it is something else, or damaged.
+    """
+    refuse_other_kinds(file, shown, "parquet")
+    try:
+        # By its descriptor: reading through a Python file takes the interpreter's lock and copies every byte.
+        source = f"/dev/fd/{file.fileno()}"
+    except (AttributeError, io.UnsupportedOperation, OSError):
+        source = file
+    try:
+        # INT96 counts nanoseconds of any day; in 64 bits of them the year 9999 would be 1816.
+        return pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20, coerce_int96_timestamp_unit="us")
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(f"{shown} is not a readable Parquet file.") from error
+
+
+def index_columns(schema: pa.Schema) -> set[str]:
+    """Columns that pandas wrote as the index of a data frame."""
+    names = {name for name in schema.names if name.startswith(_INDEX_LEVEL)}
+    try:
+        declared = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+    except (ValueError, AttributeError):
+        return names
+    return names | {name for name in declared if isinstance(name, str) and name in schema.names}
+
+
+def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Values of a type that files of several writers share: no dictionary, times in UTC as milliseconds."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return plain(values.cast(kind.value_type))
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+        whole = [_whole_milliseconds(chunk) for chunk in chunks]
+        return (
+            pa.chunked_array(whole, pa.timestamp("ms")) if isinstance(values, pa.ChunkedArray) else whole[0]
+        )
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return values.cast(pa.large_string())
+    return values
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def milliseconds(values: pa.Array) -> np.ndarray:
+    """float64 [rows] since 1970-01-01 UTC, NaN where missing, of dates or times; finer parts are cut off.
+
+    Naive times count as UTC; a time zone only says how to write what is UTC already. What lies outside of the
+    years 1 to 9999 stays outside, whatever the unit.
+    """
+    kind = values.type
+    missing = values.is_null().to_numpy(zero_copy_only=False)
+    if pa.types.is_date32(kind):
+        count = values.cast(pa.int32()).cast(pa.int64())
+        factor = 86_400_000.0
+    else:
+        count = values.cast(pa.int64())
+        factor = 1.0 if pa.types.is_date64(kind) else _MILLISECONDS[kind.unit]
+    whole = count.fill_null(0).to_numpy(zero_copy_only=False)
+    # By whole numbers where the unit is finer: a float has too few digits for nanoseconds.
+    numbers = (whole // round(1 / factor)).astype(np.float64) if factor < 1 else whole * factor
+    numbers[missing] = np.nan
+    return numbers
+
+
+def _whole_milliseconds(values: pa.Array) -> pa.Array:
+    numbers = milliseconds(values)
+    missing = np.isnan(numbers)
+    outside = np.abs(numbers) > 2.0**53
+    whole = np.where(missing | outside, OUTSIDE_MILLISECONDS, numbers).astype(np.int64)
+    return pa.array(whole, mask=missing).cast(pa.timestamp("ms"))

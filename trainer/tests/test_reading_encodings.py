@@ -1,0 +1,85 @@
+"""Bytes are read as what they are, or refused as what they are."""
+
+import gzip
+import io
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from agreement import Reading
+from cases import simple
+from tables_as_text import PLANS, ROWS, plans
+
+from modelplane_trainer.failures import JobFailure
+
+CHECK = "check-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e"
+
+
+class TestEncodings:
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+    def test_are_read_alike(self, store, encoding):
+        marks = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+        text = plans().replace("gold", "Gött€r").replace("plan", "plän")
+        read = Reading(store, store.text(marks.get(encoding, b"") + text.encode(encoding)))
+        assert read.texts("plän") == [PLANS[place % 3].replace("gold", "Gött€r") for place in range(ROWS)]
+        assert any("cp1252" in warning for warning in read.warnings) == (encoding == "cp1252")
+
+    def test_says_how_many_bytes_have_no_meaning(self, store):
+        content = plans().encode().replace(b"gold", b"\x80\x81")
+        read = Reading(store, store.text(content))
+        assert read.texts("plan")[1] == "€\x81"
+        assert any("20 bytes have no meaning" in warning for warning in read.warnings)
+
+    def test_that_are_damaged_are_not_guessed(self, store):
+        content = plans().replace("gold", "Köln").encode()
+        content = content.replace("Köln".encode(), b"K\xc3ln", 1)
+        code, message = store.failure(store.spec(store.text(content), "y"))
+        assert code == "DATA_UNREADABLE" and "UTF-8 but for 1 bytes, the first in line 3" in message
+
+    @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+    @pytest.mark.parametrize(
+        ("kind", "phrase"),
+        [
+            ("gzip", "gzip archive; unpack it first"),
+            ("zip", "zip archive"),
+            ("xlsx", "Excel workbook"),
+            ("parquet", "a Parquet file"),
+            ("onnx", "an ONNX model"),
+            ("html", "an HTML page"),
+        ],
+    )
+    def test_of_other_kinds_of_files_are_named(self, store, ending, kind, phrase):
+        if kind == ending:
+            pytest.skip("that is what it is")
+        uri = f"s3://data/a.{ending}"
+        store.path(uri).write_bytes(self.content(store, kind))
+        form = {"jsonl": "json_lines"}.get(ending, ending)
+        files = {"format": form, "uris": [uri]}
+        code, message = store.failure(store.spec(files, "y"))
+        assert code == "DATA_UNREADABLE" and phrase in message and f"a.{ending}" in message
+        checked = store.run(store.spec(files, "y", kind="validation", job_id=CHECK))[-1]["result"]
+        assert [each["code"] for each in checked["problems"]] == ["DATA_UNREADABLE"]
+        assert phrase in checked["problems"][0]["message"]
+        with pytest.raises(JobFailure, match=phrase):
+            Reading(store, store.text(plans())).score(files)
+
+    def content(self, store, kind):
+        if kind == "gzip":
+            return gzip.compress(plans().encode())
+        if kind in ("zip", "xlsx"):
+            made = io.BytesIO()
+            with zipfile.ZipFile(made, "w") as archive:
+                archive.writestr("xl/workbook.xml" if kind == "xlsx" else "a.csv", plans())
+            return made.getvalue()
+        if kind == "parquet":
+            made = io.BytesIO()
+            pq.write_table(pa.table(simple(ROWS)), made)
+            return made.getvalue()
+        if kind == "onnx":
+            return b"\x08\x0a\x12\x07skl2onnx\x1a\x061.20.0" + bytes(200)
+        return b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
+
+    def test_of_utf_16_without_a_mark_are_named(self, store):
+        code, message = store.failure(store.spec(store.text(plans().encode("utf-16-le")), "y"))
+        assert code == "DATA_UNREADABLE" and "looks like UTF-16" in message
