@@ -82,7 +82,7 @@ export function diagnose(
 }
 
 /** What the value would have to be, or null when it is fit. States the rules that the encoders apply. */
-function explainMisfit(value: unknown, { type, nullable, dtype }: SignatureInput): string | null {
+function explainMisfit(value: unknown, { type, nullable, dtype, offset = 0 }: SignatureInput): string | null {
   if (value === null) return nullable ? null : `${NOUNS[type]}, and the model does not take null`;
   switch (type) {
     case 'string':
@@ -97,7 +97,7 @@ function explainMisfit(value: unknown, { type, nullable, dtype }: SignatureInput
         : null;
     case 'number':
       if (typeof value !== 'number') return 'a number';
-      return Number.isFinite(dtype === 'float64' ? value : Math.fround(value))
+      return Number.isFinite(dtype === 'float64' ? value : Math.fround(value - offset))
         ? null
         : `a finite number in the range of ${dtype}`;
     case 'timestamp':

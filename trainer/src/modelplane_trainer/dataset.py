@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from .columns import Column, interpret
 from .events import EventWriter
 from .failures import column_not_found, listed, unfit
+from .float32 import MOST_ROUNDING, centre_of, rounding_of
 from .sources import read_files, stack
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
@@ -207,6 +208,7 @@ def _features(
         column = interpret(name, table[name], is_csv, events.warning)
         reason = column if isinstance(column, str) else useless(column, train)
         if reason is None:
+            _centre(column, train, events)
             features.append(column)
         else:
             refused[name] = reason
@@ -215,6 +217,22 @@ def _features(
         faults = "; ".join(f"'{name}' {reason}" for name, reason in list(refused.items())[:5])
         raise unfit(f"no column can be used as a feature: {faults}.")
     return features, refused
+
+
+def _centre(column: Column, train: np.ndarray, events: EventWriter) -> None:
+    """Let a model see a number less what all of the column have in common, where float32 would not tell them apart."""
+    if column.kind not in ("number", "integer"):
+        return
+    numbers = column.numbers[train]
+    is_whole = column.kind == "integer"
+    column.offset = centre_of(numbers, is_whole)
+    known = numbers[np.isfinite(numbers)] - column.offset
+    lost = rounding_of(known)
+    if lost > (0 if is_whole else MOST_ROUNDING * float(np.std(known))):
+        events.warning(
+            f"column '{column.name}' holds numbers that a model tells apart only to within {lost:.3g}: "
+            "they are too far from each other for 32 bits; split it into two columns if the last digits matter."
+        )
 
 
 def useless(column: Column, train: np.ndarray) -> str | None:

@@ -59,6 +59,7 @@ def inputs(dataset: Dataset) -> list[dict[str, Any]]:
             "categories": dataset.categories.get(column.name),
         }
         | ({"parts": parts_of_tensor(tensor)} if column.kind == "timestamp" else {})
+        | ({"offset": column.offset} if column.offset else {})
         for tensor, column in zip(names, dataset.features, strict=True)
     ]
 
