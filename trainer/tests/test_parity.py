@@ -234,7 +234,7 @@ def test_a_graph_with_another_encoding_has_no_core():
 
 @pytest.mark.parametrize("last_low", [19, 20])
 def test_a_value_between_two_roundings_of_a_threshold_goes_the_same_way(store, last_low):
-    """Histogram boosting's thresholds lie between float32 values; rounded to nearest, every second passes one."""
+    """Thresholds lie between float32 values; rounded to nearest, every second one passes a value."""
     spacing = np.spacing(np.float32(42.4)).astype(float)
     steps = (np.float32(42.4) + np.arange(-20, 20) * spacing).astype(np.float32)
     x = np.repeat(steps, 20)

@@ -51,7 +51,7 @@ class Column:
         return self.codes < 0 if self.kind == "string" else np.isnan(self.numbers)
 
     def as_feature(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """The values a model sees: float32 with NaN and less the offset, or text with '' where missing; [rows].
+        """The values a model sees, [rows]: float32 less the offset with NaN, or text with '' where missing.
 
         Not for times.
         """

@@ -220,7 +220,7 @@ def _features(
 
 
 def _centre(column: Column, train: np.ndarray, events: EventWriter) -> None:
-    """Let a model see a number less what all of the column have in common, where float32 would not tell them apart."""
+    """Take what a column's numbers have in common away where float32 would not tell them apart."""
     if column.kind not in ("number", "integer"):
         return
     numbers = column.numbers[train]
@@ -231,7 +231,7 @@ def _centre(column: Column, train: np.ndarray, events: EventWriter) -> None:
     if lost > (0 if is_whole else MOST_ROUNDING * float(np.std(known))):
         events.warning(
             f"column '{column.name}' holds numbers that a model tells apart only to within {lost:.3g}: "
-            "they are too far from each other for 32 bits; split it into two columns if the last digits matter."
+            "they are too far apart for 32 bits; split it into two columns if the last digits matter."
         )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 def rounded_down(values: np.ndarray) -> np.ndarray:
     """The largest float32 that is not above each value, as float64 [...].
 
-    A float32 feature x satisfies x <= threshold exactly if it satisfies x <= rounded_down(threshold), so a tree
-    decides by the rounded thresholds as it does by its own; rounded to nearest, a value between the two goes the
-    other way.
+    A float32 feature x satisfies x <= threshold exactly if it satisfies x <= rounded_down(threshold), so a
+    tree decides by the rounded thresholds as it does by its own; rounded to nearest, a value between the two
+    goes the other way.
     """
     exact = np.asarray(values, dtype=np.float64)
     with np.errstate(over="ignore"):  # LightGBM writes the largest float64 for "only the missing go right".
@@ -29,7 +29,7 @@ def rounding_of(values: np.ndarray) -> float:
 
 
 def centre_of(values: np.ndarray, is_whole: bool = False) -> float:
-    """What to take away from values, in float64, so that float32 holds what is left; 0 where nothing has to be.
+    """What to take away from values, in float64, so that float32 holds what is left; 0 for nothing.
 
     Values far from 0 that differ by little, such as 20260131 and 20260201, are one number in float32.
 

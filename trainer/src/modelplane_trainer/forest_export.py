@@ -1,8 +1,9 @@
 """Forests of scikit-learn as nodes of ONNX.
 
-The converter of skl2onnx makes every node of every tree by itself, and the libraries around it look at each attribute
-several times: a forest of a million nodes took ten times as long to export as to grow. Here its arrays are put
-together whole, and into the graph at last.
+The converter of skl2onnx makes every node of every tree by itself, and the libraries around it look at each
+attribute
+several times: a forest of a million nodes took ten times as long to export as to grow. Here its arrays are
+    put together whole, and into the graph at last.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def _node(scope: Any, operator: Any, container: Any, kind: str, **attributes: An
 def fill(graph: onnx.GraphProto, forest: Any) -> None:
     """Give the graph's one ensemble of trees the nodes and leaves of a fitted forest.
 
-    A leaf's value is its share of the mean over the trees: the value, or a class's share of the leaf's rows. Of two
-    classes the runtime is told the second alone.
+    A leaf's value is its share of the mean over the trees: the value, or a class's share of the leaf's rows.
+    Of two classes the runtime is told the second alone.
     """
     (node,) = (each for each in graph.node if each.op_type.startswith("TreeEnsemble"))
     trees = [estimator.tree_ for estimator in forest.estimators_]

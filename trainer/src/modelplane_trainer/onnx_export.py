@@ -232,8 +232,9 @@ def _label_by_probabilities(model: onnx.ModelProto) -> None:
     """Let the label be the first of the most probable classes, whatever the converter makes of it.
 
     Converters take the label from sums of their own: of a boosting that never splits, or where votes tie, it
-    contradicts the probabilities beside it. Python sums votes in float64, where a tie is a tie; in float32 the order
-    of the sum would decide, so that classes within TIE_WIDTH of the most probable one count as tied with it.
+    contradicts the probabilities beside it. Python sums votes in float64, where a tie is a tie; in float32
+    the order of the sum would decide, so that classes within TIE_WIDTH of the most probable one count as tied
+    with it.
     """
     graph = model.graph
     for entry in model.opset_import:

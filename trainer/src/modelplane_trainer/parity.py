@@ -75,9 +75,9 @@ class Gate:
             raise JobFailure(
                 PARITY_FAILED,
                 f"the exported model does not answer as the trained one on {what}: "
-                f"{int(differ.sum())} of {len(frame)} labels differ and the largest difference is {worst:.2g} "
-                f"(allowed: none, and {TOLERANCE:g}), for example where {self._cause(frame, row)}; "
-                "try another estimator or fewer features.",
+                f"{int(differ.sum())} of {len(frame)} labels differ and the largest difference is "
+                f"{worst:.2g} (allowed: none, and {TOLERANCE:g}), for example where "
+                f"{self._cause(frame, row)}; try another estimator or fewer features.",
             )
         return worst
 

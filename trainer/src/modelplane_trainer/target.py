@@ -23,7 +23,8 @@ class Target:
         name: the column.
         model_type: classification or regression.
         values: int64 class index or float64 value, [rows].
-        offset: what is taken away from a regression's values before they are learnt, and added to its answers.
+        offset: what is taken away from a regression's values before they are learnt, and added to its
+            answers.
         labels: the classes in order of their index; None for regression.
         reason: why this model type, for the log.
     """

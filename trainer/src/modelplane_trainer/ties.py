@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# Classes this close are tied: what summing a thousand float32 votes loses. libs/inference/src/onnx-model.ts has it too.
+# Classes this close are tied: what summing a thousand float32 votes loses. libs/inference/src/onnx-model.ts
+# has it too.
 TIE_WIDTH = 2e-6
 
 

@@ -164,7 +164,7 @@ def _json(document: dict[str, Any]) -> bytes:
 
 
 def _measure(trained: Trained, served: ServedModel) -> tuple[dict[str, float | None], np.ndarray]:
-    """Metrics of what is served on both parts, before calibration too, and predictions on the validation rows."""
+    """Metrics of what is served on both parts, and its predictions on the validation rows."""
     dataset, pipeline = trained.dataset, trained.pipeline
     target = dataset.target
     metrics: dict[str, float | None] = {}

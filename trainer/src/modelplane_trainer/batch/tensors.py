@@ -34,7 +34,7 @@ class Column:
 
 
 def seen_of(numbers: np.ndarray, each: dict[str, Any]) -> np.ndarray:
-    """Numbers as a model sees them: float32, less what the signature's input takes away in float64; [rows]."""
+    """Numbers as a model sees them: float32 [rows], less what the signature takes away in float64."""
     offset = each.get("offset", 0)
     return (numbers - offset if offset else numbers).astype(np.float32, copy=False)
 
