@@ -6,12 +6,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from cases import CLASSIFIERS, REGRESSORS, mixed
+from cases import CLASSIFIERS, REGRESSORS, mixed, simple
 
 from modelplane_trainer import contracts, parity, training
 from modelplane_trainer.core import cut
 from modelplane_trainer.events import EventWriter
 from modelplane_trainer.failures import JobFailure
+from modelplane_trainer.float32 import rounded_down
 from modelplane_trainer.job import seed_and_threads
 from modelplane_trainer.preprocessing import inputs
 from modelplane_trainer.reference import rows_frame
@@ -156,7 +157,7 @@ def test_a_graph_that_differs_is_refused(store):
     pipeline, frame = python_answers(spec | {"training": spec["training"] | {"seed": 8}}, fresh_rows())
     session = onnxruntime.InferenceSession(store.model())
     with pytest.raises(JobFailure, match="does not answer as the trained one") as caught:
-        parity.compare(pipeline, session, frame, "rows")
+        parity.Gate(pipeline, session, {}).compare(frame, "rows")
     assert caught.value.code == "PARITY_FAILED"
 
 
@@ -174,7 +175,7 @@ def test_a_tied_vote_is_the_first_class(store):
     rows = [{"whole": whole, "flag": flag} for whole in range(-5, 60) for flag in (True, False, None)]
     pipeline, frame = python_answers(spec, rows)
     session = onnxruntime.InferenceSession(store.model())
-    assert parity.compare(pipeline, session, frame, "rows") < 1e-5
+    assert parity.Gate(pipeline, session, {}).compare(frame, "rows") < 1e-5
     probabilities = np.sort(pipeline.predict_proba(frame))
     exact = probabilities[:, -1] != probabilities[:, -2]
     label, _ = session.run(None, {name: frame[name].to_numpy().reshape(-1, 1) for name in frame})
@@ -182,12 +183,10 @@ def test_a_tied_vote_is_the_first_class(store):
 
 
 def test_thresholds_are_rounded_down_not_to_nearest():
-    from modelplane_trainer.onnx_export import _rounded_down
-
     above = np.nextafter(np.float32(1), np.float32(2)).astype(float)
     threshold = above - 1e-9  # nearest float32 is `above`, which must still go right
     assert np.float32(threshold) == np.float32(above)
-    assert _rounded_down([threshold, threshold], ["BRANCH_LEQ", "LEAF"]) == [1.0, above]
+    np.testing.assert_array_equal(rounded_down(np.array([threshold, -threshold, 1.5])), [1.0, -above, 1.5])
 
 
 def test_the_list_of_estimators_is_what_can_be_trained():
@@ -214,14 +213,13 @@ def test_the_core_is_the_rest_of_the_graph(store, framework, estimator):
     whole.graph.output.append(
         onnx.helper.make_tensor_value_info(core["tensor"], onnx.TensorProto.FLOAT, [None, width])
     )
-    *expected, columns = onnxruntime.InferenceSession(whole.SerializeToString()).run(
-        ["label", "probabilities", core["tensor"]], rows
+    expected, columns = onnxruntime.InferenceSession(whole.SerializeToString()).run(
+        ["probabilities", core["tensor"]], rows
     )
     written = store.path("s3://modelplane/jobs/attempts/1/") / result["files"]["core"]["name"]
     session = onnxruntime.InferenceSession(written.read_bytes())
-    found = session.run(["label", "probabilities"], {core["tensor"]: columns})
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    (found,) = session.run(None, {core["tensor"]: columns})
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_graph_with_another_encoding_has_no_core():
@@ -230,4 +228,122 @@ def test_a_graph_with_another_encoding_has_no_core():
     shape = [None, 1]
     inputs_ = [info(name, onnx.TensorProto.FLOAT, shape) for name in ("a", "b")]
     graph = onnx.helper.make_graph([node], "sum", inputs_, [info("value", onnx.TensorProto.FLOAT, shape)])
-    assert cut(onnx.helper.make_model(graph).SerializeToString()) is None
+    with pytest.raises(ValueError, match="no known kind"):
+        cut(onnx.helper.make_model(graph).SerializeToString(), "value")
+
+
+@pytest.mark.parametrize("last_low", [19, 20])
+def test_a_value_between_two_roundings_of_a_threshold_goes_the_same_way(store, last_low):
+    """Thresholds lie between float32 values; rounded to nearest, every second one passes a value."""
+    spacing = np.spacing(np.float32(42.4)).astype(float)
+    steps = (np.float32(42.4) + np.arange(-20, 20) * spacing).astype(np.float32)
+    x = np.repeat(steps, 20)
+    spec = store.spec(store.parquet({"x": x, "y": np.where(x <= steps[last_low], "low", "high")}), "y")
+    store.result(spec)
+    pipeline, frame = python_answers(spec, [{"x": float(step)} for step in steps])
+    label, _ = onnxruntime.InferenceSession(store.model()).run(None, {"f0_x": steps.reshape(-1, 1)})
+    np.testing.assert_array_equal(label, pipeline.predict(frame))
+    assert label.tolist() == [1] * (last_low + 1) + [0] * (39 - last_low)
+
+
+def test_the_gate_names_the_feature_and_value_that_a_wrong_threshold_lets_pass(store):
+    rows = np.random.default_rng(3).normal(size=(300, 2)).astype(np.float32)
+    spec = store.spec(
+        store.parquet({"a": rows[:, 0], "b b": rows[:, 1], "y": (rows[:, 1] > 0.1).astype(int)}), "y"
+    )
+    result = store.result(spec)
+    pipeline, frame = python_answers(spec, [{"a": float(a), "b b": float(b)} for a, b in rows])
+    core_model, core = cut(store.model(), "probabilities")
+    thresholds = parity.thresholds_of(core_model, core["columns"])
+    assert len(thresholds["f1_b_b"]) > 0
+    model = onnx.load_from_string(store.model())
+    (trees,) = (node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
+    (values,) = (each for each in trees.attribute if each.name == "nodes_values")
+    values.floats[:] = np.nextafter(np.array(values.floats, dtype=np.float32), np.float32(-np.inf)).tolist()
+    names = {each["tensor"]: each["name"] for each in result["signature"]["inputs"]}
+    gate = parity.Gate(pipeline, onnxruntime.InferenceSession(model.SerializeToString()), names)
+    gate.compare(frame, "held-out rows")
+    with pytest.raises(JobFailure, match=r"rows at the thresholds .* for example where 'b b' is -?\d"):
+        gate.check(frame, thresholds, seed=1)
+
+
+@pytest.mark.parametrize(("framework", "estimator"), CLASSIFIERS)
+def test_labels_follow_the_probabilities_of_a_model_that_learnt_nothing(store, framework, estimator):
+    x = np.arange(40, dtype=float)
+    spec = store.spec(
+        store.parquet({"x": x % 2, "y": np.where(x % 20 < 12, "often", "seldom")}),
+        "y",
+        framework,
+        estimator,
+        hyperparameters=SMALL.get(estimator, {}),
+    )
+    result = store.result(spec)
+    label, probabilities = onnxruntime.InferenceSession(store.model()).run(
+        None, {"f0_x": np.array([[0], [1]], dtype=np.float32)}
+    )
+    np.testing.assert_array_equal(label, np.argmax(probabilities, axis=1))
+    assert result["metrics"]["val_accuracy"] is not None
+
+
+@pytest.mark.parametrize(("framework", "estimator"), REGRESSORS)
+def test_a_target_far_from_zero_keeps_its_digits(store, framework, estimator):
+    columns = mixed()
+    price = np.asarray(columns["price"].to_pylist())
+    near = store.result(_priced(store, framework, estimator, columns, price))
+    far = store.result(_priced(store, framework, estimator, columns, price + 1.7e9))
+    assert "offset" not in near["signature"]["output"]
+    assert far["signature"]["output"]["offset"] == pytest.approx(1.7e9, rel=1e-4)
+    assert far["metrics"]["val_r2"] == pytest.approx(near["metrics"]["val_r2"], abs=0.02)
+    assert far["metrics"]["val_rmse"] == pytest.approx(near["metrics"]["val_rmse"], rel=0.1)
+
+
+def _priced(store, framework, estimator, columns, price):
+    return store.spec(
+        store.parquet(columns | {"price": price}),
+        "price",
+        framework,
+        estimator,
+        exclude_columns=["label", "grade"],
+        hyperparameters=SMALL.get(estimator, {}),
+    )
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "random_forest", "logistic_regression"])
+def test_whole_numbers_beyond_float32_are_told_apart(store, estimator):
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2025-09-01"))
+    stamps = np.array([int(str(day).replace("-", "")) for day in days])
+    seconds = 1_700_000_000 + np.arange(len(days))
+    spec = store.spec(
+        store.parquet({"day": stamps, "second": seconds, "y": (np.arange(len(days)) % 2).astype(int)}),
+        "y",
+        estimator=estimator,
+    )
+    events = store.run(spec)
+    assert not [event for event in events if event["type"] == "warning"]
+    day, second = events[-1]["result"]["signature"]["inputs"]
+    assert day["offset"] == np.round(day["offset"]) and second["offset"] == np.round(second["offset"])
+    seen = (stamps - day["offset"]).astype(np.float32).astype(float) + day["offset"]
+    np.testing.assert_array_equal(seen, stamps)
+
+
+def test_what_float32_cannot_hold_is_said(store):
+    columns = simple(rows=200) | {"id": np.arange(200) * 10_000_019 + 10**9}
+    (warning,) = store.warnings(store.spec(store.parquet(columns), "y"))
+    assert "column 'id' holds numbers that a model tells apart only to within 32" in warning
+
+
+def test_metrics_are_those_of_the_served_graph(store, monkeypatch):
+    spec = store.spec(store.parquet(mixed()), "price", exclude_columns=["label", "grade"])
+    honest = store.result(spec)["metrics"]
+
+    def cut_with_a_shift(model, output):
+        core_model, core = cut(model, output)
+        shifted = onnx.load_from_string(core_model)
+        (bases,) = (
+            each for node in shifted.graph.node for each in node.attribute if each.name == "base_values"
+        )
+        bases.floats[0] += 1e6
+        return shifted.SerializeToString(), core
+
+    monkeypatch.setattr(training.core, "cut", cut_with_a_shift)
+    assert store.result(spec)["metrics"]["val_mae"] > honest["val_mae"] + 9e5

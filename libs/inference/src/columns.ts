@@ -58,14 +58,16 @@ export function textReader(input: SignatureInput): (row: Row) => string | undefi
   };
 }
 
-/** Reads a feature that is a number to the model. */
+/** Reads a feature that is a number to the model, less its offset. */
 export function numberReader(input: SignatureInput): ReadNumber {
   const read = valueReader(input);
-  const { type, nullable } = input;
+  const { type, nullable, offset = 0 } = input;
   const toNumber = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : toFloat;
   return (row) => {
     const value = read(row);
-    return value === null ? (nullable ? null : undefined) : toNumber(value);
+    if (value === null) return nullable ? null : undefined;
+    const number = toNumber(value);
+    return number === undefined ? undefined : number - offset;
   };
 }
 

@@ -82,7 +82,10 @@ export function diagnose(
 }
 
 /** What the value would have to be, or null when it is fit. States the rules that the encoders apply. */
-function explainMisfit(value: unknown, { type, nullable, dtype, reading }: SignatureInput): string | null {
+function explainMisfit(
+  value: unknown,
+  { type, nullable, dtype, reading, offset = 0 }: SignatureInput,
+): string | null {
   if (value === null) return nullable ? null : `${NOUNS[type]}, and the model does not take null`;
   switch (type) {
     case 'string':
@@ -100,7 +103,7 @@ function explainMisfit(value: unknown, { type, nullable, dtype, reading }: Signa
         : null;
     case 'number':
       if (typeof value !== 'number') return 'a number';
-      return Number.isFinite(dtype === 'float64' ? value : Math.fround(value))
+      return Number.isFinite(dtype === 'float64' ? value : Math.fround(value - offset))
         ? null
         : `a finite number in the range of ${dtype}`;
     case 'timestamp':

@@ -205,7 +205,7 @@ export class OnnxModel {
   private read(outputs: Record<string, OutputTensor>, rows: number, warnings: string[]): Predictions {
     const { output } = this.signature.definition;
     if (output.type === 'regression') {
-      return { predictions: readValues(outputs[output.value_tensor], rows), warnings };
+      return { predictions: readValues(outputs[output.value_tensor], output.offset, rows), warnings };
     }
     return { ...readClasses(outputs, output, rows), warnings };
   }
@@ -345,14 +345,19 @@ function readIndexes(
   return indexes;
 }
 
+/** Classes this close to the most probable one are tied with it: a thousand votes summed in float32 lose as much. */
+const TIE_WIDTH = 2e-6;
+
+/** The first of the most probable classes. */
 function indexOfLargest(values: readonly number[]): number {
-  return values.reduce((best, value, index) => (value > values[best]! ? index : best), 0);
+  const least = Math.max(...values) - TIE_WIDTH;
+  return values.findIndex((value) => value >= least);
 }
 
-function readValues(tensor: OutputTensor | undefined, rows: number): number[] {
+function readValues(tensor: OutputTensor | undefined, offset: number | undefined, rows: number): number[] {
   const values = tensor?.data as ArrayLike<number>;
   checkLength('value', values?.length, rows);
-  return Array.from(values, (value, row) => checkFinite(value, 'value', row));
+  return Array.from(values, (value, row) => checkFinite(value, 'value', row) + (offset ?? 0));
 }
 
 function checkFinite(value: number, what: string, row: number): number {

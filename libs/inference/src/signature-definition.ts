@@ -21,6 +21,11 @@ export interface SignatureInput {
   /** Which column of a tensor [n, k] that several features share. */
   readonly column?: number;
   readonly nullable: boolean;
+  /**
+   * Of a number or integer in float32: taken away from the value in float64 first, so that values far from 0 that
+   * differ by little stay different. 0 where absent.
+   */
+  readonly offset?: number;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
   /** How training read the column from its files; single predictions need what concerns texts. */
@@ -41,7 +46,7 @@ export interface ClassificationOutput {
   readonly type: 'classification';
   /** In the order of the probabilities; the graph's label is an index into them. */
   readonly labels: readonly Label[];
-  /** int64, int32 or string, shape [n]; null where the most probable class is the answer. */
+  /** int64, int32 or string, shape [n]; null where the first of the most probable classes is the answer. */
   readonly label_tensor: string | null;
   /** Whether the graph's label is an index into `labels`, as by default, or the label itself. */
   readonly label_encoding?: 'index' | 'value';
@@ -53,6 +58,8 @@ export interface RegressionOutput {
   readonly type: 'regression';
   /** float32 or float64, shape [n, 1] or [n]. */
   readonly value_tensor: string;
+  /** Added in float64 to what the graph answers: the model was trained on the target less this. 0 where absent. */
+  readonly offset?: number;
 }
 
 /** A column of the core's input: a number, or what a text is to it. Each step rounds to float32. */
@@ -133,7 +140,7 @@ export function checkSignature(json: unknown): SignatureDefinition {
   }
   const inputNames = new Set<string>();
   for (const input of json.inputs) {
-    const { name, type, dtype, rank, column, nullable, categories, parts, reading } = input;
+    const { name, type, dtype, rank, column, nullable, categories, parts, reading, offset } = input;
     if (inputNames.has(name)) throw new InvalidSignature(`the signature has the feature '${name}' twice`);
     if ((type === 'timestamp') !== (parts !== undefined)) {
       throw new InvalidSignature(`the feature '${name}' of type ${type} ${parts ? 'has' : 'lacks'} parts`);
@@ -148,6 +155,9 @@ export function checkSignature(json: unknown): SignatureDefinition {
       throw new InvalidSignature(
         `the feature '${name}' cannot be null: a tensor of ${dtype} has no missing value`,
       );
+    }
+    if (offset !== undefined && !((type === 'number' || type === 'integer') && dtype === 'float32')) {
+      throw new InvalidSignature(`the feature '${name}' has an offset and is no number in float32`);
     }
     if (categories && type !== 'string') {
       throw new InvalidSignature(`the feature '${name}' of type ${type} has categories`);

@@ -80,8 +80,10 @@ def write(folder, columns, target, estimator, settings):
     seed_and_threads(spec)
     trained = training.train(spec, EventWriter(2, spec["job_id"], 1))
     dataset, pipeline = trained.dataset, trained.pipeline
-    signature = onnx_export.signature("y", inputs(dataset), dataset.ignored, dataset.target.labels)
-    core_model, signature["core"] = core.cut(onnx_export.export(pipeline, signature["inputs"], {}))
+    signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
+    core_model, signature["core"] = core.cut(
+        onnx_export.export(pipeline, signature["inputs"], {}), onnx_export.output_of(signature)
+    )
     kept = background(dataset, 7)
     names = kept["features"]
     rows = [

@@ -119,12 +119,10 @@ def write(folder, columns, target, framework, estimator, calibration):
     seed_and_threads(spec)
     trained = training.train(spec, EventWriter(2, spec["job_id"], 1))
     dataset = trained.dataset
-    signature = onnx_export.signature("y", inputs(dataset), dataset.ignored, dataset.target.labels)
+    signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
     model = onnx_export.export(trained.pipeline, signature["inputs"], {})
-    cut = core.cut(model)
-    if cut is not None:
-        signature["core"] = cut[1]
-        (folder / "core.onnx").write_bytes(cut[0])
+    core_model, signature["core"] = core.cut(model, onnx_export.output_of(signature))
+    (folder / "core.onnx").write_bytes(core_model)
     (folder / "model.onnx").write_bytes(model)
     (folder / "signature.json").write_text(json.dumps(signature))
     rows = table.select([each["name"] for each in signature["inputs"]]).to_pylist()

@@ -28,6 +28,7 @@ class Column:
         codes: int32 [rows], index into `texts`, -1 where missing; for text.
         texts: the different values of a text column, in order of appearance.
         reading: how its values are read from files, as an input of a signature keeps it.
+        offset: what a model sees less than the number itself; see `float32.centre_of`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Column:
     codes: np.ndarray | None = None
     texts: list[str] | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    offset: float = 0.0
 
     @property
     def missing(self) -> np.ndarray:
@@ -43,12 +45,15 @@ class Column:
         return self.codes < 0 if self.kind == "string" else np.isnan(self.numbers)
 
     def as_feature(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """The values a model sees: float32 with NaN, or text with '' where missing; [rows]. Not for times."""
+        """The values a model sees, [rows]: float32 less the offset with NaN, or text with '' where missing.
+
+        Not for times.
+        """
         if self.kind == "string":
             table = np.array([*self.texts, ""], dtype=object)
             return table[self.codes if rows is None else self.codes[rows]]
         numbers = self.numbers if rows is None else self.numbers[rows]
-        return numbers.astype(np.float32)
+        return (numbers - self.offset).astype(np.float32)
 
     def as_parts(self, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """What a model sees of times: float32 [rows] by part."""

@@ -16,16 +16,21 @@ from onnx import TensorProto, helper, numpy_helper
 
 # How one column is made of one input of the graph; `core.columns` of contracts/signature.v1.schema.json.
 Column = dict[str, Any]
+_ENCODINGS = ("Concat", "Reshape", "Gather", "Cast", "Imputer", "Scaler", "LabelEncoder", "OneHotEncoder")
 
 
-def cut(model: bytes) -> tuple[bytes, dict[str, Any]] | None:
+def cut(model: bytes, output: str) -> tuple[bytes, dict[str, Any]]:
     """Cut an exported graph behind its encoding.
 
     Args:
         model: a serialized graph as `onnx_export.export` makes it.
+        output: the one output that servers read; what only another one needs is left out.
 
     Returns:
-        The serialized core and the signature's `core`, or None where the encoding is not of the known kind.
+        The serialized core and the signature's `core`.
+
+    Raises:
+        ValueError: the graph encodes its inputs by nodes of another kind than our exports have.
     """
     whole = onnx.load_from_string(model)
     graph = whole.graph
@@ -38,14 +43,14 @@ def cut(model: bytes) -> tuple[bytes, dict[str, Any]] | None:
             rest.append(node)
         else:
             columns[node.output[0]] = made
-    needed, kept = {each.name for each in graph.output}, []
+    needed, kept = {output}, []
     for node in reversed(rest):
         if needed.intersection(node.output):
             kept.append(node)
             needed.update(node.input)
     taken = sorted(needed & columns.keys())
     if len(taken) != 1 or not _is_complete(columns[taken[0]], [each.name for each in graph.input]):
-        return None
+        raise ValueError(f"the encoding of the graph is of no known kind: it is cut at {taken}")
     tensor = taken[0]
     core = onnx.ModelProto(ir_version=whole.ir_version, producer_name=whole.producer_name)
     core.opset_import.extend(whole.opset_import)
@@ -54,7 +59,7 @@ def cut(model: bytes) -> tuple[bytes, dict[str, Any]] | None:
     core.graph.initializer.extend(each for each in graph.initializer if each.name in needed)
     width = len(columns[tensor])
     core.graph.input.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [None, width]))
-    core.graph.output.extend(graph.output)
+    core.graph.output.extend(each for each in graph.output if each.name == output)
     return core.SerializeToString(), {"tensor": tensor, "columns": columns[tensor]}
 
 
@@ -63,7 +68,8 @@ def _encoded(
 ) -> list[Column] | None:
     """The columns of a node's output, or None where it is more than encoding."""
     given = [name for name in node.input if name not in constants]
-    if not given or any(name not in columns for name in given):
+    # A model's own attributes, such as those of a million nodes of trees, take long to read.
+    if node.op_type not in _ENCODINGS or not given or any(name not in columns for name in given):
         return None
     before = [column for name in given for column in columns[name]]
     values = {each.name: helper.get_attribute_value(each) for each in node.attribute}

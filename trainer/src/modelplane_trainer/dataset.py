@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from .columns import Column
 from .events import EventWriter
 from .failures import column_not_found, listed, unfit
+from .float32 import MOST_ROUNDING, centre_of, rounding_of
 from .reading.interpreting import interpret
 from .reading.tables import Table, read_files
 from .storage import Store
@@ -206,6 +207,7 @@ def _features(
             continue
         column, reason = feature(table, name, data, train, events.warning)
         if reason is None:
+            _centre(column, train, events)
             features.append(column)
         else:
             refused[name] = reason
@@ -246,6 +248,22 @@ def _is_written_index(column: Column) -> bool:
     if not _UNNAMED.fullmatch(column.name) or column.kind != "integer":
         return False
     return len(np.unique(column.numbers)) == len(column.numbers)
+
+
+def _centre(column: Column, train: np.ndarray, events: EventWriter) -> None:
+    """Take what a column's numbers have in common away where float32 would not tell them apart."""
+    if column.kind not in ("number", "integer"):
+        return
+    numbers = column.numbers[train]
+    is_whole = column.kind == "integer"
+    column.offset = centre_of(numbers, is_whole)
+    known = numbers[np.isfinite(numbers)] - column.offset
+    lost = rounding_of(known)
+    if lost > (0 if is_whole else MOST_ROUNDING * float(np.std(known))):
+        events.warning(
+            f"column '{column.name}' holds numbers that a model tells apart only to within {lost:.3g}: "
+            "they are too far apart for 32 bits; split it into two columns if the last digits matter."
+        )
 
 
 def useless(column: Column, train: np.ndarray) -> str | None:

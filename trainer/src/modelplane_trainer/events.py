@@ -30,12 +30,25 @@ class EventWriter:
         self._last_progress = -math.inf
         self._held: dict[str, Any] | None = None
         self.warnings: list[str] = []
+        self._phase: tuple[str, float] | None = None
+        self._seconds: dict[str, float] = {}
 
     def started(self, workers: int, gpus: int) -> None:
         self._write("started", workers=workers, gpus=gpus)
 
     def log(self, message: str, level: str = "info") -> None:
         self._write("log", level=level, message=message)
+
+    def phase(self, name: str) -> None:
+        """The job turns to something else; the one before ends, and how long it took is told."""
+        now = time.monotonic()
+        self.flush_progress()
+        if self._phase is not None:
+            ended, begun = self._phase
+            self._seconds[ended] = round(now - begun, 3)
+            self.log(f"{ended.capitalize()} took {self._seconds[ended]:.1f} s.")
+        self._phase = (name, now)
+        self._write("phase", phase=name, seconds=self._seconds)
 
     def warning(self, message: str) -> None:
         """Something asked for that has no meaning here, or a fact about the data worth knowing."""

@@ -62,9 +62,9 @@ def fit_pipeline(
         model_type=target.model_type,
         classes=len(target.labels or ()),
         X_train=prepared.fit_transform(frame(dataset.features, train)),
-        y_train=target.values[train],
+        y_train=target.learnt[train],
         X_validation=prepared.transform(frame(dataset.features, validation)),
-        y_validation=target.values[validation],
+        y_validation=target.learnt[validation],
         class_weight=class_weight(plan, target),
     )
     progress = Progress(

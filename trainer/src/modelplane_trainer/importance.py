@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from .dataset import Dataset
 from .evaluation import SMALLEST_PROBABILITY
-from .preprocessing import tensor_names
-from .timestamps import PARTS
+from .served import ServedModel
 
 REPEATS = 5
 MOST_ROWS = 2_000
@@ -20,34 +17,35 @@ MOST_PREDICTIONS = 500_000
 FEWEST_ROWS = 50
 
 
-def importance(
-    pipeline: Pipeline, dataset: Dataset, validation_frame: pd.DataFrame, seed: int
-) -> dict[str, Any]:
-    """Shuffle one column at a time over validation rows and measure the loss.
+def importance(served: ServedModel, dataset: Dataset, seed: int) -> dict[str, Any]:
+    """Shuffle one feature at a time over validation rows and measure the loss.
+
+    Args:
+        served: the model, whose encoded columns are shuffled: those of a text or a time together.
+        dataset: the job's data.
+        seed: the job's.
 
     Returns:
         metric, loss, rows, repeats, seed, and `features`: name, mean and std of the increase in loss
-        (log loss, or squared error), the most important first. A time's parts are shuffled together.
+        (log loss, or squared error), the most important first.
     """
     random = np.random.default_rng(seed)
     names = [column.name for column in dataset.features]
-    rows, repeats = _bounds(len(validation_frame), len(names))
-    chosen = np.sort(random.permutation(len(validation_frame))[:rows])
-    sample = validation_frame.iloc[chosen].reset_index(drop=True)
-    y = dataset.target.values[dataset.validation][chosen]
-    classifies = dataset.target.labels is not None
-    loss = float(_losses(pipeline, sample, y, classifies, 1)[0])
-    stacked = pd.concat([sample] * repeats, ignore_index=True)
+    rows, repeats = _bounds(len(dataset.validation), len(names))
+    chosen = dataset.validation[np.sort(random.permutation(len(dataset.validation))[:rows])]
+    matrix = served.encode(dataset.features, chosen)
+    truth, classifies = dataset.target.values[chosen], dataset.target.labels is not None
+    loss = float(_losses(served.answer(matrix), truth, classifies).mean())
+    stacked = np.tile(matrix, (repeats, 1))
     features = []
-    for tensor, column in zip(tensor_names(names), dataset.features, strict=True):
-        owned = [f"{tensor}_{part}" for part in PARTS] if column.kind == "timestamp" else [tensor]
+    for name, columns in zip(names, served.columns, strict=True):
         order = np.concatenate([random.permutation(rows) for _ in range(repeats)])
-        shuffled = stacked.assign(**{name: sample[name].to_numpy()[order] for name in owned})
-        increases = _losses(pipeline, shuffled, y, classifies, repeats) - loss
-        features.append(
-            {"name": column.name, "mean": float(np.mean(increases)), "std": float(np.std(increases))}
-        )
-    features.sort(key=lambda each: (-each["mean"], names.index(each["name"])))
+        stacked[:, columns] = matrix[np.ix_(order, columns)]
+        losses = _losses(served.answer(stacked), np.tile(truth, repeats), classifies)
+        stacked[:, columns] = np.tile(matrix[:, columns], (repeats, 1))
+        increases = losses.reshape(repeats, rows).mean(axis=1) - loss
+        features.append({"name": name, "mean": float(np.mean(increases)), "std": float(np.std(increases))})
+    features.sort(key=lambda each: -each["mean"])
     return {
         "metric": "log_loss" if classifies else "squared_error",
         "loss": loss,
@@ -65,15 +63,13 @@ def _bounds(rows: int, features: int) -> tuple[int, int]:
     return min(rows, MOST_ROWS, affordable), repeats
 
 
-def _losses(
-    pipeline: Pipeline, frame: pd.DataFrame, y: np.ndarray, classifies: bool, repeats: int
-) -> np.ndarray:
-    """The mean loss of each of the equal blocks that the frame is stacked of, [repeats]."""
-    truth = np.tile(y, repeats)
-    if classifies:
-        probabilities = pipeline.predict_proba(frame)
-        chosen = probabilities[np.arange(len(truth)), truth].astype(np.float64)
-        losses = -np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1))
-    else:
-        losses = (np.asarray(pipeline.predict(frame), dtype=np.float64) - truth) ** 2
-    return losses.reshape(repeats, -1).mean(axis=1)
+def _losses(answers: np.ndarray, truth: np.ndarray, classifies: bool) -> np.ndarray:
+    """The loss of each row; float64 [rows].
+
+    Args:
+        answers: probabilities [rows, classes], or values [rows].
+        truth: class index or value, [rows].
+    """
+    if not classifies:
+        return (answers - truth) ** 2
+    return -np.log(np.clip(answers[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1))

@@ -23,20 +23,21 @@ from skl2onnx.common.shape_calculator import (
     calculate_linear_regressor_output_shapes,
 )
 from sklearn.base import is_classifier
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier, XGBRegressor
 
 from . import calibration as calibrating
+from . import forest_export
 from .calibration import CalibratedClassifier
 from .estimators import neighbors
+from .float32 import rounded_down
+from .target import Target
+from .ties import TIE_WIDTH
 
 TARGET_OPSET = {"": 21, "ai.onnx.ml": 3}
-# Wider than what summing a thousand float32 votes loses.
-TIE_WIDTH = 2e-6
+# A number no further from 0 than this is zero to LightGBM.
+_LIGHTGBM_ZERO = np.float32(1e-35)
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
-# Their probabilities are shares of votes, which often tie.
-VOTING = (RandomForestClassifier, ExtraTreesClassifier, neighbors.NeighborsClassifier)
 
 
 def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str, str]) -> bytes:
@@ -67,11 +68,13 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
         model = convert_sklearn(
             pipeline, "modelplane", initial_types=types, target_opset=TARGET_OPSET, options=options
         )
+    if isinstance(pipeline[-1], forest_export.FORESTS):
+        forest_export.fill(model.graph, pipeline[-1])
     _rename_outputs(model.graph, [LABEL, PROBABILITIES] if classifies else [VALUE])
     if calibration is not None:
         _calibrate(model.graph, calibration)
-    if calibration is not None or isinstance(pipeline[-1], VOTING):
-        _label_ties_as_python(model)
+    if classifies:
+        _label_by_probabilities(model)
     # The converter takes them from a set; the same model shall be the same bytes.
     opsets = sorted(model.opset_import, key=lambda entry: entry.domain)
     del model.opset_import[:]
@@ -98,19 +101,32 @@ def run(opened: onnxruntime.InferenceSession, frame: pd.DataFrame) -> list[np.nd
     return opened.run(None, {name: frame[name].to_numpy().reshape(-1, 1) for name in frame.columns})
 
 
-def signature(
-    target: str, inputs: list[dict[str, Any]], ignored: list[str], labels: list[Any] | None
-) -> dict[str, Any]:
+def signature(target: Target, inputs: list[dict[str, Any]], ignored: list[str]) -> dict[str, Any]:
     """The contract signature.v1 of an exported model."""
+    labels = target.labels
     output: dict[str, Any] = {"type": "regression", "value_tensor": VALUE}
+    if target.offset:
+        output["offset"] = target.offset
     if labels is not None:
         output = {
             "type": "classification",
             "labels": labels,
-            "label_tensor": LABEL,
+            # A server takes the label from the probabilities, by the rule of `_label_by_probabilities`.
+            "label_tensor": None,
             "probabilities_tensor": PROBABILITIES,
         }
-    return {"signature_version": 1, "target": target, "inputs": inputs, "ignored": ignored, "output": output}
+    return {
+        "signature_version": 1,
+        "target": target.name,
+        "inputs": inputs,
+        "ignored": ignored,
+        "output": output,
+    }
+
+
+def output_of(signature_: dict[str, Any]) -> str:
+    """The one output of an exported model that servers read."""
+    return signature_["output"].get("probabilities_tensor") or signature_["output"]["value_tensor"]
 
 
 def metadata(
@@ -130,6 +146,7 @@ def metadata(
 def register_converters() -> None:
     """Teach skl2onnx the estimators of XGBoost and LightGBM, and our own; once a process."""
     neighbors.register_converters()
+    forest_export.register_converters()
     classifier = {"options": {"nocl": [True, False], "zipmap": [True, False, "columns"]}}
     for kind, name, shape, converter, options in (
         (
@@ -182,12 +199,13 @@ def _exact_attributes() -> Iterator[None]:
 
 def _rounded_down(values: Any, modes: Any) -> list[float]:
     exact = np.asarray(values, dtype=np.float64)
-    with np.errstate(over="ignore"):  # LightGBM writes the largest float64 for "only the missing go right"
-        single = exact.astype(np.float32)
-    above = single.astype(np.float64) > exact
-    lowered = np.where(above, np.nextafter(single, np.float32(-np.inf)), single)
+    with np.errstate(over="ignore"):
+        nearest = exact.astype(np.float32).astype(np.float64)
     decides = np.array([mode in (b"BRANCH_LEQ", "BRANCH_LEQ") for mode in modes])
-    return np.where(decides, lowered, single).astype(np.float64).tolist()
+    limits = rounded_down(exact)
+    # LightGBM parts negative numbers from zero here, and takes this very number for zero too.
+    limits[limits == -_LIGHTGBM_ZERO] = np.nextafter(-_LIGHTGBM_ZERO, np.float32(-1))
+    return np.where(decides, limits, nearest).tolist()
 
 
 def _without_booleans(value: Any) -> Any:
@@ -210,11 +228,13 @@ def _calibrate(graph: onnx.GraphProto, classifier: CalibratedClassifier) -> None
     calibrating.add_to_graph(graph, uncalibrated, PROBABILITIES, classifier.maps)
 
 
-def _label_ties_as_python(model: onnx.ModelProto) -> None:
-    """Let the label be the first of the most probable classes, as in Python.
+def _label_by_probabilities(model: onnx.ModelProto) -> None:
+    """Let the label be the first of the most probable classes, whatever the converter makes of it.
 
-    Votes of a forest tie often. Python sums them in float64, where a tie is a tie; in float32
-    the order of the sum would decide.
+    Converters take the label from sums of their own: of a boosting that never splits, or where votes tie, it
+    contradicts the probabilities beside it. Python sums votes in float64, where a tie is a tie; in float32
+    the order of the sum would decide, so that classes within TIE_WIDTH of the most probable one count as tied
+    with it.
     """
     graph = model.graph
     for entry in model.opset_import:

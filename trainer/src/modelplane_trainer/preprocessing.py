@@ -60,6 +60,7 @@ def inputs(dataset: Dataset) -> list[dict[str, Any]]:
         }
         | ({"parts": parts_of_tensor(tensor)} if column.kind == "timestamp" else {})
         | ({"reading": column.reading} if column.reading else {})
+        | ({"offset": column.offset} if column.offset else {})
         for tensor, column in zip(names, dataset.features, strict=True)
     ]
 

@@ -34,14 +34,14 @@ def predict_rows(spec: dict[str, Any], rows: Path, descriptor: int) -> int:
     lines = rows.read_text(encoding="utf-8").splitlines()
     given = [json.loads(line) for line in lines if line.strip()]
     frame = rows_frame(given, inputs(trained.dataset))
-    labels = trained.dataset.target.labels
+    target = trained.dataset.target
     predicted = trained.pipeline.predict(frame)
-    if labels is None:
+    if target.labels is None:
         for value in predicted:
-            write_line(descriptor, {"value": plain(value)})
+            write_line(descriptor, {"value": plain(float(value) + target.offset)})
         return 0
     for index, probabilities in zip(predicted, trained.pipeline.predict_proba(frame), strict=True):
-        write_line(descriptor, {"label": labels[int(index)], "probabilities": plain(probabilities)})
+        write_line(descriptor, {"label": target.labels[int(index)], "probabilities": plain(probabilities)})
     return 0
 
 
@@ -60,6 +60,7 @@ def rows_frame(rows: list[dict[str, Any]], signature_inputs: list[dict[str, Any]
             read = from_objects(values, "string", each.get("reading", {}))
             array = np.array(read.texts, dtype=object)[read.data]
         else:
-            array = np.array([np.nan if value is None else value for value in values], dtype=np.float32)
+            numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+            array = (numbers - each.get("offset", 0)).astype(np.float32)
         series[each["tensor"]] = pd.Series(array, dtype=array.dtype)
     return pd.DataFrame(series)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .columns import Column
 from .failures import listed, unfit
+from .float32 import centre_of
 
 MOST_CLASSES = 100
 MOST_INTEGER_CLASSES = 20
@@ -22,6 +23,8 @@ class Target:
         name: the column.
         model_type: classification or regression.
         values: int64 class index or float64 value, [rows].
+        offset: what is taken away from a regression's values before they are learnt, and added to its
+            answers.
         labels: the classes in order of their index; None for regression.
         reason: why this model type, for the log.
     """
@@ -31,6 +34,12 @@ class Target:
     values: np.ndarray
     labels: list[Any] | None
     reason: str
+    offset: float = 0.0
+
+    @property
+    def learnt(self) -> np.ndarray:
+        """What an estimator is fitted to: class index, or value less the offset; [rows]."""
+        return self.values if self.labels is not None else self.values - self.offset
 
 
 def read_target(column: Column, model_type: str | None) -> Target:
@@ -70,7 +79,7 @@ def _regression(column: Column, distinct: int, reason: str) -> Target:
             f"target column '{column.name}' is {column.numbers[0]:g} in every row; "
             "regression needs at least two different values."
         )
-    return Target(column.name, "regression", column.numbers, None, reason)
+    return Target(column.name, "regression", column.numbers, None, reason, centre_of(column.numbers))
 
 
 def _classification(column: Column, distinct: int, whole: bool, reason: str) -> Target:

@@ -24,8 +24,10 @@ from .importance import importance
 from .model_card import as_markdown, model_card
 from .plan import Plan, make_plan
 from .preprocessing import frame, inputs
+from .served import ServedModel
 from .storage import Store, open_store
 from .target import Target
+from .ties import most_probable
 
 LIBRARIES = (
     "scikit-learn",
@@ -64,8 +66,10 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     events.started(workers=plan.threads, gpus=0)
     for warning in plan.warnings:
         events.warning(warning)
+    events.phase("reading")
     dataset = load(spec, events, store or open_store(spec["storage"], None))
     fit_to_target(plan, dataset.target, events)
+    events.phase("fitting")
     pipeline, progress, converged = fit_pipeline(plan, dataset, dataset.train, dataset.validation, events)
     events.flush_progress()
     if not converged:
@@ -96,17 +100,23 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     """
     dataset, plan = trained.dataset, trained.plan
     target = dataset.target
-    signature = onnx_export.signature(target.name, inputs(dataset), dataset.ignored, target.labels)
+    events.phase("exporting")
+    signature = onnx_export.signature(target, inputs(dataset), dataset.ignored)
     versions = {name: version(name) for name in LIBRARIES}
     metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
     model = onnx_export.export(trained.pipeline, signature["inputs"], metadata)
-    difference = parity.check(
-        trained.pipeline, onnx_export.session(model), trained.validation_frame, plan.seed
+    core_model, signature["core"] = core.cut(model, onnx_export.output_of(signature))
+    served = ServedModel(core_model, signature, plan.threads)
+
+    events.phase("checking")
+    difference = _gate(trained, model, signature).check(
+        trained.validation_frame, parity.thresholds_of(core_model, signature["core"]["columns"]), plan.seed
     )
     events.log(f"The exported model answers as the trained one (largest difference {difference:.1e}).")
+    metrics, predictions = _measure(trained, served)
 
-    metrics, predictions = _measure(trained)
-    found = importance(trained.pipeline, dataset, trained.validation_frame, plan.seed)
+    events.phase("explaining")
+    found = importance(served, dataset, plan.seed)
     parameters = {
         "estimator": plan.estimator,
         **plan.parameters,
@@ -119,15 +129,13 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
     card = plain(model_card(plan, dataset, metrics, found, parameters, events.warnings, spec["job_id"]))
 
+    events.phase("publishing")
     folder = spec["output_uri"]
-    files = {"model": store.write(folder, "model.onnx", model)}
-    if found_core := core.cut(model):
-        core_model, signature["core"] = found_core
-        files["core"] = store.write(folder, "core.onnx", core_model)
     return {
         "model_type": target.model_type,
         "files": {
-            **files,
+            "model": store.write(folder, "model.onnx", model),
+            "core": store.write(folder, "core.onnx", core_model),
             "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predictions))),
             "background": store.write(folder, "background.json", _json(background(dataset, plan.seed))),
             "card": store.write(folder, "card.json", _json(card)),
@@ -141,12 +149,22 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
 
+def _gate(trained: Trained, model: bytes, signature: dict[str, Any]) -> parity.Gate:
+    target = trained.dataset.target
+    names = {tensor: each["name"] for each in signature["inputs"] for tensor in onnx_export.tensors_of(each)}
+    gate = parity.Gate(trained.pipeline, onnx_export.session(model), names)
+    if target.labels is None:
+        learnt = target.learnt[trained.dataset.train]
+        gate.centre, gate.spread = float(np.mean(learnt)), float(np.std(learnt)) or 1.0
+    return gate
+
+
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(plain(document), ensure_ascii=False).encode()
 
 
-def _measure(trained: Trained) -> tuple[dict[str, float | None], np.ndarray]:
-    """Metrics of both parts, before calibration too, and predictions on the validation rows."""
+def _measure(trained: Trained, served: ServedModel) -> tuple[dict[str, float | None], np.ndarray]:
+    """Metrics of what is served on both parts, and its predictions on the validation rows."""
     dataset, pipeline = trained.dataset, trained.pipeline
     target = dataset.target
     metrics: dict[str, float | None] = {}
@@ -155,17 +173,16 @@ def _measure(trained: Trained) -> tuple[dict[str, float | None], np.ndarray]:
         ("train", trained.train_frame, dataset.train),
         ("val", trained.validation_frame, dataset.validation),
     ):
-        truth = target.values[rows]
+        truth, answers = target.values[rows], served.answer(served.encode(dataset.features, rows))
         if target.labels is not None:
-            probabilities = pipeline.predict_proba(part)
-            predictions = np.argmax(probabilities, axis=1)
-            measured = classification_metrics(truth, probabilities)
+            predictions = most_probable(answers)
+            measured = classification_metrics(truth, answers)
             if isinstance(pipeline[-1], CalibratedClassifier):
                 raw = pipeline[-1].model.predict_proba(pipeline[:-1].transform(part))
                 before = classification_metrics(truth, raw)
                 measured |= {f"uncalibrated_{name}": before[name] for name in UNCALIBRATED}
         else:
-            predictions = np.asarray(pipeline.predict(part), dtype=np.float64)
+            predictions = answers
             measured = regression_metrics(truth, predictions)
         metrics |= {f"{prefix}_{name}": value for name, value in measured.items()}
     return metrics, predictions

@@ -170,6 +170,7 @@ function readAnswers(
 ): Float64Array {
   const isClassification = output.type === 'classification';
   const name = isClassification ? output.probabilities_tensor! : output.value_tensor;
+  const offset = isClassification ? 0 : (output.offset ?? 0);
   const flat = outputs[name]!.data as ArrayLike<number>;
   const width = flat.length / rows;
   // One column is the probability of the second of two classes.
@@ -177,6 +178,6 @@ function readAnswers(
   return Float64Array.from({ length: rows }, (_, row) => {
     const found = flat[row * width + (isOne ? 0 : index)]!;
     if (!Number.isFinite(found)) throw new ModelOutputError(`the model's answer to a mixture is ${found}`);
-    return isOne && index === 0 ? 1 - found : found;
+    return isOne && index === 0 ? 1 - found : found + offset;
   });
 }

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..ties import most_probable
+
 NOT_FINITE = "the model has no finite answer for these values; check for extreme ones"
 
 
@@ -67,14 +69,16 @@ class AnswerReader:
             UnusableAnswer: an output has not one value a row.
         """
         if self._labels is None:
-            values = self._flat(outputs, "value_tensor", rows).astype(np.float64)
+            values = self._flat(outputs, "value_tensor", rows).astype(np.float64) + self._output.get(
+                "offset", 0
+            )
             return Answers(pa.array(values), None, _faults(~np.isfinite(values), NOT_FINITE))
         probabilities = self._probabilities(outputs, rows)
         faults: dict[int, str] = {}
         if probabilities is not None:
             faults = _faults(~np.isfinite(probabilities).all(axis=1), NOT_FINITE)
         if self._output["label_tensor"] is None:
-            places = np.argmax(probabilities, axis=1)
+            places = most_probable(probabilities)
         else:
             places = self._places_of(self._flat(outputs, "label_tensor", rows))
         outside = (places < 0) | (places >= len(self._labels))

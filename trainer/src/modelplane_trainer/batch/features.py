@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..columns import LARGEST_WHOLE, MOST_TEXT_BYTES
 from ..reading.values import ABSENT, Values, from_arrow, from_cells, from_objects, short, shown
-from .tensors import Column, CoreTensor, WholeTensors
+from .tensors import Column, CoreTensor, WholeTensors, seen_of
 
 _FITTING_TEXT = f"a text of at most {MOST_TEXT_BYTES} bytes"
 _TIME = "a date or time"
@@ -123,6 +123,8 @@ class Encoder:
         """
         if isinstance(block, list) or self._is_text or (each["type"], each["dtype"]) != ("number", "float32"):
             return None
+        if "offset" in each:
+            return None
         column = block.column(block.schema.get_field_index(each["name"]))
         if column.null_count or not pa.types.is_floating(column.type) or pa.types.is_float16(column.type):
             return None
@@ -172,7 +174,7 @@ def misfits(values: Values, each: dict[str, Any]) -> dict[int, str]:
                     if row not in values.wrong:
                         tell(row, "an integer of 32 bits", shown(data[row]))
         else:
-            fits = np.isfinite(data if dtype == "float64" else data.astype(np.float32))
+            fits = np.isfinite(data if dtype == "float64" else seen_of(data, each))
             expected = f"a finite number in the range of {dtype}"
     for row in np.flatnonzero(~fits & ~values.missing):
         if row not in values.wrong:

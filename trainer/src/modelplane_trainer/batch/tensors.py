@@ -33,6 +33,12 @@ class Column:
     texts: list[str] | None = None
 
 
+def seen_of(numbers: np.ndarray, each: dict[str, Any]) -> np.ndarray:
+    """Numbers as a model sees them: float32 [rows], less what the signature takes away in float64."""
+    offset = each.get("offset", 0)
+    return (numbers - offset if offset else numbers).astype(np.float32, copy=False)
+
+
 class WholeTensors:
     """The inputs of the whole graph, and of an uploaded one.
 
@@ -54,7 +60,10 @@ class WholeTensors:
                 parts = parts_of(column.data)
                 feeds |= {part["tensor"]: parts[part["part"]].reshape(-1, 1) for part in each["parts"]}
                 continue
-            data = column.data if column.texts is None else np.array(column.texts, object)[column.data]
+            if column.texts is None:
+                data = seen_of(column.data, each) if each["dtype"] == "float32" else column.data
+            else:
+                data = np.array(column.texts, object)[column.data]
             width, rank = self._shared[each["tensor"]], each.get("rank", 2)
             if width == 1 and data.dtype == np.float32 and rank == 2:
                 feeds[each["tensor"]] = data.reshape(-1, 1)
@@ -102,7 +111,7 @@ class CoreTensor:
             elif each["type"] == "string":
                 self._write_texts(matrix, each["tensor"], column)
             else:
-                self._write_numbers(matrix, each["tensor"], column.data.astype(np.float32, copy=False))
+                self._write_numbers(matrix, each["tensor"], seen_of(column.data, each))
         return {self._tensor: matrix}
 
     def _write_numbers(self, matrix: np.ndarray, tensor: str, numbers: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from ..float32 import rounded_down
 from ..progress import Progress
 from .task import Task
 
@@ -59,6 +60,10 @@ def fit_hist_gradient_boosting(
     model.fit(task.X_train, task.y_train, X_val=task.X_validation, y_val=task.y_validation)
     del model._progress, model._rounds
     model._predictors = model._predictors[: progress.best_epoch]
+    for round_ in model._predictors:
+        for tree in round_:
+            # The converter rounds thresholds to the nearest float32, which lets values go the other way.
+            tree.nodes["num_threshold"] = rounded_down(tree.nodes["num_threshold"])
     # The converter looks estimators up by their exact class.
     model.__class__ = (
         HistGradientBoostingClassifier if task.is_classification else HistGradientBoostingRegressor
