@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageInfo } from '../../platform/http/page.js';
 import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
@@ -33,6 +34,9 @@ export class ListTrainingQuery extends ListJobsQuery {
   model_name?: string;
 }
 
+const TRAINING_PHASES = ['reading', 'fitting', 'exporting', 'checking', 'explaining', 'publishing'] as const;
+type TrainingPhase = (typeof TRAINING_PHASES)[number];
+
 export class ProgressBody {
   /**
    * Epochs done: passes, boosting rounds or trees.
@@ -63,6 +67,20 @@ export class ProgressBody {
    * @example 0.0008
    */
   learning_rate: number | null;
+
+  @ApiProperty({
+    description: 'What the job is doing.',
+    enum: TRAINING_PHASES,
+    required: false,
+    example: 'fitting',
+  })
+  phase?: TrainingPhase;
+
+  /**
+   * Seconds that each phase before this one took.
+   * @example {"reading": 0.4}
+   */
+  phase_seconds?: Record<string, number>;
 }
 
 export class ResourcesBody {

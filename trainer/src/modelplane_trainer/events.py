@@ -32,6 +32,8 @@ class EventWriter:
         self.warnings: list[str] = []
         self._phase: tuple[str, float] | None = None
         self._seconds: dict[str, float] = {}
+        # The newest progress, which a phase that begins tells again.
+        self._shown: dict[str, Any] | None = None
 
     def started(self, workers: int, gpus: int) -> None:
         self._write("started", workers=workers, gpus=gpus)
@@ -39,8 +41,13 @@ class EventWriter:
     def log(self, message: str, level: str = "info") -> None:
         self._write("log", level=level, message=message)
 
-    def phase(self, name: str) -> None:
-        """The job turns to something else; the one before ends, and how long it took is told."""
+    def phase(self, name: str, total_epochs: int = 1) -> None:
+        """The job turns to something else; the phase before ends, and how long it took is told.
+
+        Args:
+            name: the phase that begins.
+            total_epochs: most epochs that there will be, where no progress has been told yet.
+        """
         now = time.monotonic()
         self.flush_progress()
         if self._phase is not None:
@@ -48,7 +55,7 @@ class EventWriter:
             self._seconds[ended] = round(now - begun, 3)
             self.log(f"{ended.capitalize()} took {self._seconds[ended]:.1f} s.")
         self._phase = (name, now)
-        self._write("phase", phase=name, seconds=self._seconds)
+        self._write_progress(self._shown or _nothing_yet(total_epochs))
 
     def warning(self, message: str) -> None:
         """Something asked for that has no meaning here, or a fact about the data worth knowing."""
@@ -63,13 +70,18 @@ class EventWriter:
             return
         self._last_progress = now
         self._held = None
-        self._write("progress", **fields)
+        self._write_progress(fields)
 
     def flush_progress(self) -> None:
         """Write the newest progress if the throttle kept it back."""
         if self._held is not None:
             held, self._held = self._held, None
-            self._write("progress", **held)
+            self._write_progress(held)
+
+    def _write_progress(self, fields: dict[str, Any]) -> None:
+        self._shown = fields
+        phase = {} if self._phase is None else {"phase": self._phase[0], "phase_seconds": self._seconds}
+        self._write("progress", **fields, **phase)
 
     def succeeded(self, result: dict[str, Any]) -> None:
         self._write("succeeded", result=result)
@@ -81,6 +93,11 @@ class EventWriter:
         self._seq += 1
         event = {"type": kind, "job_id": self._job_id, "attempt": self._attempt, "seq": self._seq}
         write_line(self._descriptor, event | plain(fields))
+
+
+def _nothing_yet(total_epochs: int) -> dict[str, Any]:
+    unknown = dict.fromkeys(("current_loss", "best_loss", "learning_rate"))
+    return {"current_epoch": 0, "total_epochs": max(total_epochs, 1), **unknown, "metrics": {}}
 
 
 def write_line(descriptor: int, value: dict[str, Any]) -> None:

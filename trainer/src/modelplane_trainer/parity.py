@@ -158,7 +158,8 @@ def beside(frame: pd.DataFrame, thresholds: dict[str, np.ndarray], seed: int) ->
 
 
 def _around(limits: np.ndarray) -> np.ndarray:
-    low, high = (np.nextafter(limits, np.float32(end)) for end in (-np.inf, np.inf))
+    with np.errstate(over="ignore"):
+        low, high = (np.nextafter(limits, np.float32(end)) for end in (-np.inf, np.inf))
     values = np.concatenate([limits, low, high])
     return values[np.isfinite(values)]
 

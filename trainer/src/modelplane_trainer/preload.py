@@ -79,7 +79,7 @@ def _warm(framework: str, estimator: str) -> None:
         )
         pipeline = Pipeline([("prepare", prepared), ("model", estimators.fit(task, progress))])
     graph = onnx_export.session(onnx_export.export(pipeline, inputs(dataset), {}))
-    parity.compare(pipeline, graph, pd.concat(parts), "warm-up rows")
+    parity.Gate(pipeline, graph, {}).compare(pd.concat(parts), "warm-up rows")
 
 
 def _spec(framework: str, estimator: str) -> dict:

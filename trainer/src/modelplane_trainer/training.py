@@ -66,7 +66,7 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     events.started(workers=plan.threads, gpus=0)
     for warning in plan.warnings:
         events.warning(warning)
-    events.phase("reading")
+    events.phase("reading", plan.rounds)
     dataset = load(spec, events, store or open_store(spec["storage"], None))
     fit_to_target(plan, dataset.target, events)
     events.phase("fitting")
