@@ -38,13 +38,12 @@ try {
     await createTemplateDatabase(services);
   });
   const environment = testEnvironment(services);
-  const results = [];
   const jestArguments = process.argv.slice(2);
   const runners = testRunners(services.stateDir, jestArguments);
-  for (const runner of jestArguments.length > 0 ? runners.slice(0, 1) : runners) {
-    steps.say(`\n--- ${runner.name}`);
-    results.push(await runTests(runner, environment));
-  }
+  const results = await runTests(jestArguments.length > 0 ? runners.slice(0, 1) : runners, environment, {
+    folder: services.stateDir,
+    say: (text) => steps.say(text),
+  });
   steps.say();
   for (const result of results)
     steps.say(`${result.name}: ${summaryLine([result])}${result.crash ? ` (${result.crash})` : ''}`);

@@ -20,7 +20,8 @@ export function onPath(name) {
 
 /**
  * Runs a program to its end and answers its whole output; `ok` is false when it failed or does not exist.
- * With `show`, what it writes also appears here as it comes.
+ * With `show`, what it writes also appears here as it comes. With `output`, a file descriptor, it goes there instead
+ * and none of it is answered.
  */
 export function run(file, args, { show = false, ...options } = {}) {
   return new Promise((resolve) => {

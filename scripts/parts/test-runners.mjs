@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { databaseUrls } from './provisioning.mjs';
 import { inRoot, ROOT, TRAINER_PYTHON } from './paths.mjs';
 import { run } from './programs.mjs';
@@ -113,8 +114,40 @@ const scriptTests = () =>
     .filter((name) => name.endsWith('.test.mjs'))
     .map((name) => inRoot('scripts', name));
 
-/** Runs one runner, showing what it writes, and counts its results. */
-export async function runTests({ name, command: [file, args], env, file: results, parse }, environment) {
-  const { code } = await run(file, args, { show: true, cwd: ROOT, env: { ...environment, ...env } });
+/**
+ * Runs the first runner and shows what it writes as it comes. Beside it, because it waits for much of its time, the
+ * others run one after the other, and each is shown in one piece when it has ended. No two runners share servers,
+ * ports or folders.
+ * @returns their results in the order of the runners
+ */
+export async function runTests([live, ...others], environment, { folder, say }) {
+  say(`\n--- ${live.name}`);
+  if (others.length) say(`(beside it ${others.map(({ name }) => name).join(', ')}: shown when each ends)`);
+  const [first, rest] = await Promise.all([
+    runOne(live, environment, { show: true }),
+    runInTurn(others, environment, { folder, say }),
+  ]);
+  return [first, ...rest];
+}
+
+async function runInTurn(runners, environment, { folder, say }) {
+  const results = [];
+  for (const runner of runners) {
+    const log = path.join(folder, `${runner.name}.log`);
+    const descriptor = openSync(log, 'w');
+    const started = performance.now();
+    results.push(await runOne(runner, environment, { output: descriptor }));
+    closeSync(descriptor);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    say(
+      `\n--- ${runner.name}\n${readFileSync(log, 'utf8').trim()}\n--- ${runner.name} ended after ${seconds} s\n`,
+    );
+  }
+  return results;
+}
+
+/** Runs one runner and counts its results. */
+async function runOne({ name, command: [file, args], env, file: results, parse }, environment, options) {
+  const { code } = await run(file, args, { ...options, cwd: ROOT, env: { ...environment, ...env } });
   return countResults({ name, file: results, parse, exitCode: code });
 }
