@@ -254,7 +254,12 @@ def test_progress_is_told(store, framework, estimator):
     )
     events = store.run(spec)
     assert events[0]["type"] == "started" and events[0]["workers"] == 1
-    told = [event for event in events if event["type"] == "progress"]
+    progress = [event for event in events if event["type"] == "progress"]
+    phases = ["reading", "fitting", "exporting", "checking", "explaining", "publishing"]
+    assert list(dict.fromkeys(event["phase"] for event in progress)) == phases
+    assert list(progress[-1]["phase_seconds"]) == phases[:-1]
+    assert progress[0]["current_epoch"] == 0 and progress[0]["current_loss"] is None
+    told = [event for event in progress if event["phase"] == "fitting" and event["current_epoch"] > 0]
     assert told and told[-1]["current_epoch"] == told[-1]["total_epochs"]
     epochs = [event["current_epoch"] for event in told]
     assert epochs == sorted(set(epochs))
