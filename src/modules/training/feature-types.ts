@@ -1,5 +1,3 @@
-import { applyDecorators } from '@nestjs/common';
-import { Transform } from 'class-transformer';
 import { ValidateBy } from 'class-validator';
 
 /** What a column may be said to hold; contracts/training-spec.v1.schema.json. */
@@ -10,17 +8,13 @@ const MAX_NAME_LENGTH = 256;
 
 /** An object of a type a column. */
 export const IsFeatureTypes = (): PropertyDecorator =>
-  applyDecorators(
-    // class-transformer's own copy lacks names that every object inherits, such as `constructor`.
-    Transform(({ obj, key }) => (obj as Record<string, unknown>)[key]),
-    ValidateBy({
-      name: 'isFeatureTypes',
-      validator: {
-        validate: (value) => faultOf(value) === null,
-        defaultMessage: (given) => faultOf(given?.value) ?? '',
-      },
-    }),
-  );
+  ValidateBy({
+    name: 'isFeatureTypes',
+    validator: {
+      validate: (value) => faultOf(value) === null,
+      defaultMessage: (given) => faultOf(given?.value) ?? '',
+    },
+  });
 
 function faultOf(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
