@@ -95,7 +95,8 @@ describe.each([
   ])('should refuse %j', async (body, pointer) => {
     const answer = await acme.post(PRESIGN, body);
     expect(code(answer)).toEqual([400, 'INVALID_REQUEST']);
-    for (const error of answer.body.errors) expect(error.pointer).toBe(pointer);
+    const pointers = answer.body.errors.map((error: { pointer: string }) => error.pointer);
+    expect(new Set(pointers)).toEqual(new Set([pointer]));
   });
 
   it.each(['s3://data/../modelplane/x', 's3://data/', 'data/x', 's3://data/a//b'])(

@@ -103,20 +103,15 @@ describe('hostile models', () => {
 
     const step = Math.floor(survivors.length / TRIED_FLIPS);
     const tried = survivors.filter((_, index) => index % step === 0);
-    const outcomes = { admitted: 0, refused: 0 };
     for (const bytes of tried) {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { sha256, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) };
       const features = FOUR.features.map((name) => ({ name }));
       const trial = hosts.examine(file, (graph) => completeSignature(graph, 'classification', { features }));
-      const [result] = await Promise.allSettled([
-        trial,
-        ask(good).then(({ status }) => expect(status).toBe(200)),
-      ]);
-      if (result!.status === 'rejected') expect(result!.reason).toBeInstanceOf(GraphRefused);
-      outcomes[result!.status === 'rejected' ? 'refused' : 'admitted']++;
+      const [[result], { status }] = await Promise.all([Promise.allSettled([trial]), ask(good)]);
+      expect(status).toBe(200);
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(GraphRefused);
     }
-    expect(outcomes.admitted + outcomes.refused).toBe(tried.length);
   }, 60_000);
 
   describe('that were let in', () => {

@@ -150,6 +150,7 @@ describe('LocalEngine with the real trainer', () => {
     const { started, outcome } = start(spec(7, slow));
     await started;
     const [job] = jobProcesses();
+    expect(isRunning(job!)).toBe(true);
     process.kill(parentPid(), 'SIGKILL');
     expect(await outcome).toMatchObject({ type: 'crashed', signal: null });
     for (let tries = 0; isRunning(job!) && tries < 100; tries++)
