@@ -16,7 +16,7 @@ describe('the prediction log', () => {
     modelId = started.models.churn;
     acme = await service.as('acme-corp');
     globex = await service.as('globex');
-  }, 120_000);
+  });
   afterAll(() => service?.stop());
 
   const predict = (body: object = {}) =>

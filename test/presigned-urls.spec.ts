@@ -20,7 +20,7 @@ describe.each([
   beforeAll(async () => {
     service = await Service.start({ env: { ...settings(), MODELPLANE_MAX_PRESIGN_SECONDS: '3600' } });
     acme = await service.as('acme-corp', 'scientist');
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const presign = async (body: object): Promise<string> => (await acme.post(PRESIGN, body)).body.url;
@@ -113,7 +113,7 @@ describe('a URL that the service has signed itself', () => {
 
   beforeAll(async () => {
     service = await Service.start({ env: { MODELPLANE_MAX_OBJECT_BYTES: '1024' } });
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const signer = (secret = JWT_SECRET) =>

@@ -28,7 +28,7 @@ describe('LocalEngine with the real trainer', () => {
       onLog: (line) => logs.push(line),
     });
     await engine.warmUp();
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await engine.close();
@@ -157,7 +157,7 @@ describe('LocalEngine with the real trainer', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     expect(isRunning(job!)).toBe(false);
     expect((await start(spec(8)).outcome).type).toBe('succeeded');
-  }, 90_000);
+  });
 
   it('should show the job no secret of this process', async () => {
     const environ = await readFile(`/proc/${parentPid()}/environ`, 'utf8');
