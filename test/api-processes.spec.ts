@@ -56,11 +56,11 @@ describe('several processes of the API', () => {
     service = started.service;
     modelId = started.models.churn;
     token = (await service.as('acme-corp')).token;
-  }, 120_000);
+  });
   beforeEach(async () => {
     api = await ApiProcess.start(service, { MODELPLANE_API_PROCESSES: '2' });
     connections = await connectToBoth();
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const connection of connections) connection.close();
     await api?.kill('SIGKILL');
@@ -112,7 +112,7 @@ describe('several processes of the API', () => {
     const durations =
       'modelplane_http_request_duration_seconds_count{method="POST",route="/api/v1/predictions"}';
     expect(await metric(durations)).toBe(connections.length);
-  }, 30_000);
+  });
 
   it('should lose the connections of one that is killed, and no others, and start another', async () => {
     const before = await pids();
@@ -127,7 +127,7 @@ describe('several processes of the API', () => {
     expect(after).not.toContain(killed);
     expect(await metric('modelplane_processes')).toBe(2);
     await Promise.all(fresh.map((each) => each.predict(body())));
-  }, 60_000);
+  });
 
   it('should answer what was asked before they end', async () => {
     const known = new Set(await pids());
@@ -139,13 +139,13 @@ describe('several processes of the API', () => {
     const answers = await Promise.all(asked);
     for (const answer of answers) expect(JSON.parse(answer).prediction).toHaveLength(1000);
     expect([...known].map(isGone)).toEqual([true, true]);
-  }, 60_000);
+  });
 
   it('should end with the first of them', async () => {
     const known = [...new Set(await pids())];
     await api!.kill('SIGKILL');
     await until(async () => known.every(isGone));
-  }, 60_000);
+  });
 
   it('should say at the start what is wrong, and not try again', async () => {
     await expect(
@@ -154,5 +154,5 @@ describe('several processes of the API', () => {
     const port = new URL(api!.url).port;
     const env = { MODELPLANE_API_PROCESSES: '2', MODELPLANE_PORT: port, MODELPLANE_HOST: '127.0.0.1' };
     await expect(ApiProcess.start(service, env)).rejects.toThrow('code 1');
-  }, 60_000);
+  });
 });

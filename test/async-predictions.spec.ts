@@ -22,7 +22,7 @@ describe('asynchronous predictions', () => {
     modelId = models.churn;
     worker = await WorkerProcess.start(service);
     acme = await service.as('acme-corp', 'scientist');
-  }, 120_000);
+  });
   afterAll(async () => {
     await worker?.kill('SIGTERM');
     await service?.stop();

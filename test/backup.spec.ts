@@ -79,7 +79,7 @@ describe('a backup', () => {
     await addFamily(source);
     whole = join(scratch, 'whole');
     manifest = await save(whole);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await source.stop();

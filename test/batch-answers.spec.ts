@@ -17,7 +17,7 @@ describe('the answers of batches', () => {
   beforeAll(async () => {
     scene = await BatchScene.start({ MODELPLANE_UPLOADED_MODEL_RUN_SECONDS: '2' });
     ({ acme, churn, subscriptions, subscribers } = scene);
-  }, 120_000);
+  });
   afterAll(() => scene?.stop());
 
   const put: BatchScene['put'] = (...given) => scene.put(...given);
@@ -183,7 +183,7 @@ describe('the answers of batches', () => {
 
     beforeAll(async () => {
       files = await makeUploads();
-    }, 60_000);
+    });
 
     async function uploaded(type: string, file: string, signature?: object): Promise<string> {
       const id = await registerModel(acme, type);

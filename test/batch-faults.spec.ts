@@ -46,7 +46,7 @@ describe('a batch whose worker dies', () => {
     });
     const job = await acme.waitForJob(`/api/v1/training/${body.job_id}`);
     modelId = job.body.result.model_id;
-  }, 120_000);
+  });
   afterEach(async () => {
     await worker?.kill('SIGKILL');
     worker = undefined;
@@ -167,7 +167,7 @@ describe('a batch whose worker dies', () => {
       result: { rows_read: ROWS, rows_scored: ROWS - ODD_ROWS, rows_failed: ODD_ROWS, parts: ROWS / 2500 },
     });
     for (const { uri, at } of kept) expect({ uri, at: await changed(uri) }).toEqual({ uri, at });
-  }, 120_000);
+  });
 
   it('or is told to cancel ends within moments and leaves no part behind', async () => {
     worker = await WorkerProcess.start(service);
@@ -185,7 +185,7 @@ describe('a batch whose worker dies', () => {
       if (tries === 200) throw new Error('parts were left behind');
       await sleep(25);
     }
-  }, 60_000);
+  });
 
   it('keeps its folder from other jobs while it waits', async () => {
     const waiting = await submit('taken');
@@ -212,5 +212,5 @@ describe('a batch whose worker dies', () => {
       status: 'failed',
       error: { code: 'MODEL_NOT_FOUND' },
     });
-  }, 60_000);
+  });
 });

@@ -15,7 +15,7 @@ describe('a batch in the prediction log', () => {
   beforeAll(async () => {
     scene = await BatchScene.start();
     await scene.put('misfits.jsonl', MISFITS);
-  }, 120_000);
+  });
   afterAll(() => scene?.stop());
 
   const scored = () =>

@@ -15,7 +15,7 @@ describe('batch predictions', () => {
   beforeAll(async () => {
     scene = await BatchScene.start();
     ({ service, acme, churn } = scene);
-  }, 120_000);
+  });
   afterAll(() => scene?.stop());
 
   const put: BatchScene['put'] = (...given) => scene.put(...given);

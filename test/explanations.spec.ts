@@ -25,7 +25,7 @@ describe('explanations', () => {
       expect((await acme.put(`/api/v1/objects/data/${name}`, content)).status).toBe(200);
     wide = await train('wide.csv', 'y', 'gradient_boosting');
     mixed = await train('subscribers.csv', 'churn', 'gradient_boosting');
-  }, 120_000);
+  });
   afterAll(() => service?.stop());
 
   async function train(file: string, target_column: string, estimator: string, hyperparameters = {}) {

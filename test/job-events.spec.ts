@@ -231,5 +231,5 @@ describe('the events of a job', () => {
     } finally {
       await all.stop();
     }
-  }, 120_000);
+  });
 });

@@ -16,7 +16,7 @@ describe('a worker that dies in the middle of training', () => {
     acme = await service.as('acme-corp', 'scientist');
     const files = await makeData('large.parquet');
     await acme.put('/api/v1/objects/data/large.parquet', files['large.parquet']);
-  }, 60_000);
+  });
   afterAll(() => service.stop());
 
   const request = (model_name: string) => ({
@@ -70,7 +70,7 @@ describe('a worker that dies in the middle of training', () => {
     } finally {
       await second.kill('SIGTERM');
     }
-  }, 120_000);
+  });
 
   it('by SIGTERM: the job is given back unhurt and finished by the next one', async () => {
     const first = await WorkerProcess.start(service);
@@ -87,5 +87,5 @@ describe('a worker that dies in the middle of training', () => {
     } finally {
       await second.kill('SIGTERM');
     }
-  }, 120_000);
+  });
 });

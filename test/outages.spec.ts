@@ -45,7 +45,7 @@ describe('a service with a loaded model', () => {
     const { body } = await acme.waitForJob(await submit('loaded'));
     modelId = body.result.model_id;
     expect((await predict()).status).toBe(200);
-  }, 120_000);
+  });
   afterAll(async () => {
     await service?.stop();
     await worker?.stop();
@@ -113,7 +113,6 @@ describe('a service with a loaded model', () => {
       expect((await register(`after it ${how}`)).status).toBe(201);
       expect((await acme.get(`/api/v1/models/${modelId}`)).status).toBe(200);
     },
-    60_000,
   );
 
   it('should know a database that has gone between two statements of a transaction', async () => {
@@ -157,7 +156,6 @@ describe('a service with a loaded model', () => {
       await untilHealthy();
       expect((await acme.waitForJob(job)).body.status).toBe('succeeded');
     },
-    90_000,
   );
 
   it('should answer by what it knows of a model that is deleted while it cannot be asked about', async () => {

@@ -77,7 +77,7 @@ describe('more predictions than can be answered', () => {
         expect(again.body.prediction).toEqual(body.prediction);
       }
     });
-  }, 60_000);
+  });
 
   it('should be refused where the answer would come too late, as soon as it is known what a row takes', async () => {
     await beside({ MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '1' }, async (client) => {
@@ -89,7 +89,7 @@ describe('more predictions than can be answered', () => {
       expect(await refused(client, 'model')).toBe(1);
       expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
     });
-  }, 60_000);
+  });
 
   it('should be refused past the bound of rows, whichever model they are for', async () => {
     await beside({ MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS: '1000' }, async (client) => {
@@ -102,7 +102,7 @@ describe('more predictions than can be answered', () => {
       expect(await refused(client, 'rows')).toBe(late.length);
       expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
     });
-  }, 60_000);
+  });
 
   it('should not keep another model waiting for all that waits for one', async () => {
     await beside({}, async (client) => {
@@ -116,7 +116,7 @@ describe('more predictions than can be answered', () => {
       expect(done).toBeLessThan(12);
       expect(new Set(statuses(await Promise.all(many)))).toEqual(new Set([200]));
     });
-  }, 60_000);
+  });
 
   it('should be answered where they wait for the thread while the process is asked to end', async () => {
     const api = await ApiProcess.start(service);
@@ -127,7 +127,7 @@ describe('more predictions than can be answered', () => {
     expect(await waitingAt(there)).toBeGreaterThan(0);
     await api.kill('SIGTERM');
     expect(new Set(statuses(await asked))).toEqual(new Set([200]));
-  }, 60_000);
+  });
 
   it('should be refused where the main thread is late', async () => {
     const api = await ApiProcess.start(service, {
@@ -156,5 +156,5 @@ describe('more predictions than can be answered', () => {
     } finally {
       await api.kill('SIGKILL');
     }
-  }, 60_000);
+  });
 });

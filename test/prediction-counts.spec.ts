@@ -31,7 +31,7 @@ describe('the counts of predictions', () => {
     service = started.service;
     modelId = started.models.churn;
     acme = await service.as('acme-corp');
-  }, 120_000);
+  });
   beforeEach(async () => {
     await flush();
     before = await sums();
@@ -227,7 +227,7 @@ describe('the counts of predictions', () => {
     } finally {
       await other.stop();
     }
-  }, 60_000);
+  });
 
   async function send(client: Client): Promise<void> {
     for (let made = 0; made < 5; made++) await predict({}, client);
@@ -256,7 +256,7 @@ describe('the counts of predictions', () => {
       await other.stop();
       await proxy.cut();
     }
-  }, 60_000);
+  });
 
   describe('of a process of its own', () => {
     let api: ApiProcess;

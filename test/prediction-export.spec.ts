@@ -25,7 +25,7 @@ describe('an export of the prediction log', () => {
     // Ids of one millisecond have no order among them.
     ids.sort();
     while ((await acme.get(`/api/v1/predictions/${ids.at(-1)}`)).status === 404) await sleep(20);
-  }, 120_000);
+  });
   afterAll(() => service?.stop());
 
   const submit = (body: object, client = acme) =>

@@ -21,7 +21,7 @@ describe('the prediction log', () => {
     service = started.service;
     modelId = started.models.churn;
     acme = await service.as('acme-corp');
-  }, 120_000);
+  });
   afterEach(async () => {
     await Promise.all(processes.splice(0).map((each) => each.kill('SIGKILL')));
   });

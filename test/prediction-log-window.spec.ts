@@ -85,7 +85,7 @@ describe('a window of the prediction log', () => {
         ...Array(3).fill({ features: large, row_count: 1000 }),
         ...Array(100).fill({}),
       ]);
-    }, 60_000);
+    });
 
     it.each(['oldest first', 'newest first'] as const)(
       'should be read %s in pages that have a bound in bytes, each request once',

@@ -19,7 +19,7 @@ describe('predictions', () => {
     for (const name of ['subscribers.csv', 'spend.jsonl'])
       await acme.put(`/api/v1/objects/data/${name}`, files[name]);
     modelId = (await train('subscribers', 'subscribers.csv', 'churn')).model_id;
-  }, 120_000);
+  });
   afterAll(() => service.stop());
 
   const lines = (content: Buffer | undefined) =>

@@ -20,7 +20,7 @@ describe.each([
   beforeAll(async () => {
     service = await Service.start({ env: { ...settings(), MODELPLANE_MAX_PRESIGN_SECONDS: '3600' } });
     acme = await service.as('acme-corp', 'scientist');
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const presign = async (body: object): Promise<string> => (await acme.post(PRESIGN, body)).body.url;
@@ -95,7 +95,8 @@ describe.each([
   ])('should refuse %j', async (body, pointer) => {
     const answer = await acme.post(PRESIGN, body);
     expect(code(answer)).toEqual([400, 'INVALID_REQUEST']);
-    for (const error of answer.body.errors) expect(error.pointer).toBe(pointer);
+    const pointers = answer.body.errors.map((error: { pointer: string }) => error.pointer);
+    expect(new Set(pointers)).toEqual(new Set([pointer]));
   });
 
   it.each(['s3://data/../modelplane/x', 's3://data/', 'data/x', 's3://data/a//b'])(
@@ -112,7 +113,7 @@ describe('a URL that the service has signed itself', () => {
 
   beforeAll(async () => {
     service = await Service.start({ env: { MODELPLANE_MAX_OBJECT_BYTES: '1024' } });
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const signer = (secret = JWT_SECRET) =>

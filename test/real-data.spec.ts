@@ -14,7 +14,7 @@ whereThere('real data, from the file to the prediction', () => {
   beforeAll(async () => {
     service = await Service.start({ role: 'all' });
     acme = await service.as('acme-corp', 'scientist');
-  }, 60_000);
+  });
   afterAll(() => service.stop());
 
   it.each([
@@ -54,40 +54,36 @@ whereThere('real data, from the file to the prediction', () => {
       labels: ['<=50K', '>50K'],
       features: null,
     },
-  ])(
-    '$name',
-    async ({ name, file, target, auc, labels, features }) => {
-      const upload = await fetch(`${service.url}/api/v1/objects/data/${name}.csv`, {
-        method: 'PUT',
-        headers: { authorization: `Bearer ${acme.token}` },
-        body: createReadStream(resolve(DATA, file)) as never,
-        duplex: 'half',
-      } as RequestInit);
-      expect(upload.status).toBe(200);
+  ])('$name', async ({ name, file, target, auc, labels, features }) => {
+    const upload = await fetch(`${service.url}/api/v1/objects/data/${name}.csv`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${acme.token}` },
+      body: createReadStream(resolve(DATA, file)) as never,
+      duplex: 'half',
+    } as RequestInit);
+    expect(upload.status).toBe(200);
 
-      const data_config = { train_path: `s3://data/${name}.csv`, target_column: target };
-      const training_config = { early_stopping: true, patience: 10 };
-      const { job_id } = (
-        await acme.post('/api/v1/training', {
-          model_name: name,
-          framework: 'sklearn',
-          data_config,
-          training_config,
-        })
-      ).body;
-      const { body: job } = await acme.waitForJob(`/api/v1/training/${job_id}`, 90_000);
-      expect(job).toMatchObject({ status: 'succeeded', result: { version: '1.0.0' } });
-      expect(job.metrics.val_roc_auc).toBeGreaterThanOrEqual(auc);
+    const data_config = { train_path: `s3://data/${name}.csv`, target_column: target };
+    const training_config = { early_stopping: true, patience: 10 };
+    const { job_id } = (
+      await acme.post('/api/v1/training', {
+        model_name: name,
+        framework: 'sklearn',
+        data_config,
+        training_config,
+      })
+    ).body;
+    const { body: job } = await acme.waitForJob(`/api/v1/training/${job_id}`, 90_000);
+    expect(job).toMatchObject({ status: 'succeeded', result: { version: '1.0.0' } });
+    expect(job.metrics.val_roc_auc).toBeGreaterThanOrEqual(auc);
 
-      const { model_id } = job.result;
-      const { signature } = (await acme.get(`/api/v1/models/${model_id}/versions/1.0.0`)).body;
-      expect(signature.output.labels).toEqual(labels);
-      const row =
-        features ?? Object.fromEntries(signature.inputs.map((input: { name: string }) => [input.name, null]));
-      const { status, body } = await acme.post('/api/v1/predictions', { model_id, features: row });
-      expect({ status, warnings: body.warnings }).toEqual({ status: 200, warnings: undefined });
-      expect(labels).toContain(body.prediction[0]);
-    },
-    120_000,
-  );
+    const { model_id } = job.result;
+    const { signature } = (await acme.get(`/api/v1/models/${model_id}/versions/1.0.0`)).body;
+    expect(signature.output.labels).toEqual(labels);
+    const row =
+      features ?? Object.fromEntries(signature.inputs.map((input: { name: string }) => [input.name, null]));
+    const { status, body } = await acme.post('/api/v1/predictions', { model_id, features: row });
+    expect({ status, warnings: body.warnings }).toEqual({ status: 200, warnings: undefined });
+    expect(labels).toContain(body.prediction[0]);
+  });
 });

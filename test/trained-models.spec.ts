@@ -22,7 +22,7 @@ describe('what training makes', () => {
     for (const [name, content] of Object.entries(files)) {
       expect((await acme.put(`/api/v1/objects/data/${name}`, content)).status).toBe(200);
     }
-  }, 120_000);
+  });
   afterAll(() => service.stop());
 
   const request = (model_name: string, train_path: string, target_column: string, more: object = {}) => ({

@@ -38,7 +38,7 @@ describe('training', () => {
     for (const [name, content] of Object.entries(files)) {
       expect((await acme.put(`/api/v1/objects/data/${name}`, content)).status).toBe(200);
     }
-  }, 120_000);
+  });
   afterAll(() => service.stop());
 
   const data = (train_path: string, target_column: string) => ({

@@ -33,7 +33,7 @@ describe('hostile models', () => {
     files = await makeUploads();
     good = await registerModel(acme, 'classification');
     expect((await upload(acme, good, files.get('good-packed.onnx')!, FOUR)).status).toBe(201);
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const ask = (model_id: string, features: object = { a: 1, b: 2, c: 3, d: 4 }) =>
@@ -80,7 +80,7 @@ describe('hostile models', () => {
     }
     for (const [name, reason] of Object.entries(REASONS)) expect(refusals.get(name)).toMatch(reason);
     expect((await acme.get(`/api/v1/models/${id}/versions/1.0.0`)).body.ready).toBe(false);
-  }, 120_000);
+  });
 
   it('should be refused or harmless with any byte flipped', async () => {
     const original = files.get('good-packed.onnx')!;
@@ -103,21 +103,16 @@ describe('hostile models', () => {
 
     const step = Math.floor(survivors.length / TRIED_FLIPS);
     const tried = survivors.filter((_, index) => index % step === 0);
-    const outcomes = { admitted: 0, refused: 0 };
     for (const bytes of tried) {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { sha256, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) };
       const features = FOUR.features.map((name) => ({ name }));
       const trial = hosts.examine(file, (graph) => completeSignature(graph, 'classification', { features }));
-      const [result] = await Promise.allSettled([
-        trial,
-        ask(good).then(({ status }) => expect(status).toBe(200)),
-      ]);
-      if (result!.status === 'rejected') expect(result!.reason).toBeInstanceOf(GraphRefused);
-      outcomes[result!.status === 'rejected' ? 'refused' : 'admitted']++;
+      const [[result], { status }] = await Promise.all([Promise.allSettled([trial]), ask(good)]);
+      expect(status).toBe(200);
+      if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(GraphRefused);
     }
-    expect(outcomes.admitted + outcomes.refused).toBe(tried.length);
-  }, 60_000);
+  });
 
   describe('that were let in', () => {
     let slow: string;

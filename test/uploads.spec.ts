@@ -21,7 +21,7 @@ describe('models made elsewhere', () => {
     files = await makeUploads();
     packed = files.get('good-packed.onnx')!;
     expected = JSON.parse(files.get('packed.json')!.toString());
-  }, 60_000);
+  });
   afterAll(() => service?.stop());
 
   const predict = (model_id: string, features: unknown, version?: string) =>

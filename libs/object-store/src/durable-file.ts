@@ -5,7 +5,7 @@ import { DigestMismatch, ObjectTooLarge } from './errors.js';
 import { etagOf } from './folder-files.js';
 import type { PutOptions, StoredObject } from './object-store.js';
 
-/** Streams the body into a new file and fsyncs it: whatever is published afterwards survives a power cut. */
+/** Streams a body into a new file and fsyncs it, so that what is published afterwards survives a power cut. */
 export async function writeDurably(
   path: string,
   body: Readable | Uint8Array,
@@ -13,7 +13,7 @@ export async function writeDurably(
 ): Promise<StoredObject> {
   signal?.throwIfAborted();
   if (signal && body instanceof Readable) addAbortSignal(signal, body);
-  // Refusing must not destroy the body: the caller may have to answer on the connection it comes from.
+  // A refusal must not destroy the body: the caller may have to answer on the connection that it comes from.
   const chunks = body instanceof Readable ? body.iterator({ destroyOnReturn: false }) : [body];
   const hash = createHash('sha256');
   let size = 0;

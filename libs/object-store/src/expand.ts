@@ -95,7 +95,7 @@ export async function expand(
   }
 }
 
-/** Most servers list so already. */
+/** UTF-8 byte order, in which most servers list already. */
 function byKey(one: ListedObject, other: ListedObject): number {
   return Buffer.compare(Buffer.from(one.key), Buffer.from(other.key));
 }

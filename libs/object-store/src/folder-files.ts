@@ -26,7 +26,7 @@ export function isMissing(error: unknown): boolean {
 /** @throws InvalidObjectUri when a path, already free of symbolic links, lies outside of `root`. */
 export function checkInside(root: string, real: string): void {
   if (!real.startsWith(root + sep)) {
-    // Without the path: this message may reach a tenant.
+    // The message leaves the path out because it may reach a tenant.
     throw new InvalidObjectUri('the key leads out of the object store through a symbolic link');
   }
 }
@@ -56,7 +56,7 @@ export async function checkCreatable(root: string, folder: string): Promise<void
     } catch (error) {
       if (errorCode(error) === 'ENOTDIR') throw passesThroughObject();
       if (!isMissing(error)) throw error;
-      // A link to nothing could neither be entered nor replaced by a folder.
+      // A symbolic link to nothing can neither be entered nor replaced by a folder.
       if (await isSymbolicLink(path)) throw passesThroughObject();
       continue;
     }
@@ -79,7 +79,7 @@ export function passesThroughObject(): ObjectConflict {
   return new ObjectConflict('a part of the key is itself an object, and a folder store cannot keep both');
 }
 
-/** Opens a regular file that is no symbolic link; null for anything else. Never waits, not even for a named pipe. */
+/** Opens a regular file that is no symbolic link; null for anything else. It never waits, not even for a named pipe. */
 export async function openRegularFile(path: string): Promise<FileHandle | null> {
   let handle: FileHandle;
   try {
@@ -94,8 +94,8 @@ export async function openRegularFile(path: string): Promise<FileHandle | null> 
 }
 
 /**
- * Makes directory entries durable: from `folder` up to and including `root`, since another writer may have made
- * a folder in between and not have come to its own fsync yet.
+ * Makes directory entries durable, from `folder` up to and including `root`: another writer may have made a folder in
+ * between and not have come to its own fsync yet.
  */
 export async function syncFolders(root: string, folder: string): Promise<void> {
   for (let path = folder; ; path = dirname(path)) {
@@ -107,7 +107,7 @@ export async function syncFolders(root: string, folder: string): Promise<void> {
         await handle.close();
       }
     } catch (error) {
-      // Removed by a concurrent delete, which syncs what is left.
+      // A concurrent delete has removed the folder, and syncs what is left.
       if (!isMissing(error)) throw error;
     }
     if (path === root || !path.startsWith(root + sep)) return;

@@ -6,7 +6,7 @@ import { isMissing, realPathInside } from './folder-files.js';
 import { checkKey } from './object-uri.js';
 
 export interface WalkOptions {
-  /** The store's root, free of symbolic links. */
+  /** The root of the store, a path without symbolic links. */
   readonly root: string;
   /** The folder that holds the bucket. */
   readonly bucketFolder: string;
@@ -16,15 +16,15 @@ export interface WalkOptions {
 
 interface Entry {
   readonly key: string;
-  /** What decides the order: a folder's keys go on with a slash, so `a-b` comes before `a/b`. */
+  /** The bytes that entries are sorted by: keys in a folder go on with a slash, so that `a-b` comes before `a/b`. */
   readonly order: Buffer;
   readonly path: string;
   readonly isFolder: boolean;
 }
 
 /**
- * The objects of a bucket in UTF-8 byte order of their keys, folder by folder: subtrees that `prefix` or
- * `after` exclude are not opened, and no more than the names on the way down are in memory.
+ * Yields the objects of a bucket in UTF-8 byte order of their keys, folder by folder. Folders that `prefix` or `after`
+ * exclude are not opened, and only the names of the folders on the way down are in memory.
  */
 export async function* walk(options: WalkOptions): AsyncGenerator<{ key: string; path: string }> {
   const { root, bucketFolder, prefix } = options;
@@ -46,7 +46,7 @@ async function* walkFolder(
       continue;
     }
     const isBehind = entry.order.compare(after) < 0 && !startsWith(after, entry.order);
-    // A link to a folder that we are inside of would never end.
+    // A symbolic link to a folder above itself would be followed for ever.
     if (isBehind || ancestors.includes(entry.path)) continue;
     yield* walkFolder(entry.path, `${entry.key}/`, options, [...ancestors, entry.path]);
   }
@@ -88,7 +88,7 @@ async function resolveEntry(
     const stats = await stat(real);
     return stats.isFile() || stats.isDirectory() ? { path: real, isFolder: stats.isDirectory() } : null;
   } catch (error) {
-    // A link that leaves the store is not listed, and reading it by name says why.
+    // A symbolic link that leads out of the store is left out here; whoever reads it by name is told why.
     if (error instanceof InvalidObjectUri || isMissing(error)) return null;
     throw error;
   }

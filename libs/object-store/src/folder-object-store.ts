@@ -45,10 +45,10 @@ import {
 } from './object-store.js';
 import { checkAddress, formatObjectUri, type ObjectAddress } from './object-uri.js';
 
-/** No bucket starts with a dot, so no address leads here; the same file system as the objects, for rename. */
+/** No bucket starts with a dot, so no address leads here. It is on the file system of the objects, as rename needs. */
 const TEMPORARY_FOLDER = '.tmp';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
-/** Deletes prune empty folders while puts make them; each lost race is one more turn. */
+/** A delete may prune the empty folder that a put has just made; publishing is tried again after each such race. */
 const PUBLISH_ATTEMPTS = 50;
 
 /**
@@ -75,7 +75,7 @@ export class FolderObjectStore implements ObjectStore {
     options: PutOptions = {},
   ): Promise<StoredObject> {
     const target = this.pathOf(address);
-    // All of it is checked again when publishing; here it saves an upload that could not end well.
+    // Publishing checks all of this again; checking it here saves an upload that could not end well.
     await checkCreatable(this.root, dirname(target));
     if (options.ifAbsent && (await exists(target)))
       throw new ObjectExists(`${formatObjectUri(address)} exists`);
@@ -101,7 +101,7 @@ export class FolderObjectStore implements ObjectStore {
         await handle.close();
         return { ...info, range, stream: Readable.from([]) };
       }
-      // Always with an end: a file that somebody is still appending to must not yield more than `size`.
+      // The stream always has an end, since a file that somebody is appending to must not yield more than `size`.
       return { ...info, range, stream: handle.createReadStream({ start, end, highWaterMark: 256 * 1024 }) };
     } catch (error) {
       await handle.close();
@@ -147,7 +147,7 @@ export class FolderObjectStore implements ObjectStore {
       try {
         page.objects.push({ key, ...infoOf(await stat(path, { bigint: true })) });
       } catch (error) {
-        // Deleted since its folder was read.
+        // The object was deleted after its folder was read.
         if (!isMissing(error)) throw error;
       }
     }
@@ -185,7 +185,7 @@ export class FolderObjectStore implements ObjectStore {
   private pathOf(address: ObjectAddress): string {
     checkAddress(address);
     const path = join(this.root, address.bucket, address.key);
-    // The rules for addresses leave no way out; should one of them be loosened, this still holds.
+    // The rules for addresses leave no way out already; this check stays true should one of them be loosened.
     if (!path.startsWith(this.root + sep))
       throw new InvalidObjectUri('the key leads out of the object store');
     return path;

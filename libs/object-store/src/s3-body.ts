@@ -15,21 +15,21 @@ export class BodyParts {
     private readonly options: PutOptions,
   ) {}
 
-  /** Lower-case hex, once all parts were read. */
+  /** The lower-case hex digest of the body; there is none before all parts were read. */
   get sha256(): string {
     this.digest ??= this.hash.digest('hex');
     return this.digest;
   }
 
   /**
-   * At least one part, which is empty where the body is.
+   * Yields at least one part, which is empty where the body is.
    * @throws ObjectTooLarge; DigestMismatch instead of yielding the last part
    */
   async *read(): AsyncGenerator<Buffer> {
     const { maxBytes = Infinity, signal } = this.options;
     signal?.throwIfAborted();
     if (signal && this.body instanceof Readable) addAbortSignal(signal, this.body);
-    // Refusing must not destroy the body: the caller may have to answer on the connection it comes from.
+    // A refusal must not destroy the body: the caller may have to answer on the connection that it comes from.
     const chunks =
       this.body instanceof Readable ? this.body.iterator({ destroyOnReturn: false }) : [this.body];
     let pending: Buffer[] = [];
@@ -66,7 +66,8 @@ export class BodyParts {
  */
 export function watchBody(body: Readable, timeoutMs: number, mapError: (error: unknown) => Error): Readable {
   const watched = new PassThrough({ highWaterMark: 256 * 1024 });
-  // It may break before anybody reads, who is told then: an error that nobody listens to would end the process.
+  // The body may break before anybody reads it. Whoever reads later is told then, but an `error` event that nobody
+  // listens to would end the process.
   watched.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
   const wait = () => {

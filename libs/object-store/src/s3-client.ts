@@ -2,16 +2,16 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 
 export interface S3Options {
-  /** URL of the server; without it, that of AWS for the region. */
+  /** The URL of the server; by default that of AWS for the region. */
   readonly endpoint?: string;
-  /** URL under which callers reach the server, for presigned URLs; default: `endpoint`. */
+  /** The URL under which callers reach the server, for presigned URLs; by default `endpoint`. */
   readonly publicEndpoint?: string;
   readonly region: string;
-  /** Without them the SDK looks where it always does: environment, profile, role of the machine. */
+  /** Without credentials the SDK looks where it always does: environment, profile, role of the machine. */
   readonly credentials?: S3Credentials;
-  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
+  /** Whether objects are addressed as `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
   readonly forcePathStyle: boolean;
-  /** Put before the name of every bucket: on AWS a name is taken once for the whole world. */
+  /** A text before the name of every bucket: on AWS no two buckets in the world may have the same name. */
   readonly bucketPrefix?: string;
   /** How long the server may take to answer a request or to send the next bytes. */
   readonly timeoutMs: number;
@@ -24,10 +24,10 @@ export interface S3Credentials {
 }
 
 const CONNECT_TIMEOUT_MS = 3000;
-/** As many requests at once as there are streams open: each keeps its connection until it is read. */
+/** The most requests and open streams at once: a stream keeps its connection until it is read. */
 const MAX_CONNECTIONS = 256;
 
-/** A client that fails in bounded time. */
+/** Makes a client whose requests end in bounded time. */
 export function createClient(options: S3Options, endpoint = options.endpoint): S3Client {
   return new S3Client({
     region: options.region,
@@ -42,7 +42,7 @@ export function createClient(options: S3Options, endpoint = options.endpoint): S
       connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, options.timeoutMs),
       requestTimeout: options.timeoutMs,
       throwOnRequestTimeout: true,
-      // Longer: a body is watched where it is read, and here a reader's own pauses count too.
+      // `timeoutMs` is enforced where a body is read. Here the pauses of its reader count too, so the limit is longer.
       socketTimeout: 4 * options.timeoutMs,
       httpAgent: { maxSockets: MAX_CONNECTIONS },
       httpsAgent: { maxSockets: MAX_CONNECTIONS },

@@ -2,7 +2,7 @@ import { ObjectNotFound, ObjectStoreError, ObjectStoreUnavailable } from './erro
 import { ObjectConflict, ObjectExists, ObjectTooLarge } from './errors.js';
 import { formatObjectUri, type ObjectAddress } from './object-uri.js';
 
-/** What of an error of the SDK or of a socket is looked at. */
+/** The parts of an error of the SDK or of a socket that are looked at here. */
 interface Failure {
   readonly name?: string;
   readonly code?: string;
@@ -16,7 +16,7 @@ const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', '
 const CUT = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 const LATE = ['TimeoutError', 'AbortError', 'RequestTimeout'];
 
-/** An error of the SDK in the terms of the store. What the server itself said goes with it as `cause`, for the log. */
+/** Translates an error of the SDK into one of the store; what the server said is its `cause`, for the log. */
 export function toStoreError(error: unknown, address: ObjectAddress | { bucket: string }): Error {
   if (error instanceof ObjectStoreError || error instanceof RangeError) return error;
   const failure = error as Failure;
@@ -47,12 +47,12 @@ export function toStoreError(error: unknown, address: ObjectAddress | { bucket: 
   }
 }
 
-/** Neither the object nor, perhaps, its bucket is there. */
+/** Whether the server said that the object or its bucket is not there. */
 export function isMissing(error: unknown): boolean {
   return ['NoSuchBucket', 'NoSuchKey', 'NotFound'].includes((error as Failure).name ?? '');
 }
 
-/** The SDK's error holds the whole request, with what signs it. */
+/** Copies what an error says: the error of the SDK holds the request with its signature, which no log may see. */
 function withoutRequest({ name, code, message, $metadata }: Failure): Error {
   return new Error([name, code, $metadata?.httpStatusCode, message].filter(Boolean).join(' '));
 }

@@ -40,7 +40,7 @@ const PARTS_AT_ONCE = 4;
 /** An object store on a server that speaks S3: `s3://bucket/key` is that key in that bucket of the server. */
 export class S3ObjectStore implements ObjectStore {
   private readonly client: S3Client;
-  /** Signs for the address that callers know. */
+  /** Signs URLs for the address under which callers reach the server. */
   private readonly signer: S3Client;
 
   constructor(private readonly options: S3Options) {
@@ -54,7 +54,7 @@ export class S3ObjectStore implements ObjectStore {
     options: PutOptions = {},
   ): Promise<StoredObject> {
     const target = this.targetOf(address);
-    // The server decides at the end; here it saves an upload that could not end well.
+    // The server decides when the upload ends; checking it here saves an upload that could not end well.
     if (options.ifAbsent && (await this.exists(address)))
       throw new ObjectExists(`${formatObjectUri(address)} exists`);
     const partBytes = Math.max(PART_BYTES, Math.ceil((options.maxBytes ?? 0) / MAX_PARTS));
@@ -84,14 +84,14 @@ export class S3ObjectStore implements ObjectStore {
   async get(address: ObjectAddress, { range }: { readonly range?: ByteRange } = {}): Promise<ObjectContent> {
     const target = this.targetOf(address);
     if (range) {
-      // The size of the object belongs into the answer to a range outside of it, and only a head tells it.
+      // The error for a range outside of the object names its size, which only a head request tells.
       const { size } = await this.head(address);
       range = resolveRange(range, size);
     }
     const Range = range && `bytes=${range.start}-${range.end}`;
     const found = await this.request(address, () =>
       this.client.send(new GetObjectCommand({ ...target, Range })).catch((error: unknown) => {
-        // As with head, whose answer does not tell a missing bucket from a missing object.
+        // A missing bucket counts as a missing object, since a head request cannot tell them apart either.
         throw isMissing(error) ? new ObjectNotFound(`${formatObjectUri(address)} does not exist`) : error;
       }),
     );
@@ -175,14 +175,14 @@ export class S3ObjectStore implements ObjectStore {
         throw toStoreError(error, at);
       if (!mayCreate) throw toStoreError({ name: 'NoSuchBucket' }, at);
       await this.client.send(new CreateBucketCommand({ Bucket })).catch((failure: Error) => {
-        // Another process that starts was first.
+        // Another process that is starting has made the bucket first.
         if (failure.name !== 'BucketAlreadyOwnedByYou' && failure.name !== 'BucketAlreadyExists')
           throw toStoreError(failure, at);
       });
     }
   }
 
-  /** What the server is asked with now; temporary credentials change. */
+  /** The credentials that requests are signed with now; temporary ones change. */
   async credentials(): Promise<S3Credentials> {
     const { accessKeyId, secretAccessKey, sessionToken } = await this.request({ bucket: '' }, () =>
       this.client.config.credentials(),
@@ -227,7 +227,7 @@ export class S3ObjectStore implements ObjectStore {
         this.client.send(new CompleteMultipartUploadCommand(whole), signalOf(options)),
       );
     } catch (error) {
-      // A part that is still on its way would outlive the upload.
+      // A part that is still being sent would outlive the upload that is aborted.
       await Promise.allSettled(sent);
       await this.client
         .send(new AbortMultipartUploadCommand({ ...target, UploadId }))

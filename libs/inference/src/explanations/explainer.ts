@@ -9,32 +9,32 @@ import { chooseGame, type Game, mostCoalitions } from './game.js';
 import { Mixtures } from './mixtures.js';
 import { randomFrom } from './random.js';
 
-/** Mixtures for an explanation, about; a few more for models of many features. */
+/** About how many mixtures an explanation takes; a few more for models of many features. */
 const MIXTURES = 10_000;
-/** Rows of one run: few, so that the thread's other runs, or other requests, have their turn soon. */
+/** The most rows of one run: few, so that other runs of the thread, or other requests, have their turn soon. */
 export const MIXTURES_AT_ONCE = 250;
-/** Values of one run, which are copied on this thread. */
+/** The most values of one run: copying them takes the time of this thread. */
 const VALUES_AT_ONCE = 2 ** 18;
 
-/** Why a row was answered so: `baseValue` and the contributions add up to what was predicted. */
+/** Why a row was answered as it was: `baseValue` and the contributions add up to the prediction. */
 export interface Explanation {
-  /** Classification: whose probability is explained. */
+  /** For a classification, the class whose probability is explained. */
   readonly label?: Label;
-  /** The mean answer over the background. */
+  /** The mean answer of the model over the background. */
   readonly baseValue: number;
   /** Shapley values, one a feature in the signature's order; in units of the probability or the value. */
   readonly contributions: Float64Array;
-  /** Of the contributions, from sampling alone; zeros where `isExact`. */
+  /** The standard errors of the contributions that come from sampling; zeros where `isExact`. */
   readonly standardErrors: Float64Array;
-  /** Coalitions that were scored, each with one background row. */
+  /** How many coalitions were scored, each with one background row. */
   readonly samples: number;
   readonly isExact: boolean;
 }
 
 export interface ExplainerOptions {
-  /** Whether the answer is known to be a sum of one term a feature, as that of a linear regression. */
+  /** Whether the model is known to answer with a sum of one term a feature, as a linear regression does. */
   readonly isAdditive: boolean;
-  /** What tells this model from others; the same row of the same model is explained the same. */
+  /** Tells this model from others. It seeds the sampling, so that a row of a model is always explained the same. */
   readonly identity: string;
 }
 
@@ -51,7 +51,7 @@ export class Explainer {
     private readonly model: OnnxModel,
     private readonly rows: number,
     encoded: EncodedRows,
-    /** What the model answers to the background. */
+    /** The model's answers to the background. */
     private readonly answers: Record<string, OutputTensor>,
     private readonly options: ExplainerOptions,
   ) {
@@ -74,7 +74,7 @@ export class Explainer {
     return new Explainer(model, background.length, encoded, answers, options);
   }
 
-  /** The most mixtures that explaining one row takes. */
+  /** The most mixtures that the explanation of one row takes. */
   get mostSamples(): number {
     const { inputs } = this.model.signature.definition;
     return this.rows * mostCoalitions(inputs.length, this.quota, this.options.isAdditive);
@@ -103,7 +103,8 @@ export class Explainer {
     const games = Array.from(none, (_, background) =>
       chooseGame(this.mixtures.differences(row, background), this.quota, this.options.isAdditive, random),
     );
-    // A model may answer a row alone and among others with different last bits, which nothing explains.
+    // The background row equals the row here, but a model may answer a row alone and among others with different last
+    // bits, and there is no feature that could explain the difference.
     for (const [background, { players }] of games.entries()) if (players.length === 0) none[background] = all;
     const worths = await this.score(row, games, index);
 
@@ -127,7 +128,7 @@ export class Explainer {
     };
   }
 
-  /** What the model answers to every coalition of every game, block by block. */
+  /** Scores every coalition of every game, block by block; the model's answers are in the order of the games. */
   private async score(row: EncodedRows, games: readonly Game[], index: number): Promise<Float64Array> {
     const worths = new Float64Array(games.reduce((sum, { size }) => sum + size, 0));
     const capacity = Math.min(MIXTURES_AT_ONCE, this.mixtures.rowsWithin(VALUES_AT_ONCE));
@@ -138,7 +139,7 @@ export class Explainer {
       const answers = await this.model.run(block.take(), count);
       worths.set(readAnswers(answers, this.model.signature.definition, index, count), scored);
       scored += count;
-      // A run on this thread was over when it returned, and others wait for their turn.
+      // A model that runs on this thread has blocked it, so other requests are let in before the next block.
       await nextTurn();
     };
     for (const [background, game] of games.entries()) {
@@ -161,7 +162,7 @@ export class Explainer {
   }
 }
 
-/** Of each row the value, or the probability of one class. */
+/** Reads the value of each row, or its probability of the class with this index. */
 function readAnswers(
   outputs: Record<string, OutputTensor>,
   { output }: SignatureDefinition,
@@ -173,7 +174,7 @@ function readAnswers(
   const offset = isClassification ? 0 : (output.offset ?? 0);
   const flat = outputs[name]!.data as ArrayLike<number>;
   const width = flat.length / rows;
-  // One column is the probability of the second of two classes.
+  // Where there is one column, it is the probability of the second of two classes.
   const isOne = isClassification && width === 1;
   return Float64Array.from({ length: rows }, (_, row) => {
     const found = flat[row * width + (isOne ? 0 : index)]!;

@@ -7,10 +7,10 @@ import { type Random, shuffle } from './random.js';
  * and Blöbaum 2020, "Feature relevance quantification in explainable AI").
  */
 
-/** What a game says of each of its players. */
+/** What a game has found out about each of its players. */
 export interface Outcome {
   readonly contributions: Float64Array;
-  /** Of the contributions, as estimates; zeros where they are exact. */
+  /** The variances of the contributions, which are estimates; zeros where they are exact. */
   readonly variances: Float64Array;
 }
 
@@ -18,9 +18,9 @@ export interface Outcome {
 export interface Game {
   readonly players: Int32Array;
   readonly isExact: boolean;
-  /** How many coalitions have to be worth known, beside the empty one and that of all. */
+  /** How many coalitions have to be scored, beside the empty one and that of all players. */
   readonly size: number;
-  /** These coalitions; each is valid until the next is asked for. */
+  /** The coalitions to score; each is valid until the next is asked for. */
   coalitions(): Iterable<Int32Array>;
   /**
    * @param worths of the coalitions, in their order
@@ -52,7 +52,7 @@ export function mostCoalitions(players: number, quota: number, isAdditive: boole
   return most;
 }
 
-/** Two are the fewest whose difference says how far they may be off. */
+/** An error can be estimated from the differences between pairs, so that there have to be two. */
 const FEWEST_PAIRS = 2;
 
 function enumerates(players: number, quota: number): boolean {
@@ -63,7 +63,7 @@ function pairsOf(players: number, quota: number): number {
   return Math.max(FEWEST_PAIRS, Math.floor(quota / (2 * (players - 1))));
 }
 
-/** A sum of one term a feature: what a feature adds is the same in every coalition, so that one order tells it. */
+/** The game of a sum of one term a feature: a feature adds the same to every coalition, so that one order is enough. */
 class Additive implements Game {
   readonly isExact = true;
   readonly size: number;
@@ -87,7 +87,7 @@ class Additive implements Game {
   }
 }
 
-/** All coalitions, by Shapley's formula (1953). */
+/** Scores all coalitions and weighs them by Shapley's formula (1953). */
 class Enumeration implements Game {
   readonly isExact = true;
   readonly size: number;
@@ -180,12 +180,12 @@ function addToMoments(values: Float64Array, count: number, means: Float64Array, 
   }
 }
 
-/** Of an order, the coalitions between the empty one and all. */
+/** The coalitions that arise as players join in an order, without the empty one and that of all players. */
 function* prefixes(order: Int32Array): Iterable<Int32Array> {
   for (let length = 1; length < order.length; length++) yield order.subarray(0, length);
 }
 
-/** The share of orders in which exactly a given coalition of so many members is there before a given player. */
+/** The share of orders in which exactly a given coalition of so many members comes before a given player. */
 function shapleyWeights(players: number): Float64Array {
   const weights = new Float64Array(players);
   let coalitions = 1;

@@ -27,12 +27,12 @@ export class Mixtures {
     this.width = this.tensors.reduce((sum, { width }) => sum + width, 0);
   }
 
-  /** How many rows hold at most so many values. */
+  /** How many rows have at most so many values together, but at least one. */
   rowsWithin(values: number): number {
     return Math.max(1, Math.floor(values / this.width));
   }
 
-  /** The features in which a row differs from a background row to the model. */
+  /** The features by which the model can tell a row from a background row: those that are encoded differently. */
   differences(row: EncodedRows, backgroundRow: number): Int32Array {
     const values = this.valuesOf(row);
     const differ = ({ tensor, offset, width }: Place) =>
@@ -44,7 +44,7 @@ export class Mixtures {
     return Int32Array.from(found);
   }
 
-  /** Writes mixtures of a row one behind the other. */
+  /** Starts a block of mixtures of one row. */
   startBlock(row: EncodedRows, capacity: number): MixtureBlock {
     return new MixtureBlock(this.tensors, this.places, this.valuesOf(row), this.background, capacity);
   }
@@ -54,7 +54,7 @@ export class Mixtures {
   }
 }
 
-/** Mixtures that are scored together. */
+/** Mixtures of one row that are scored together. */
 export class MixtureBlock {
   count = 0;
   private readonly values: readonly Values[];
@@ -73,7 +73,7 @@ export class MixtureBlock {
     return this.count === this.capacity;
   }
 
-  /** The background row with the coalition's features taken from the row. */
+  /** Adds the background row with the coalition's features taken from the row. */
   add(backgroundRow: number, coalition: Int32Array): void {
     const at = this.count++;
     for (const [tensor, { width }] of this.tensors.entries())
@@ -84,7 +84,7 @@ export class MixtureBlock {
     }
   }
 
-  /** What has been added, as the model takes it; the next is added in its place, so that it must be scored by then. */
+  /** Empties the block into tensors. They share its memory, so they must be scored before the next mixture is added. */
   take(): Record<string, Tensor> {
     const rows = this.count;
     this.count = 0;

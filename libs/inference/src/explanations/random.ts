@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that look random and are the same for the same seed. */
+/** A source of numbers in [0, 1) that look random and are the same for the same seed. */
 export type Random = () => number;
 
 /**

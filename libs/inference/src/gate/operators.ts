@@ -24,7 +24,7 @@ const MACHINE_LEARNING = words(`
   LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsemble TreeEnsembleClassifier
   TreeEnsembleRegressor`);
 
-/** Both spellings of the default domain. */
+/** The default domain is written in both of these ways. */
 const DOMAINS = new Map([
   ['', CORE],
   ['ai.onnx', CORE],

@@ -13,7 +13,7 @@ export interface WireField {
   /** Where the payload of a length-delimited or fixed field lies. */
   readonly start: number;
   readonly end: number;
-  /** Of a varint, as a signed 64-bit number. */
+  /** The value of a varint, as a signed 64-bit number. */
   readonly value: bigint;
 }
 

@@ -34,7 +34,7 @@ async function receive(): Promise<void> {
 async function load({ definition, sha256 }: LoadRequest): Promise<void> {
   try {
     if (!bytes) throw new Error('there is no file');
-    // Only now: a file that the scan refuses never meets the runtime, and is refused twice as fast.
+    // The runtime is imported only here: a file that the scan refuses never meets it, and is refused twice as fast.
     const { openGraph } = await import('../open-graph.js');
     session = await openGraph(bytes, definition, sha256);
     bytes = undefined;
@@ -47,7 +47,7 @@ async function load({ definition, sha256 }: LoadRequest): Promise<void> {
 async function run({ id, feeds, fetches, maxValues }: RunRequest): Promise<void> {
   try {
     if (!session) throw new Error('there is no graph');
-    // Not before the graph: it brings the runtime along.
+    // This module imports the runtime, so it must not be loaded before a graph has passed the scan.
     const { toFeeds, toSent } = await import('../sent-tensor.js');
     const outputs: Record<string, Tensor> = session.runNow(toFeeds(feeds), fetches) as never;
     for (const name of fetches) {

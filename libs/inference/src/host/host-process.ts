@@ -14,25 +14,25 @@ import type { Reply, Request } from './messages.js';
 export interface ModelFile {
   readonly sha256: string;
   readonly sizeBytes: number;
-  /** The content from its beginning. */
+  /** Opens a stream of the content from its beginning. */
   open(): Promise<Readable>;
 }
 
 export interface HostLimits {
-  /** Of private memory, native and JavaScript together. */
+  /** The most private memory of the process, native and JavaScript together. */
   readonly memoryBytes: number;
-  /** Processor time of the whole process; none where absent. */
+  /** The most processor time of the process over its whole life; without it there is no limit. */
   readonly cpuSeconds?: number;
-  /** From start to a file that is scanned, and again to a graph that is loaded. */
+  /** How long the process may take to start and scan the file, and once more to load the graph. */
   readonly loadTimeoutMs: number;
-  /** Without any answer while one is awaited. */
+  /** How long the process may go without any answer while one is awaited. */
   readonly runTimeoutMs: number;
 }
 
 /**
- * Limits hold for the shell and pass on to the program that it becomes: private memory (RLIMIT_DATA counts native
- * memory too, and not what is only reserved), no core file, no writing to files. The watcher kills the program once
- * descriptor 3 is closed: when this process ends, however it does.
+ * The shell sets limits for itself, which the program that it becomes inherits: on private memory (RLIMIT_DATA counts
+ * native memory too, and not what is only reserved), no core file, no writing to files. The shell leaves a watcher that
+ * kills the program once descriptor 3 is closed, which happens when this process ends, however it ends.
  */
 const SCRIPT = `
 ulimit -c 0
@@ -49,7 +49,7 @@ echo 1000 2>/dev/null >/proc/self/oom_score_adj
 exec "$@" 3<&-
 `;
 
-/** JavaScript only moves tensors here; large ones lie outside of its heap. */
+/** A small heap is enough: JavaScript only passes tensors on, and large ones lie outside of its heap. */
 const HEAP_MEGABYTES = 128;
 const REMEMBERED_BYTES = 4096;
 
@@ -58,7 +58,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** One process that holds one model. It has no environment, and ends with this process. */
+/** A process that holds one model. It gets no environment, which may hold secrets, and ends with this process. */
 export class HostProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
@@ -68,7 +68,7 @@ export class HostProcess {
   private failure?: ModelUnavailable;
   private lastWords = '';
 
-  /** What the file says that it takes and answers. */
+  /** The inputs and outputs that the scan has found in the file. */
   graph!: ScannedGraph;
 
   /**
@@ -79,7 +79,7 @@ export class HostProcess {
     const host = new HostProcess(file, limits);
     try {
       const content = await file.open();
-      // A process that has died is heard of through its end, not through the pipe.
+      // EPIPE only says that the process has died, and its `exit` event tells why.
       const fed = pipeline(content, host.child.stdin as Writable).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE' && !host.failure) host.fail('the file could not be read', error);
       });
@@ -117,7 +117,7 @@ export class HostProcess {
         env: {},
         stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'ipc'],
         serialization: 'advanced',
-        // Ctrl-C in a terminal reaches the whole group; who asked has to get an answer first.
+        // Ctrl-C in a terminal ends the whole process group; in a group of its own the model still answers its callers.
         detached: true,
       },
     );
@@ -145,12 +145,12 @@ export class HostProcess {
     return this.child.pid;
   }
 
-  /** Requests that wait for an answer. */
+  /** The number of requests that wait for an answer. */
   get pending(): number {
     return this.waiting.size;
   }
 
-  /** Why it answers no more, if it does not. */
+  /** Why the process answers no more; undefined while it does. */
   get ended(): ModelUnavailable | undefined {
     return this.failure;
   }
@@ -179,13 +179,13 @@ export class HostProcess {
     return outputs;
   }
 
-  /** Ends it; what still waits gets a ModelUnavailable. */
+  /** Ends the process; requests that still wait are rejected with ModelUnavailable. */
   async stop(): Promise<void> {
     this.fail('the process of the model was stopped');
     await this.exited;
   }
 
-  /** What comes before the first request has no id. */
+  /** Waits for the reply to the file or to `load`, which have no id: nothing else is under way then. */
   private expect(timeoutMs: number): Promise<Reply> {
     return this.wait(0, timeoutMs);
   }
@@ -197,7 +197,7 @@ export class HostProcess {
     return reply;
   }
 
-  /** Each answer gives those that still wait the whole time again: they only waited for their turn. */
+  /** Starts the time limit anew, after each answer too: requests that still wait have only waited for their turn. */
   private watch(timeoutMs: number): void {
     clearTimeout(this.timer);
     if (this.waiting.size === 0) return;
@@ -206,7 +206,7 @@ export class HostProcess {
   }
 
   private send(request: Request): void {
-    // The callback takes the error of a channel that is closed; its end is told by `exit`.
+    // The callback keeps the error of a closed channel from being thrown; the `exit` event tells of that end.
     if (this.child.connected) this.child.send(request, () => undefined);
   }
 
@@ -237,7 +237,7 @@ export class HostProcess {
   }
 }
 
-/** Compiled, wherever this file itself runs from: a process of its own has no compiler. */
+/** The compiled entry of the process, also where this file runs uncompiled in tests: a new process has no compiler. */
 function entryFile(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) {

@@ -6,7 +6,7 @@ import { type HostLimits, HostProcess, type ModelFile } from './host-process.js'
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
-/** Columns of an answer for a row, at most: far more than classes that anyone asks for. */
+/** The most values that one output may have for a row: far more than any classifier has classes. */
 const MAX_VALUES_A_ROW = 10_000;
 
 interface Pool {
@@ -16,8 +16,9 @@ interface Pool {
 }
 
 /**
- * One uploaded graph. Its process is started by the first request and ends when it has been idle; one that dies or
- * hangs fails the requests it had, and the next one starts after a pause that doubles until a request succeeds.
+ * One uploaded graph. Its process is started by the first request and ends when it has been idle for a while. When the
+ * process dies or hangs, the requests that it had fail, and the next process starts after a pause that doubles until a
+ * request succeeds.
  */
 export class HostedGraph implements GraphSession {
   lastUsed = 0;
@@ -78,7 +79,7 @@ export class HostedGraph implements GraphSession {
     }
   }
 
-  /** Ends the process until it is asked for again. */
+  /** Ends the process; the next request starts another one. */
   rest(): void {
     const { host } = this;
     this.host = undefined;
@@ -119,13 +120,13 @@ export class HostedGraph implements GraphSession {
       return host;
     } catch (error) {
       await host?.stop();
-      // The file was let in once: it has changed since, or there is less memory for it than there was.
+      // The gate has admitted this file, so the file has changed since, or there is less memory than there was.
       if (error instanceof GraphRefused || error instanceof ModelUnavailable) throw this.pause(error);
       throw error;
     }
   }
 
-  /** Nothing starts again before a while has passed. */
+  /** Notes a failed process, so that none starts before a pause has passed, and makes the error for the caller. */
   private pause(cause: Error): ModelUnavailable {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS);
     this.failures++;

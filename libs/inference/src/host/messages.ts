@@ -13,13 +13,13 @@ export interface RunRequest {
   readonly id: number;
   readonly feeds: readonly SentTensor[];
   readonly fetches: readonly string[];
-  /** More values in one output are not sent back. */
+  /** An output with more values than this is refused instead of being sent back. */
   readonly maxValues: number;
 }
 
 export type Request = LoadRequest | RunRequest;
 
-/** The first three answer the file and `load`; `cause` is for the log alone. */
+/** `scanned`, `ready` and `refused` answer the file and `load`, the others a run; `cause` is for the log alone. */
 export type Reply =
   | { readonly type: 'scanned'; readonly graph: ScannedGraph }
   | { readonly type: 'ready' }

@@ -9,18 +9,18 @@ import { HostedGraph } from './hosted-graph.js';
 import { tryModel } from './trial.js';
 
 export interface ModelHostsOptions {
-  /** Processes at a time, of models that answer and of files that are tried together. */
+  /** The most processes at a time: those of models that answer and those of files that are tried count together. */
   readonly maxProcesses: number;
   readonly memoryBytes: number;
   readonly loadTimeoutMs: number;
   readonly runTimeoutMs: number;
-  /** A process that nobody asked for this long ends. */
+  /** A process that was asked for nothing for this long is ended. */
   readonly idleMs: number;
-  /** A process died or was killed; for the log. */
+  /** Called when a process has died or was killed, so that the log can tell of it. */
   readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
 }
 
-/** Runs models made elsewhere: each in a process of its own, with limits, and at most so many at a time. */
+/** Runs uploaded models, each in a process of its own with limits; there are at most `maxProcesses` at a time. */
 export class ModelHosts {
   private readonly graphs = new Set<HostedGraph>();
   private trials = 0;
@@ -29,9 +29,9 @@ export class ModelHosts {
   constructor(readonly options: ModelHostsOptions) {}
 
   /**
-   * The gate: scans a file, loads it and runs it on made-up rows, all in a process that ends with this.
-   * @param complete what the graph says, to a signature that feeds it
-   * @param example a row to try beside the made-up ones
+   * The gate: scans a file, loads it and runs it on made-up rows, in a process that has ended when this returns.
+   * @param complete makes the signature from what the scan has found in the graph
+   * @param example a row that is tried beside the made-up ones
    * @throws GraphRefused, ModelUnavailable where there is no room, and whatever `complete` throws
    */
   async examine(
@@ -56,7 +56,7 @@ export class ModelHosts {
       await tryModel(new OnnxModel(session, compileSignature(definition), file.sizeBytes), example);
       return definition;
     } catch (error) {
-      // The process ended or hung: here that is the file's fault.
+      // A process that ends or hangs while it tries a file does so for the fault of the file.
       if (error instanceof ModelUnavailable) {
         this.options.onFailure(error, file);
         throw new GraphRefused(`trying the model failed: ${error.message}`, { cause: error });
@@ -68,7 +68,7 @@ export class ModelHosts {
     }
   }
 
-  /** A model that starts its process when it is asked, and again when that one has ended. */
+  /** Opens a model whose process is started by the first request, and again when it has ended. */
   open(file: ModelFile, definition: SignatureDefinition): OnnxModel {
     const graph = new HostedGraph(file, definition, this.options, {
       makeRoom: () => this.makeRoom(),
@@ -78,7 +78,7 @@ export class ModelHosts {
     return new OnnxModel(graph, compileSignature(definition), file.sizeBytes);
   }
 
-  /** Process ids of the models that run now. */
+  /** The ids of the processes that hold models now. */
   get processIds(): number[] {
     return [...this.graphs].flatMap(({ pid }) => pid ?? []);
   }
@@ -88,7 +88,7 @@ export class ModelHosts {
     await Promise.all([...this.graphs].map((graph) => graph.release()));
   }
 
-  /** Ends the process that has been idle longest where there are as many as there may be. */
+  /** Ends the process that has been idle longest where there are as many as there may be already. */
   private makeRoom(): void {
     if (this.isClosed) throw new ModelUnavailable('the service is stopping', 1);
     const running = [...this.graphs].filter(({ isRunning }) => isRunning);

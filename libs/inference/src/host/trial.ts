@@ -5,13 +5,13 @@ import type { SignatureInput } from '../signature-definition.js';
 
 type Row = Record<string, unknown>;
 
-/** Rounding of float32 sums, generously. */
+/** How far probabilities may be from a sum of 1: more than rounding to float32 ever makes. */
 const SUM_TOLERANCE = 1e-3;
 
 /**
- * Runs a model on made-up rows, one alone and several together, and on the example where there is one: what it
- * answers has to be finite, of the size that the signature says, and probabilities have to be some.
- * @throws GraphRefused; ModelUnavailable where its process ended
+ * Runs a model on made-up rows, one alone and several together, and on the example where there is one. Its answers have
+ * to be finite and of the size that the signature says, and probabilities have to be positive and sum to 1.
+ * @throws GraphRefused where they are not; ModelUnavailable where the process ended
  */
 export async function tryModel(model: OnnxModel, example?: Row): Promise<void> {
   const { inputs } = model.signature.definition;

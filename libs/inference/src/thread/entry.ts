@@ -1,4 +1,4 @@
-// A thread that holds graphs: it builds and measures them, and runs what would block the event loop for too long.
+// Entry of the thread that holds graphs: it builds and measures them, and does runs that would block the event loop.
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import type { Tensor } from 'onnxruntime-node';
@@ -23,7 +23,7 @@ parentPort!.on('message', (request: Request) => {
 });
 
 function answer(reply: Reply): void {
-  // The file is not copied on its way; whoever asked may need it once more.
+  // The bytes of the file move back instead of being copied, since whoever asked may need them again.
   parentPort!.postMessage(reply, reply.type === 'loaded' ? [reply.loaded.bytes.buffer as ArrayBuffer] : []);
 }
 
@@ -53,7 +53,8 @@ function runAll(request: RunRequest): Outcome[] {
         outputs,
       }));
     } catch {
-      // One of them fails, or the graph does not go row by row: each by itself, so that no one has another's fault.
+      // One of the requests is at fault, or the graph does not work row by row. Each request is run by itself now, so
+      // that none fails for the fault of another.
     }
   }
   return requests.map((tensors) => {

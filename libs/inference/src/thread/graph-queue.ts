@@ -1,7 +1,7 @@
 import { isSoonerTogether, type RunCost } from '../run-cost.js';
 import type { SentTensor } from '../sent-tensor.js';
 
-/** One request, or a part of a large one, that waits for its turn on the thread. */
+/** A request, or one part of a large request, that waits for its turn on the thread. */
 export interface WaitingRun {
   readonly tensors: readonly SentTensor[];
   readonly rows: number;
@@ -10,29 +10,29 @@ export interface WaitingRun {
   reject(error: Error): void;
 }
 
-/** A turn takes no longer than this where rows can be told apart: so long do the other models wait. */
+/** The longest turn in milliseconds, as far as rows can be split, because all other models wait for its end. */
 const TURN_MS = 50;
-/** Beyond it a run gains nothing, and its copies grow. */
+/** The most rows of a turn. Larger runs are no faster a row, and copying their tensors takes more memory. */
 const MOST_ROWS = 1024;
 
-/** What waits for one graph, first in, first out. */
+/** The requests that wait for one graph, first in, first out. */
 export class GraphQueue {
   private readonly waiting: WaitingRun[] = [];
-  /** Of the thread's time. */
+  /** The time of the thread, in milliseconds, that this graph has had. */
   servedMs = 0;
-  /** Requests were run together only where this is known. */
+  /** What a run takes, as measured. Until it is known no run takes any time, so that none gains from being shared. */
   cost: RunCost = { firstMs: 0, perRowMs: 0 };
 
   get isEmpty(): boolean {
     return this.waiting.length === 0;
   }
 
-  /** Rows that one turn has time for. */
+  /** The number of rows that one turn has time for, at least one. */
   get rowsOfTurn(): number {
     return Math.max(1, Math.min(MOST_ROWS, Math.floor(TURN_MS / this.cost.perRowMs)));
   }
 
-  /** Whether the first that waits is better run with others. */
+  /** Whether the first request that waits gains from being run with others. */
   get gathers(): boolean {
     return this.waiting[0] !== undefined && this.gains(this.waiting[0]);
   }
@@ -41,7 +41,7 @@ export class GraphQueue {
     this.waiting.push(run);
   }
 
-  /** The first that waits, and those behind it that are better run with it than after it. */
+  /** Takes the first request that waits, and those right behind it that are better run with it than after it. */
   take(): WaitingRun[] {
     const first = this.waiting.shift()!;
     const batch = [first];
@@ -54,7 +54,7 @@ export class GraphQueue {
     return batch;
   }
 
-  /** What a turn is expected to take. */
+  /** How many milliseconds a turn of these requests is expected to take. */
   expectedMs(batch: readonly WaitingRun[]): number {
     const rows = batch.reduce((sum, run) => sum + run.rows, 0);
     return this.cost.firstMs + this.cost.perRowMs * (rows - 1);

@@ -9,25 +9,26 @@ import { type SentTensor, toSent } from '../sent-tensor.js';
 import type { LoadedGraph, Probe, Reply, Request } from './messages.js';
 import { joinRows, rowsOf, splitRows } from './rows.js';
 
-/** Where a graph comes from, and what it is tried with. */
+/** Where the bytes of a graph come from, and which runs measure it. */
 export interface GraphSource {
-  /** Lower-case hex digest that the bytes must have. */
+  /** The lower-case hex SHA-256 that the bytes must have. */
   readonly sha256: string;
   readonly probe: Probe;
-  /** The bytes once more, for a thread that has ended with what it held. */
+  /** Reads the bytes again: a graph is built anew when the thread that held it has ended. */
   read(): Promise<Uint8Array>;
 }
 
-/** One that runs, and one that is at hand when it ends: */
+/** The thread always has one turn that runs and one that it can begin as soon as that ends. */
 const TURNS_AHEAD = 2;
 /**
- * and as many as last for so long, a turn of a busy main thread, for which the thread would have to wait; but not of
- * requests that are better run with those that come meanwhile.
+ * Short turns are sent ahead until they last for this long together. A busy main thread may take as long to answer,
+ * and the thread would stand idle meanwhile. Requests that gain from being run together are not sent ahead: the longer
+ * they wait here, the more of them share a run.
  */
 const AHEAD_MS = 50;
 
 class Graph extends GraphQueue {
-  /** The thread that holds it. */
+  /** The thread that has built this graph; a thread that has ended holds it no longer. */
   home?: Worker;
   loading?: { bytes: Uint8Array; resolve: (loaded: LoadedGraph) => void; reject: (error: Error) => void };
 
@@ -40,24 +41,25 @@ class Graph extends GraphQueue {
 }
 
 /**
- * One thread, started when it is first needed or asked for, for what would block the caller's: building graphs, and
- * long runs. It does one thing after the other, of the graph that has had least of its time; what comes meanwhile waits
- * here.
+ * One thread for work that would block the caller's thread: building graphs, and long runs. It is started by `start`,
+ * or by the first work. The graph that has had least of its time is served next, and requests wait here until then, so
+ * that a model with many requests does not keep the others waiting.
  */
 export class GraphThread {
   private worker?: Worker;
-  /** Of what the thread was asked, in its order. */
+  /** Who waits for the thread's replies: it answers in the order in which it was asked. */
   private readonly replies: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
   private readonly waiting = new Set<Graph>();
   private isWorking = false;
   private lastGraph = 0;
-  /** What the graph that was served last has had: who was idle has saved nothing up. */
+  /** The time that the graph served last has had. An idle graph starts from it, so that idling saves nothing up. */
   private servedMs = 0;
 
   /**
-   * Builds a graph and measures it.
+   * Builds a graph and measures what a run of it takes.
    * @param bytes the file; its memory moves to the thread and comes back with the graph
-   * @throws ArtifactCorrupt where the digest is another one, or the runtime cannot read it; ModelUnavailable
+   * @throws ArtifactCorrupt where the file has another digest or the runtime cannot read it; ModelUnavailable where the
+   * thread ended
    */
   async load(
     bytes: Uint8Array,
@@ -81,7 +83,7 @@ export class GraphThread {
     return { session, loaded };
   }
 
-  /** Ahead of the first graph, which would wait for its modules. */
+  /** Starts the thread before there is work, so that the first graph does not wait until its modules are loaded. */
   start(): void {
     this.running();
   }
@@ -90,7 +92,7 @@ export class GraphThread {
     await this.worker?.terminate();
   }
 
-  /** In pieces, where it would keep other models waiting for long. */
+  /** Runs a request, cut into pieces where it would keep other models waiting for long. */
   private async run(
     graph: Graph,
     feeds: Record<string, Tensor>,
@@ -127,13 +129,13 @@ export class GraphThread {
       this.servedMs = graph.servedMs;
       const isBuilding = graph.home === undefined || graph.home !== this.worker;
       const ended = this.serve(graph);
-      // What it is expected to take counts as soon as it is on its way.
+      // `serve` has counted what the turn is expected to take before it returned.
       turns.push({ ended, expectedMs: graph.servedMs - this.servedMs });
       if (isBuilding) await Promise.all(turns.splice(0).map((turn) => turn.ended));
       if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
     }
     this.isWorking = false;
-    // The process ends without waiting for a thread that nobody waits for.
+    // An idle thread must not keep the process from ending.
     this.worker?.unref();
   }
 
@@ -145,7 +147,7 @@ export class GraphThread {
 
   private async serve(graph: Graph): Promise<void> {
     try {
-      // A thread that ended has taken its graphs with it.
+      // A thread that ended has taken its graphs with it, so that they are built again on the next one.
       if (graph.home === undefined || graph.home !== this.worker) await this.build(graph);
       else await this.runBatch(graph);
     } catch (error) {
@@ -219,7 +221,7 @@ export class GraphThread {
   }
 }
 
-/** Memory that others hold parts of cannot move. */
+/** The bytes in memory of their own: a buffer that also holds something else cannot be moved to the thread. */
 function movable(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
 }
@@ -229,7 +231,7 @@ function piecesOf(rows: number, most: number): number[] {
   return rows % most > 0 ? [...pieces, rows % most] : pieces;
 }
 
-/** Compiled, wherever this file itself runs from: a thread has no compiler. */
+/** The compiled entry of the thread, also where this file runs uncompiled in tests: a thread has no compiler. */
 function entryFile(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) {

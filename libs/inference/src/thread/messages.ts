@@ -3,7 +3,7 @@ import type { RunCost } from '../run-cost.js';
 import type { SentTensor } from '../sent-tensor.js';
 import type { InputTensor } from '../signature-definition.js';
 
-/** What a graph is tried with once it is built. */
+/** The inputs and outputs of the runs by which a graph is measured once it is built. */
 export interface Probe {
   readonly tensors: readonly InputTensor[];
   readonly fetches: readonly string[];
@@ -12,9 +12,9 @@ export interface Probe {
 export interface LoadRequest {
   readonly type: 'load';
   readonly graph: number;
-  /** Moves to the thread, and back with the answer. */
+  /** The file. Its memory moves to the thread, and back with the answer. */
   readonly bytes: Uint8Array;
-  /** Lower-case hex digest that they must have. */
+  /** The lower-case hex SHA-256 that `bytes` must have. */
   readonly sha256: string;
   readonly probe: Probe;
 }
@@ -22,14 +22,14 @@ export interface LoadRequest {
 export interface RunRequest {
   readonly type: 'run';
   readonly graph: number;
-  /** The tensors of each request: they are run together. */
+  /** The tensors of each request; all requests are run together. */
   readonly requests: readonly (readonly SentTensor[])[];
   readonly fetches: readonly string[];
 }
 
 export type Request = LoadRequest | RunRequest | { readonly type: 'release'; readonly graph: number };
 
-/** What is known of a graph that was built. */
+/** What the thread has found out about a graph that it built; times are in milliseconds. */
 export interface LoadedGraph {
   readonly bytes: Uint8Array;
   readonly inputs: readonly GraphValueInfo[];
@@ -38,7 +38,7 @@ export interface LoadedGraph {
   readonly cost: RunCost;
 }
 
-/** Of one request among those that were run together. */
+/** How one request ended among those that were run together. */
 export type Outcome = { readonly outputs: readonly SentTensor[] } | { readonly error: string };
 
 export type Reply =

@@ -5,12 +5,12 @@ interface Slices {
   slice(from: number, to: number): Values;
 }
 
-/** How many rows the tensors of a request have. */
+/** The number of rows of a request: the first dimension of its tensors. */
 export function rowsOf(tensors: readonly SentTensor[]): number {
   return tensors[0]!.dims[0]!;
 }
 
-/** The tensors of several requests of one graph, row after row. */
+/** Joins the tensors of several requests of one graph: the rows of the second follow those of the first, and so on. */
 export function joinRows(parts: readonly (readonly SentTensor[])[]): readonly SentTensor[] {
   const [first] = parts;
   if (parts.length === 1) return first!;
@@ -22,8 +22,8 @@ export function joinRows(parts: readonly (readonly SentTensor[])[]): readonly Se
 }
 
 /**
- * Takes tensors apart again, by how many rows each part has.
- * @throws where a tensor has not as many rows as the parts have together
+ * Splits tensors into parts of the given numbers of rows: the inverse of `joinRows`.
+ * @throws Error where a tensor does not have as many rows as the parts have together
  */
 export function splitRows(tensors: readonly SentTensor[], counts: readonly number[]): SentTensor[][] {
   const total = counts.reduce((sum, count) => sum + count, 0);
