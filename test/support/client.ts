@@ -65,10 +65,11 @@ export class Client {
     };
   }
 
-  /** Reads a job until it has ended. */
+  /** Reads a job until it has ended; a service that cannot say it now, on a busy machine, is asked again. */
   async waitForJob(path: string, timeoutMs = 60_000): Promise<Answer> {
     for (const end = Date.now() + timeoutMs; ; await sleep(50)) {
       const answer = await this.get(path);
+      if (answer.status === 503 && Date.now() < end) continue;
       if (answer.status !== 200)
         throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
       if (['succeeded', 'failed', 'cancelled'].includes(answer.body.status)) return answer;
