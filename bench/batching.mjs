@@ -77,7 +77,7 @@ async function coreOf({ client, stateDir, databaseUrl }, { model_id, version }) 
 async function onThread(thread, bytes, signature, isMeasured) {
   const { core, output } = signature.definition;
   const tensors = [{ name: core.tensor, dtype: 'float32', rank: 2, width: core.columns.length, feature: '' }];
-  const fetches = [output.label_tensor, output.probabilities_tensor];
+  const fetches = [output.label_tensor, output.probabilities_tensor].filter((tensor) => tensor !== null);
   const { session, loaded } = await thread.load(Buffer.from(bytes), {
     sha256: digestOf(bytes),
     probe: { tensors: isMeasured ? tensors : [], fetches },

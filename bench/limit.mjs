@@ -9,7 +9,8 @@ import { compileSignature } from '../dist/libs/inference/src/index.js';
 const [artifact, signatureFile, port, part] = process.argv.slice(2);
 const definition = JSON.parse(readFileSync(signatureFile, 'utf8'));
 const { inputs, output } = definition;
-const fetches = [output.label_tensor, output.probabilities_tensor];
+// A graph need not say the label: it is then the class of the largest probability.
+const fetches = [output.label_tensor, output.probabilities_tensor].filter((tensor) => tensor !== null);
 // The session's options are those of libs/inference, so that only what is around the model differs.
 const session = await InferenceSession.create(readFileSync(artifact), {
   executionProviders: ['cpu'],
@@ -50,8 +51,11 @@ const app = Fastify();
 app.get('/healthcheck', () => ({ status: 'ok' }));
 app.post('/predict', { schema: { body } }, async ({ body: { features } }) => {
   const answers = await session.run(feedsOf(features), fetches);
-  const label = Number(answers[output.label_tensor].data[0]);
   const probabilities = Array.from(answers[output.probabilities_tensor].data);
+  const label =
+    output.label_tensor === null
+      ? probabilities.indexOf(Math.max(...probabilities))
+      : Number(answers[output.label_tensor].data[0]);
   return {
     prediction: [output.labels[label]],
     probabilities: [probabilities],

@@ -151,10 +151,14 @@ async function mlflow({ python, folder, ports: [port], graph }) {
       const columns = graph.inputs.map(({ name, tensor }) => [tensor, [[features[name]]]]);
       return JSON.stringify({ inputs: Object.fromEntries(columns) });
     },
-    read: ({ predictions }) => ({
-      prediction: graph.labels[predictions[graph.label][0]],
-      probabilities: predictions[graph.probabilities][0],
-    }),
+    read: ({ predictions }) => {
+      const [probabilities] = predictions[graph.probabilities];
+      const label =
+        graph.label === null
+          ? probabilities.indexOf(Math.max(...probabilities))
+          : predictions[graph.label][0];
+      return { prediction: graph.labels[label], probabilities };
+    },
   };
 }
 

@@ -19,15 +19,22 @@ class Graph:
         self.session = onnxruntime.InferenceSession(
             graph["file"], options, providers=["CPUExecutionProvider"]
         )
-        self.fetches = [graph["label"], graph["probabilities"]]
+        self.label = graph["label"]
+        self.probabilities = graph["probabilities"]
         self.packed = graph["packed"]
         self.inputs = [(each["name"], each["tensor"], each["dtype"] == "string") for each in graph["inputs"]]
         self.names = [name for name, _, _ in self.inputs]
         self.labels = graph["labels"]
 
     def run(self, feeds: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Indexes of the labels [n], and probabilities [n, classes]."""
-        return self.session.run(self.fetches, feeds)
+        """Indexes of the labels [n], and probabilities [n, classes].
+
+        A graph need not say the label: it is then the class of the largest probability.
+        """
+        if self.label is None:
+            (probabilities,) = self.session.run([self.probabilities], feeds)
+            return probabilities.argmax(axis=1), probabilities
+        return self.session.run([self.label, self.probabilities], feeds)
 
     def predict(self, features: dict) -> dict:
         """One row of features by name."""
