@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ..failures import unreadable
-from ..reading.parquet_file import open_parquet
+from ..reading.parquet_file import is_empty, open_parquet
 from . import blocks
 from .blocks import Block, Wanted, Warn
 
@@ -31,7 +31,7 @@ class ParquetSource:
         return bool(self._first)
 
     def look(self, file: BinaryIO, shown: str, folders: dict[str, str]) -> bool:
-        if _is_empty(file):
+        if is_empty(file):
             return False
         with open_parquet(file, shown) as parquet:
             schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
@@ -46,7 +46,7 @@ class ParquetSource:
         return not any(pa.types.is_null(each.type) for each in self.schema)
 
     def rows(self, file: BinaryIO) -> int | None:
-        if _is_empty(file):
+        if is_empty(file):
             return 0
         with open_parquet(file, "a file") as parquet:
             return parquet.metadata.num_rows
@@ -54,7 +54,7 @@ class ParquetSource:
     def blocks(
         self, file: BinaryIO, shown: str, start: dict[str, int], folders: dict[str, str]
     ) -> Iterator[Block]:
-        if _is_empty(file):
+        if is_empty(file):
             return
         first_group, skipped = start.get("group", 0), start.get("row_of_group", 0)
         with open_parquet(file, shown) as parquet:
@@ -131,12 +131,6 @@ class ParquetSource:
             f"column '{known.name}' is {known.type} in {self._first} and {other.type} in {shown}: "
             "a column that is passed on must have one type in all files; leave it out of passthrough_columns."
         )
-
-
-def _is_empty(file: BinaryIO) -> bool:
-    size = file.seek(0, 2)
-    file.seek(0)
-    return size == 0
 
 
 def _rows_of_block(group: Any, columns: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from typing import BinaryIO
 
 import numpy as np
@@ -16,6 +17,13 @@ from .file_kind import refuse_other_kinds
 
 _MILLISECONDS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 _INDEX_LEVEL = "__index_level_"
+
+
+def is_empty(file: BinaryIO) -> bool:
+    """Whether a file has no bytes, as some writers leave a part without rows."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size == 0
 
 
 def open_parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ from ..storage import Store
 from .csv_file import open_csv
 from .json_columns import JsonColumn, Odd
 from .json_lines import line_of, lines_of, open_json_lines
-from .parquet_file import index_columns, open_parquet, plain
+from .parquet_file import index_columns, is_empty, open_parquet, plain
 from .partitions import partitions_of
 
 Choose = Callable[[list[str]], list[str]]
@@ -225,7 +224,7 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
         shown = name_of(uri)
         folders = partitions_of(uri)
         with store.open(uri) as content:
-            if _size(content) == 0:
+            if is_empty(content):
                 empty.append(shown)
                 continue
             with open_parquet(content, shown) as parquet:
@@ -343,9 +342,3 @@ def name_of(uri: str) -> str:
 
 def _type_name(kind: pa.DataType) -> str:
     return str(kind).removeprefix("large_")
-
-
-def _size(file: BinaryIO) -> int:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    return size
