@@ -24,31 +24,21 @@ export class PredictionsService {
    * 503 where too many wait for the model; each is counted
    */
   predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
+    const start = performance.now();
     const fail = (error: unknown): never => {
       this.failures.count(tenant, requestId, body, error);
       throw error;
     };
     try {
-      const answer = this.predictUncounted(tenant, requestId, body);
-      return answer instanceof Promise ? answer.catch(fail) : answer;
+      const request = parsePredictRequest(body, this.config.maxRows);
+      const answer = (scored: Scored & Partial<Explained>) => this.answer(tenant, requestId, request, scored, start);
+      const scored = request.returnExplanation
+        ? this.explanations.scoreAndExplain(tenant, request)
+        : this.serving.score(tenant, request);
+      return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
     } catch (error) {
       return fail(error);
     }
-  }
-
-  private predictUncounted(
-    tenant: string,
-    requestId: string,
-    body: unknown,
-  ): PredictionBody | Promise<PredictionBody> {
-    const start = performance.now();
-    const request = parsePredictRequest(body, this.config.maxRows);
-    const scored = request.returnExplanation
-      ? this.explanations.scoreAndExplain(tenant, request)
-      : this.serving.score(tenant, request);
-    if (scored instanceof Promise)
-      return scored.then((later) => this.answer(tenant, requestId, request, later, start));
-    return this.answer(tenant, requestId, request, scored, start);
   }
 
   private answer(

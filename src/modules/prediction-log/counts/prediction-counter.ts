@@ -43,6 +43,8 @@ type Sum = Count & { requests: number; rows: number };
 export class PredictionCounter implements OnApplicationBootstrap {
   private waiting = new Map<string, Sum>();
   private unchecked = 0;
+  /** The sum that the last answer was added to: the next one of a busy model finds it without making its key. */
+  private last?: Sum;
   private flushing: Promise<void> = Promise.resolve();
   private readonly dropped;
 
@@ -65,7 +67,16 @@ export class PredictionCounter implements OnApplicationBootstrap {
 
   /** An answer that nobody was given is none. */
   addAnswer({ tenant, requestId, modelId, version, rows, shadow }: LogEntry): void {
-    if (!shadow) this.add(countOf(tenant, requestId, modelId, version, ANSWERED, rows.length));
+    if (shadow) return;
+    const { last } = this;
+    const isSame =
+      last?.modelId === modelId &&
+      last.version === version &&
+      last.tenant === tenant &&
+      last.code === ANSWERED &&
+      last.windowStart === windowOf(requestId);
+    if (isSame) addTo(last, 1, rows.length);
+    else this.add(countOf(tenant, requestId, modelId, version, ANSWERED, rows.length));
   }
 
   /** Counts nothing for an id that no model can have. */
@@ -91,6 +102,7 @@ export class PredictionCounter implements OnApplicationBootstrap {
     const { waiting } = this;
     if (waiting.size === 0) return;
     this.waiting = new Map();
+    this.last = undefined;
     this.unchecked = 0;
     try {
       const existing = await this.existing([...waiting.values()]);
@@ -114,9 +126,8 @@ export class PredictionCounter implements OnApplicationBootstrap {
     const key = `${tenant}\n${modelId}\n${windowStart}\n${version}\n${code}`;
     const sum = this.waiting.get(key);
     if (sum) {
-      sum.requests += requests;
-      sum.rows += rows;
-      return;
+      this.last = sum;
+      return addTo(sum, requests, rows);
     }
     const isFull = this.waiting.size >= MAX_COUNTS || (isUnchecked(count) && this.unchecked >= MAX_UNCHECKED);
     if (isFull) return this.dropped.inc(requests);
@@ -133,9 +144,18 @@ function countOf(
   code: string,
   rows: number,
 ): Count {
-  const windowStart = minuteOf(timeOf(requestUuid(requestId)));
+  const windowStart = windowOf(requestId);
   // A caller may write the id in capital letters.
   return { tenant, modelId: modelId.toLowerCase(), windowStart, version, code, requests: 1, rows };
+}
+
+function windowOf(requestId: string): number {
+  return minuteOf(timeOf(requestUuid(requestId)));
+}
+
+function addTo(sum: Sum, requests: number, rows: number): void {
+  sum.requests += requests;
+  sum.rows += rows;
 }
 
 /** Where a version is known, so is its model. */
