@@ -1,6 +1,8 @@
 import { inRoot, ROOT, TRAINER_PYTHON } from './paths.mjs';
 
 const MAIN = inRoot('dist', 'src', 'main.js');
+/** As in docker/Dockerfile: what a request leaves behind is collected less often, for 8 % less processor time. */
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
 /** What the API and the worker are told; the names are those of src/config. */
 export function applicationEnvironment({ stateDir, port, urls, redisUrl, secrets }) {
@@ -26,7 +28,7 @@ const service = (role, env, ready) => ({
   name: role,
   command: () => ({
     file: process.execPath,
-    args: [MAIN],
+    args: [...NODE_OPTIONS, MAIN],
     cwd: ROOT,
     env: { ...env, MODELPLANE_ROLE: role },
   }),

@@ -31,7 +31,8 @@ export class PredictionsService {
     };
     try {
       const request = parsePredictRequest(body, this.config.maxRows);
-      const answer = (scored: Scored & Partial<Explained>) => this.answer(tenant, requestId, request, scored, start);
+      const answer = (scored: Scored & Partial<Explained>) =>
+        this.answer(tenant, requestId, request, scored, start);
       const scored = request.returnExplanation
         ? this.explanations.scoreAndExplain(tenant, request)
         : this.serving.score(tenant, request);
