@@ -36,6 +36,8 @@ export class Models implements MigrationInterface {
         patch integer not null,
         stage text not null default 'development',
         origin text not null default 'trained',
+        framework text not null,
+        framework_version text,
         signature jsonb,
         importance jsonb,
         metrics jsonb not null default '{}',
@@ -52,6 +54,7 @@ export class Models implements MigrationInterface {
         constraint model_versions_job_fkey foreign key (tenant_id, job_id) references jobs (tenant_id, id),
         constraint model_versions_stage_check check (stage in ('development', 'staging', 'production', 'archived')),
         constraint model_versions_origin_check check (origin in ('trained', 'uploaded')),
+        constraint model_versions_framework_check check (framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')),
         constraint model_versions_filled_check check (
           (signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')
         )
@@ -118,7 +121,7 @@ export class Models implements MigrationInterface {
       grant select, update (pruned_to) on catalog_revision to modelplane_system;
 
       create policy ownership on models for select to modelplane_system using (true);
-      grant select (tenant_id, id) on models to modelplane_system;
+      grant select (tenant_id, id, name) on models to modelplane_system;
 
       grant select, insert, update on changes to modelplane_app;
       create policy watch on changes to modelplane_system using (true) with check (false);

@@ -318,8 +318,9 @@ describe('jobs of all kinds', () => {
         [model],
       );
       await scene.service.database.query(
-        `insert into model_versions (id, tenant_id, model_id, major, minor, patch, job_id, created_by)
-         values ($1, 'acme-corp', $2, 1, 0, 0, $3, 'ana')`,
+        `insert into model_versions (id, tenant_id, model_id, major, minor, patch, framework, job_id,
+           created_by)
+         values ($1, 'acme-corp', $2, 1, 0, 0, 'sklearn', $3, 'ana')`,
         [version, model, source],
       );
       expect(await scene.part(JobRetention).deleteOld()).toBe(1);

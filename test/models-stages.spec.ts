@@ -202,6 +202,122 @@ describe('stages of a model', () => {
     expect(await history()).toHaveLength(1);
   });
 
+  describe('rolled back', () => {
+    const rollBack = (body?: object, headers = {}) =>
+      acme.post(`/api/v1/models/${id}/rollback`, body, headers);
+    const promote = async (...versions: string[]) => {
+      for (const version of versions) {
+        await fillVersion(service.database, id, version, 'staging');
+        expect((await move(version, 'production')).status).toBe(200);
+      }
+    };
+
+    it('should bring back the version that was in production before, and archive the one that is', async () => {
+      await promote('1.0.0', '1.1.0');
+      const { status, body } = await rollBack({ reason: 'worse since noon' });
+      expect({ status, body }).toMatchObject({
+        status: 200,
+        body: { model_id: id, current_version: '1.0.0', stage: 'production' },
+      });
+      expect(await stageOf('1.1.0')).toBe('archived');
+      expect((await history()).slice(0, 2)).toMatchObject([
+        { version: '1.0.0', from_stage: 'archived', to_stage: 'production', reason: 'worse since noon' },
+        { version: '1.1.0', from_stage: 'production', to_stage: 'archived' },
+      ]);
+    });
+
+    it('should say in the history what was rolled back where no reason is given', async () => {
+      await promote('1.0.0', '1.1.0');
+      expect((await rollBack()).status).toBe(200);
+      expect((await history())[0]).toMatchObject({ reason: 'rolled back from version 1.1.0' });
+    });
+
+    it('should go one further back each time, and never to what was rolled back', async () => {
+      await promote('1.0.0', '1.1.0', '1.2.0');
+      expect((await rollBack()).body.current_version).toBe('1.1.0');
+      expect((await rollBack()).body.current_version).toBe('1.0.0');
+      const { status, body } = await rollBack();
+      expect([status, body.code]).toEqual([409, 'STAGE_CONFLICT']);
+      expect(body.detail).toBe('No version was in production before version 1.0.0; there is none to go back to.');
+      expect(await current()).toBe('1.0.0 production');
+    });
+
+    it('should bring back the last one where none is in production any more', async () => {
+      await promote('1.0.0', '1.1.0');
+      await move('1.1.0', 'archived');
+      expect((await rollBack()).body.current_version).toBe('1.1.0');
+      await move('1.1.0', 'staging');
+      expect((await rollBack()).body.current_version).toBe('1.0.0');
+    });
+
+    it('should refuse a version that has left the archive, and say where it is', async () => {
+      await promote('1.0.0', '1.1.0');
+      await move('1.0.0', 'development');
+      const { status, body } = await rollBack();
+      expect([status, body.code]).toEqual([409, 'STAGE_CONFLICT']);
+      expect(body.detail).toMatch(/^Version 1\.0\.0, .* is in development by now/);
+      expect(await current()).toBe('1.1.0 production');
+    });
+
+    it.each([
+      ['no version was ever in production', []],
+      ['only one was', ['1.0.0']],
+    ])('should be refused where %s', async (_, versions) => {
+      await promote(...versions);
+      const before = await current();
+      const { status, body } = await rollBack();
+      expect([status, body.code]).toEqual([409, 'STAGE_CONFLICT']);
+      expect(body.detail).toMatch(/none to go back to/);
+      expect(await current()).toBe(before);
+    });
+
+    it('should be done once for an Idempotency-Key, and again without', async () => {
+      await promote('1.0.0', '1.1.0', '1.2.0');
+      const key = { 'idempotency-key': 'after lunch'.replace(' ', '-') + id };
+      expect((await rollBack({}, key)).body.current_version).toBe('1.1.0');
+      const again = await rollBack({}, key);
+      expect(again.body.current_version).toBe('1.1.0');
+      expect(again.headers.get('idempotency-replayed')).toBe('true');
+      expect(await current()).toBe('1.1.0 production');
+      expect((await rollBack()).body.current_version).toBe('1.0.0');
+    });
+
+    it('should be done once of ten times at once from the same state', async () => {
+      await promote('1.0.0', '1.1.0', '1.2.0');
+      const tag = (await acme.get(`/api/v1/models/${id}`)).headers.get('etag') as string;
+      const inTurn = async (): Promise<Answer> => {
+        const answer = await rollBack({}, { 'if-match': tag });
+        return answer.status === 503 ? inTurn() : answer;
+      };
+      const answers = await Promise.all(Array.from({ length: 10 }, inTurn));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(9).fill(412)]);
+      expect(await current()).toBe('1.1.0 production');
+    });
+
+    it.each([
+      [{ version: '1.0.0' }, '/version'],
+      [{ reason: 7 }, '/reason'],
+      [{ reason: null }, '/reason'],
+      [{ reason: 'a'.repeat(1001) }, '/reason'],
+      [[], ''],
+    ])('should refuse the body %j', async (body, pointer) => {
+      const answer = await rollBack(body);
+      expect([answer.status, answer.body.errors[0].pointer]).toEqual([400, pointer]);
+    });
+
+    it('should be for scientists, and only in their own tenant', async () => {
+      await promote('1.0.0', '1.1.0');
+      for (const [tenant, role, status] of [
+        ['acme-corp', 'predictor', 403],
+        ['globex', 'admin', 404],
+      ] as const) {
+        const caller = await service.as(tenant, role);
+        expect((await caller.post(`/api/v1/models/${id}/rollback`)).status).toBe(status);
+      }
+      expect(await current()).toBe('1.1.0 production');
+    });
+  });
+
   it('should not delete a model and promote its version both', async () => {
     await fillVersion(service.database, id, '1.0.0', 'staging');
     const admin = await service.as('acme-corp');

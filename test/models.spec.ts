@@ -297,6 +297,8 @@ describe('models', () => {
       const summary = {
         version: '1.0.0',
         stage: 'development',
+        framework: 'sklearn',
+        framework_version: null,
         ready: false,
         metrics: {},
         artifact: null,

@@ -68,6 +68,10 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'archived' } },
     { path: `/api/v1/models/${model}/stage`, body: { version: '1.0.0', target_stage: 'development' } },
   ],
+  'POST /api/v1/models/{model_id}/rollback': ({ model }) => [
+    { path: `/api/v1/models/${model}/rollback` },
+    { path: `/api/v1/models/${model}/rollback`, body: { unknown: 1 } },
+  ],
   'GET /api/v1/models/{model_id}/history': ({ model }) => [{ path: `/api/v1/models/${model}/history` }],
   'GET /api/v1/models/{model_id}/predictions': ({ model }) => [
     { path: `/api/v1/models/${model}/predictions` },

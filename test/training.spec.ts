@@ -342,6 +342,14 @@ describe('training', () => {
       expect((await globex.get('/api/v1/training')).body.data).toEqual([]);
     });
 
+    it('the id of a model that there is not, with 404, and a name with a stage, with 400', async () => {
+      const absent = request({ model_name: '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e' });
+      const answer = await acme.post('/api/v1/training', absent);
+      expect([answer.status, answer.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
+      const staged = await acme.post('/api/v1/training', request({ model_name: 'churn@staging' }));
+      expect(staged).toMatchObject({ status: 400, body: { errors: [{ pointer: '/model_name' }] } });
+    });
+
     it('Ray where none is configured, with 503', async () => {
       const answer = await acme.post('/api/v1/training', request({ training_config: { engine: 'ray' } }));
       expect({ status: answer.status, code: answer.body.code }).toEqual({
@@ -350,11 +358,9 @@ describe('training', () => {
       });
     });
 
-    it('another framework or type than the model has, with 422', async () => {
+    it('another type than the model has, with 422', async () => {
       const model = { name: 'fixed', model_type: 'regression', framework: 'xgboost' };
       expect((await acme.post('/api/v1/models', model)).status).toBe(201);
-      const framework = await acme.post('/api/v1/training', request({ model_name: 'fixed' }));
-      expect(framework.body).toMatchObject({ status: 422, errors: [{ pointer: '/framework' }] });
       const type = request({
         model_name: 'fixed',
         framework: 'xgboost',

@@ -19,8 +19,8 @@ describe('the files of a version', () => {
 
   const openVersion = () =>
     database.query(
-      `insert into model_versions (id, tenant_id, model_id, major, minor, patch, created_by)
-       values (gen_random_uuid(), 'acme-corp', $1, 1, 0, 0, 'ana')`,
+      `insert into model_versions (id, tenant_id, model_id, major, minor, patch, framework, created_by)
+       values (gen_random_uuid(), 'acme-corp', $1, 1, 0, 0, 'sklearn', 'ana')`,
       [MODEL],
     );
   const addFile = (name: string, sha256 = 'cd'.repeat(32), size = 1) =>

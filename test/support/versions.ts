@@ -32,9 +32,9 @@ export async function fillVersion(
 ): Promise<void> {
   await database.query(
     `with filled as (
-       insert into model_versions (id, tenant_id, model_id, major, minor, patch, stage, signature, metrics, parameters,
-         created_by, filled_at)
-       select $1, tenant_id, id, $3, $4, $5, $6, $7, '{"val_accuracy": 0.9}', '{"max_depth": 3}', 'ana', now()
+       insert into model_versions (id, tenant_id, model_id, major, minor, patch, stage, framework, signature, metrics,
+         parameters, created_by, filled_at)
+       select $1, tenant_id, id, $3, $4, $5, $6, framework, $7, '{"val_accuracy": 0.9}', '{"max_depth": 3}', 'ana', now()
        from models where id = $2
        on conflict (tenant_id, model_id, major, minor, patch) do update set stage = excluded.stage,
          signature = excluded.signature, metrics = excluded.metrics, parameters = excluded.parameters,

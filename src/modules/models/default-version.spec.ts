@@ -1,5 +1,4 @@
-import { defaultVersion } from './default-version.js';
-import type { VersionState } from './models.repository.js';
+import { currentVersion, defaultVersion, type VersionState, versionInStage } from './default-version.js';
 import type { Stage } from './stage.js';
 import { formatVersion, parseVersion } from './version-number.js';
 
@@ -7,6 +6,7 @@ const ready = (version: string, stage: Stage): VersionState => ({
   modelId: 'm',
   ...parseVersion(version)!,
   stage,
+  framework: 'sklearn',
   filledAt: new Date(0),
 });
 const empty = (version: string): VersionState => ({ ...ready(version, 'development'), filledAt: null });
@@ -29,5 +29,23 @@ describe('defaultVersion', () => {
   ])('should be right for %s', (_, versions, hadProduction, expected) => {
     const found = defaultVersion(versions, hadProduction);
     expect(found && formatVersion(found)).toBe(expected);
+  });
+});
+
+describe('currentVersion', () => {
+  it('should be the first one where none answers by default', () => {
+    const versions = [ready('1.1.0', 'archived'), ready('1.0.0', 'archived')];
+    expect(currentVersion(versions, true)).toBe(versions[1]);
+    expect(currentVersion(versions, false)).toBe(versions[1]);
+    expect(currentVersion([], false)).toBeUndefined();
+  });
+});
+
+describe('versionInStage', () => {
+  it('should be the newest of the stage that has an artifact', () => {
+    const versions = [empty('1.2.0'), ready('1.1.0', 'development'), ready('1.0.0', 'development')];
+    expect(versionInStage(versions, 'development')).toBe(versions[1]);
+    expect(versionInStage(versions, 'staging')).toBeUndefined();
+    expect(versionInStage([empty('1.0.0')], 'development')).toBeUndefined();
   });
 });

@@ -41,7 +41,7 @@ export class ModelCardController {
       'text/markdown': { schema: { type: 'string', example: '# customer_churn 1.0.0' } },
     },
   })
-  @ApiProblems(404)
+  @ApiProblems(400, 404)
   async card(
     @Caller() caller: Identity,
     @Param('model_id') id: string,

@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
-import { isUuid } from '../../platform/http/identifiers.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import type { Model, VersionFileName } from './model.entity.js';
 import type { ModelCardBody } from './model-card.dto.js';
-import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
-import { modelNotFound, versionNotFound } from './models.service.js';
-import { formatVersion, parseVersion } from './version-number.js';
+import { ModelFinder } from './model-finder.js';
+import type { VersionWithFiles } from './models.repository.js';
+import { formatVersion } from './version-number.js';
 
 type RegisteredVersion = Pick<
   ModelCardBody,
@@ -21,13 +20,13 @@ const MOST_BYTES = 2 ** 24;
 export class ModelCardsService {
   constructor(
     private readonly database: Database,
-    private readonly models: ModelsRepository,
+    private readonly finder: ModelFinder,
     private readonly artifacts: Artifacts,
   ) {}
 
   /** @throws Problem 404 where there is no such version, or it has no card */
-  async json(tenant: string, modelId: string, number: string): Promise<ModelCardBody> {
-    const { model, version } = await this.find(tenant, modelId, number);
+  async json(tenant: string, reference: string, number: string): Promise<ModelCardBody> {
+    const { model, version } = await this.find(tenant, reference, number);
     const card = JSON.parse(await this.read(tenant, version, 'card')) as object;
     return {
       model_id: model.id,
@@ -41,8 +40,8 @@ export class ModelCardsService {
   }
 
   /** @throws Problem 404 where there is no such version, or it has no card */
-  async markdown(tenant: string, modelId: string, number: string): Promise<string> {
-    const { model, version } = await this.find(tenant, modelId, number);
+  async markdown(tenant: string, reference: string, number: string): Promise<string> {
+    const { model, version } = await this.find(tenant, reference, number);
     const card = await this.read(tenant, version, 'card_markdown');
     const made = `Made by ${version.createdBy} on ${version.createdAt.toISOString()}; stage: ${version.stage}.`;
     return `# ${model.name} ${formatVersion(version)}\n\n${made}\n\n${card}`;
@@ -50,14 +49,12 @@ export class ModelCardsService {
 
   private find(
     tenant: string,
-    modelId: string,
-    text: string,
+    reference: string,
+    number: string,
   ): Promise<{ model: Model; version: VersionWithFiles }> {
     return this.database.asTenant(tenant, async (scope) => {
-      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
-      const number = parseVersion(text);
-      const version = number && (await this.models.findVersion(scope, modelId, number));
-      return { model, version: version || versionNotFound(modelId, text) };
+      const model = await this.finder.find(scope, reference);
+      return { model, version: await this.finder.findVersion(scope, model, number) };
     });
   }
 

@@ -65,6 +65,7 @@ export class Model {
   @Column('text')
   modelType: ModelType;
 
+  /** That of the version which the model shows as its own; `ModelsRepository.noteChange` keeps it so. */
   @Column('text')
   framework: Framework;
 
@@ -111,6 +112,10 @@ export class Model {
   `(signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')`,
 )
 @Check('model_versions_origin_check', `origin in ('trained', 'uploaded')`)
+@Check(
+  'model_versions_framework_check',
+  `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')`,
+)
 export class ModelVersion {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'model_versions_pkey' })
   id: string;
@@ -136,6 +141,14 @@ export class ModelVersion {
   /** Only what our trainer made runs inside the API process. */
   @Column('text', { default: 'trained' })
   origin: Origin;
+
+  /** What made its artifact; of an empty version what the model was registered with. */
+  @Column('text')
+  framework: Framework;
+
+  /** Version of that library, where our trainer used it. */
+  @Column('text', { nullable: true })
+  frameworkVersion: string | null;
 
   @Column('jsonb', { nullable: true })
   importance: Importance | null;

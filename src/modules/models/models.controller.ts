@@ -12,6 +12,7 @@ import {
   Query,
 } from '@nestjs/common';
 import {
+  ApiBody,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
@@ -32,6 +33,7 @@ import {
   ModelPage,
   MoveStageDto,
   RegisterModelDto,
+  RollBackDto,
   UpdateModelDto,
   VersionBody,
   VersionImportanceBody,
@@ -67,10 +69,10 @@ export class ModelsController {
   @Get(':model_id')
   @Access('viewer')
   @TaggedRead()
-  @ApiOperation({ summary: 'Get a model' })
+  @ApiOperation({ summary: 'Get a model; by name@stage, as its version of that stage shows it' })
   @ApiModelId()
   @ApiOkResponse({ type: ModelBody })
-  @ApiProblems(404)
+  @ApiProblems(400, 404, 409)
   get(@Caller() caller: Identity, @Param('model_id') id: string): Promise<ModelBody> {
     return this.models.get(caller.tenant, id);
   }
@@ -98,7 +100,7 @@ export class ModelsController {
   @ApiOperation({ summary: 'Delete a model that has no version in production' })
   @ApiModelId()
   @ApiNoContentResponse({ description: 'It and its versions are gone.' })
-  @ApiProblems(404, 409, 412, 428)
+  @ApiProblems(400, 404, 409, 412, 428)
   remove(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
@@ -128,7 +130,7 @@ export class ModelsController {
   @ApiModelId()
   @ApiVersion()
   @ApiOkResponse({ type: VersionBody })
-  @ApiProblems(404)
+  @ApiProblems(400, 404)
   version(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
@@ -144,7 +146,7 @@ export class ModelsController {
   @ApiModelId()
   @ApiVersion()
   @ApiOkResponse({ type: VersionImportanceBody })
-  @ApiProblems(404)
+  @ApiProblems(400, 404)
   importance(
     @Caller() caller: Identity,
     @Param('model_id') id: string,
@@ -167,6 +169,25 @@ export class ModelsController {
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<ModelBody> {
     return this.models.move(caller, id, dto, ifMatch);
+  }
+
+  @Post(':model_id/rollback')
+  @Access('scientist')
+  @Idempotent()
+  @TaggedChange()
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Bring back the version that was in production before; the one that is, is archived' })
+  @ApiModelId()
+  @ApiBody({ type: RollBackDto, required: false })
+  @ApiOkResponse({ type: ModelBody })
+  @ApiProblems(400, 404, 409, 412, 422)
+  rollBack(
+    @Caller() caller: Identity,
+    @Param('model_id') id: string,
+    @Body() dto: RollBackDto,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<ModelBody> {
+    return this.models.rollBack(caller, id, dto, ifMatch);
   }
 
   @Get(':model_id/history')

@@ -2,14 +2,12 @@ import { Type } from 'class-transformer';
 import { IsIn, IsNotEmpty, IsString, Matches, MaxLength } from 'class-validator';
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
+import { OptionalBody } from '../../platform/http/optional-body.decorator.js';
 import { PageInfo, PageQuery } from '../../platform/http/page.js';
 import { type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
+import { IsModelName } from './model-name.js';
 import { type Stage, STAGES } from './stage.js';
 import { IsTags } from './tags.js';
-
-/** Names begin with a letter or digit of any script and have no control characters. */
-export const MODEL_NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._:-]{0,127}$/u;
-const NAME_RULE = 'must be 1 to 128 letters, digits, spaces or . _ : - and begin with a letter or digit';
 
 export class RegisterModelDto {
   /**
@@ -17,7 +15,7 @@ export class RegisterModelDto {
    * @example customer_churn_predictor
    */
   @IsString()
-  @Matches(MODEL_NAME, { message: `name ${NAME_RULE}` })
+  @IsModelName()
   @IsNormalized()
   name: string;
 
@@ -38,7 +36,7 @@ export class RegisterModelDto {
   model_type: ModelType;
 
   /**
-   * What trains it.
+   * What makes its first version; later ones may be made by another.
    * @example sklearn
    */
   @IsIn(FRAMEWORKS)
@@ -82,7 +80,7 @@ export class ListModelsQuery extends PageQuery {
   stage?: Stage;
 
   /**
-   * Only models of this framework.
+   * Only models of which the version that answers by default is of this framework.
    * @example sklearn
    */
   @MayBeAbsent()
@@ -137,6 +135,18 @@ export class MoveStageDto {
   reason?: string;
 }
 
+@OptionalBody()
+export class RollBackDto {
+  /**
+   * Why, for the history; without it that says which version was rolled back.
+   * @example drop in precision since noon
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(1000)
+  reason?: string;
+}
+
 export class ModelBody {
   /**
    * Id of the model.
@@ -169,7 +179,7 @@ export class ModelBody {
   model_type: string;
 
   /**
-   * What trains it.
+   * What made the version that is shown here.
    * @example sklearn
    */
   framework: string;
@@ -181,7 +191,8 @@ export class ModelBody {
   tags: Record<string, string>;
 
   /**
-   * The version that answers a prediction that names none.
+   * The version that answers a prediction that names the model as it is named here, and no version; where none does,
+   * the first.
    * @example 1.2.0
    */
   current_version: string;
@@ -254,6 +265,18 @@ export class VersionSummaryBody {
    * @example staging
    */
   stage: string;
+
+  /**
+   * What made it; while it has no artifact, what the model was registered with.
+   * @example sklearn
+   */
+  framework: string;
+
+  /**
+   * Version of that library; null where it was not trained here.
+   * @example 1.9.1
+   */
+  framework_version: string | null;
 
   /**
    * Whether it has an artifact and can answer.

@@ -1,5 +1,5 @@
 import { Problem } from '../../platform/errors/problem.js';
-import { defaultVersion } from './default-version.js';
+import type { VersionState } from './default-version.js';
 import type { Model, ModelVersion, StageChange } from './model.entity.js';
 import type {
   ModelBody,
@@ -8,23 +8,21 @@ import type {
   VersionImportanceBody,
   VersionSummaryBody,
 } from './models.dto.js';
-import type { VersionState, VersionWithFiles } from './models.repository.js';
+import type { VersionWithFiles } from './models.repository.js';
 import { FIRST_VERSION, formatVersion } from './version-number.js';
 
-/** @param versions newest number first */
-export function toModelBody(model: Model, versions: readonly VersionState[]): ModelBody {
-  const first = versions.find((version) => formatVersion(version) === formatVersion(FIRST_VERSION));
-  const current = defaultVersion(versions, model.hadProduction) ?? first;
+/** @param shown the version of which stage and framework are shown; undefined for a model without any */
+export function toModelBody(model: Model, shown: VersionState | undefined): ModelBody {
   return {
     model_id: model.id,
     name: model.name,
     tenant_id: model.tenantId,
     description: model.description,
     model_type: model.modelType,
-    framework: model.framework,
+    framework: shown?.framework ?? model.framework,
     tags: model.tags,
-    current_version: formatVersion(current ?? FIRST_VERSION),
-    stage: current?.stage ?? 'development',
+    current_version: formatVersion(shown ?? FIRST_VERSION),
+    stage: shown?.stage ?? 'development',
     created_at: model.createdAt.toISOString(),
     updated_at: model.updatedAt.toISOString(),
   };
@@ -35,6 +33,8 @@ export function toVersionSummary(version: VersionWithFiles): VersionSummaryBody 
   return {
     version: formatVersion(version),
     stage: version.stage,
+    framework: version.framework,
+    framework_version: version.frameworkVersion,
     ready: version.filledAt !== null,
     metrics: version.metrics,
     artifact: model ? { size_bytes: model.size, sha256: model.sha256 } : null,

@@ -4,6 +4,7 @@ import { Artifacts } from '../../platform/storage/artifacts.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
+import { ModelFinder } from './model-finder.js';
 import { RECEIVED_MODELS, VERSION_FILES } from './model-objects.js';
 import { ModelsController } from './models.controller.js';
 import { ModelsRepository } from './models.repository.js';
@@ -18,7 +19,7 @@ import { VersionsService } from './versions.service.js';
     TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange]),
   ],
   controllers: [ModelsController, ModelCardController, UploadsController],
-  providers: [ModelCardsService, ModelsRepository, ModelsService, UploadsService, VersionsService],
+  providers: [ModelCardsService, ModelFinder, ModelsRepository, ModelsService, UploadsService, VersionsService],
   exports: [VersionsService],
 })
 export class ModelsModule {}

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In, type SelectQueryBuilder } from 'typeorm';
 import { Changes } from '../../platform/changes/changes.js';
 import type { TenantScope } from '../../platform/database/database.js';
+import { currentVersion, type VersionState } from './default-version.js';
 import {
   type Framework,
   Model,
@@ -10,6 +11,7 @@ import {
   VersionFile,
   type VersionFiles,
 } from './model.entity.js';
+import type { ModelReference } from './model-reference.js';
 import type { Stage } from './stage.js';
 import type { VersionNumber } from './version-number.js';
 
@@ -25,14 +27,14 @@ export interface ModelFilter {
 /** A version with its files, of which an empty one has none. */
 export type VersionWithFiles = ModelVersion & { files: Partial<VersionFiles> };
 
-export type VersionState = Pick<ModelVersion, 'modelId' | 'major' | 'minor' | 'patch' | 'stage' | 'filledAt'>;
-
 const SUMMARY = [
   'id',
   'major',
   'minor',
   'patch',
   'stage',
+  'framework',
+  'frameworkVersion',
   'metrics',
   'createdAt',
   'filledAt',
@@ -61,21 +63,16 @@ export class ModelsRepository {
     return (result.raw as unknown[]).length === 1;
   }
 
-  find({ manager, tenant }: TenantScope, id: string): Promise<Model | null> {
-    return manager.findOneBy(Model, { tenantId: tenant, id });
-  }
-
-  findByName({ manager, tenant }: TenantScope, name: string): Promise<Model | null> {
-    return manager.findOneBy(Model, { tenantId: tenant, name });
-  }
-
-  lockByName({ manager, tenant }: TenantScope, name: string): Promise<Model | null> {
-    return manager.findOne(Model, { where: { tenantId: tenant, name }, lock: { mode: 'pessimistic_write' } });
+  find({ manager, tenant }: TenantScope, by: ModelReference['by']): Promise<Model | null> {
+    return manager.findOneBy(Model, { tenantId: tenant, ...by });
   }
 
   /** Locks the row: whoever numbers, fills or moves a version of the model holds it. */
-  lock({ manager, tenant }: TenantScope, id: string): Promise<Model | null> {
-    return manager.findOne(Model, { where: { tenantId: tenant, id }, lock: { mode: 'pessimistic_write' } });
+  lock({ manager, tenant }: TenantScope, by: ModelReference['by']): Promise<Model | null> {
+    return manager.findOne(Model, {
+      where: { tenantId: tenant, ...by },
+      lock: { mode: 'pessimistic_write' },
+    });
   }
 
   /** Newest first. */
@@ -102,6 +99,21 @@ export class ModelsRepository {
 
   async update({ manager, tenant }: TenantScope, id: string, change: Partial<Model>): Promise<void> {
     await manager.update(Model, { tenantId: tenant, id }, { ...change, updatedAt: () => 'now()' } as never);
+  }
+
+  /**
+   * Notes, once its versions are as they shall be, that the model may answer with another one: what it shows of the one
+   * that answers by default, and, to every server when the transaction commits, that what they have in memory is old.
+   */
+  async noteChange(scope: TenantScope, { id, hadProduction }: Model): Promise<void> {
+    const current = currentVersion(await this.versionStates(scope, [id]), hadProduction);
+    const revision = await this.changes.raise(scope, MODEL_CHANGE, id);
+    await this.update(scope, id, { hadProduction, framework: current?.framework, revision });
+  }
+
+  /** Tells every server, once the transaction commits, that the model is no more. */
+  async noteDeletion(scope: TenantScope, { id }: Model): Promise<void> {
+    await this.changes.raise(scope, MODEL_CHANGE, id);
   }
 
   async delete({ manager, tenant }: TenantScope, id: string): Promise<void> {
@@ -137,11 +149,11 @@ export class ModelsRepository {
     return manager.findOneBy(ModelVersion, { tenantId: tenant, modelId, stage: 'production' });
   }
 
-  /** Number, stage and filling alone of every version of the models, newest number first. */
+  /** What `VersionState` has of every version of the models, newest number first. */
   versionStates({ manager, tenant }: TenantScope, modelIds: string[]): Promise<VersionState[]> {
-    const select = { modelId: true, major: true, minor: true, patch: true, stage: true, filledAt: true };
+    const number = { major: true, minor: true, patch: true };
     return manager.find(ModelVersion, {
-      select,
+      select: { modelId: true, ...number, stage: true, framework: true, filledAt: true },
       where: { tenantId: tenant, modelId: In(modelIds) },
       order: NEWEST_FIRST,
     });
@@ -188,6 +200,18 @@ export class ModelsRepository {
     await manager.insert(StageChange, { ...change, tenantId: tenant });
   }
 
+  /** Those into production and out of it, oldest first. */
+  movesOfProduction({ manager, tenant }: TenantScope, modelId: string): Promise<StageChange[]> {
+    const moves = { tenantId: tenant, modelId };
+    return manager.find(StageChange, {
+      where: [
+        { ...moves, fromStage: 'production' },
+        { ...moves, toStage: 'production' },
+      ],
+      order: { id: 'ASC' },
+    });
+  }
+
   /** Newest first. */
   moves(
     { manager, tenant }: TenantScope,
@@ -202,13 +226,6 @@ export class ModelsRepository {
       .limit(limit);
     if (before) query.andWhere('change.id < :before', { before });
     return query.getMany();
-  }
-
-  /** Tells every server, once the transaction commits, that what it has of this model in memory may be old. */
-  async raiseRevision(scope: TenantScope, modelId: string): Promise<void> {
-    // A caller may write the id in capital letters; servers know it as PostgreSQL writes it.
-    const revision = await this.changes.raise(scope, MODEL_CHANGE, modelId.toLowerCase());
-    await scope.manager.update(Model, { tenantId: scope.tenant, id: modelId }, { revision });
   }
 }
 

@@ -6,7 +6,9 @@ import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
+import { currentVersion } from './default-version.js';
 import type { Model, ModelVersion } from './model.entity.js';
+import { ModelFinder } from './model-finder.js';
 import type {
   HistoryPage,
   ListModelsQuery,
@@ -14,6 +16,7 @@ import type {
   ModelPage,
   MoveStageDto,
   RegisterModelDto,
+  RollBackDto,
   UpdateModelDto,
   VersionBody,
   VersionImportanceBody,
@@ -26,8 +29,9 @@ import {
   toVersionBody,
   toVersionSummary,
 } from './models.mapping.js';
-import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
-import { allowedMoves } from './stage.js';
+import { ModelsRepository } from './models.repository.js';
+import { versionBefore } from './rollback.js';
+import { allowedMoves, type Stage } from './stage.js';
 import { FIRST_VERSION, formatVersion, parseVersion } from './version-number.js';
 
 /** The registry as its tenant uses it. */
@@ -36,6 +40,7 @@ export class ModelsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly finder: ModelFinder,
     private readonly outbox: Outbox,
   ) {}
 
@@ -60,9 +65,10 @@ export class ModelsService {
         id: newId(),
         modelId: id,
         ...FIRST_VERSION,
+        framework,
         createdBy: caller.subject,
       });
-      await this.models.raiseRevision(scope, id);
+      await this.models.noteChange(scope, await this.finder.find(scope, id));
       await this.outbox.add(scope, { type: 'model.registered', data: { model_id: id } });
       return this.describe(scope, id);
     });
@@ -84,37 +90,38 @@ export class ModelsService {
         limit,
         tenant,
         ({ id }) => id,
-        (model) =>
-          toModelBody(
-            model,
-            states.filter(({ modelId }) => modelId === model.id),
-          ),
+        (model) => {
+          const versions = states.filter(({ modelId }) => modelId === model.id);
+          return toModelBody(model, currentVersion(versions, model.hadProduction));
+        },
       );
     });
   }
 
-  get(tenant: string, id: string): Promise<ModelBody> {
-    return this.database.asTenant(tenant, (scope) => this.describe(scope, id));
+  /** @throws Problem 404, 409 where the reference names a stage that no version is in */
+  get(tenant: string, reference: string): Promise<ModelBody> {
+    return this.database.asTenant(tenant, (scope) => this.describe(scope, reference));
   }
 
   /** @throws Problem 412 where the model is not in the state that `ifMatch` names */
   update(
     tenant: string,
-    id: string,
+    reference: string,
     { description, tags }: UpdateModelDto,
     ifMatch?: string,
   ): Promise<ModelBody> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.lockIn(scope, id, ifMatch);
+      const { id } = await this.lockIn(scope, reference, ifMatch);
       await this.models.update(scope, id, { description, tags });
       return this.describe(scope, id);
     });
   }
 
   /** @throws Problem 409 while a version is in production, 412 as `update` */
-  remove(tenant: string, id: string, ifMatch?: string): Promise<void> {
+  remove(tenant: string, reference: string, ifMatch?: string): Promise<void> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.lockIn(scope, id, ifMatch);
+      const model = await this.lockIn(scope, reference, ifMatch);
+      const { id } = model;
       const versions = await this.models.versionStates(scope, [id]);
       const production = versions.find(({ stage }) => stage === 'production');
       if (production) {
@@ -123,16 +130,20 @@ export class ModelsService {
           `Version ${formatVersion(production)} is in production; archive it or move it to staging first.`,
         );
       }
-      await this.models.raiseRevision(scope, id);
+      await this.models.noteDeletion(scope, model);
       await this.models.delete(scope, id);
       await this.outbox.add(scope, { type: 'model.deleted', data: { model_id: id } });
     });
   }
 
-  versions(tenant: string, id: string, query: { limit: number; cursor?: string }): Promise<VersionPage> {
+  versions(
+    tenant: string,
+    reference: string,
+    query: { limit: number; cursor?: string },
+  ): Promise<VersionPage> {
     const before = decodeCursor(tenant, query.cursor, (key) => parseVersion(key) !== undefined);
     return this.database.asTenant(tenant, async (scope) => {
-      await this.find(scope, id);
+      const { id } = await this.finder.find(scope, reference);
       const rows = await this.models.versionSummaries(
         scope,
         id,
@@ -143,66 +154,103 @@ export class ModelsService {
     });
   }
 
-  version(tenant: string, id: string, number: string): Promise<VersionBody> {
+  version(tenant: string, reference: string, number: string): Promise<VersionBody> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.find(scope, id);
-      return toVersionBody(await this.findVersion(scope, id, number));
+      const model = await this.finder.find(scope, reference);
+      return toVersionBody(await this.finder.findVersion(scope, model, number));
     });
   }
 
   /** @throws Problem 404 where there is no such version, or it was not measured */
-  importance(tenant: string, id: string, number: string): Promise<VersionImportanceBody> {
+  importance(tenant: string, reference: string, number: string): Promise<VersionImportanceBody> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.find(scope, id);
-      return toImportanceBody(await this.findVersion(scope, id, number));
+      const model = await this.finder.find(scope, reference);
+      return toImportanceBody(await this.finder.findVersion(scope, model, number));
     });
   }
 
   /** @throws Problem 409 for a move that the stages do not have, saying which they have, 412 as `update` */
-  move(caller: Identity, id: string, dto: MoveStageDto, ifMatch?: string): Promise<ModelBody> {
+  move(caller: Identity, reference: string, dto: MoveStageDto, ifMatch?: string): Promise<ModelBody> {
     return this.database.asTenant(caller.tenant, async (scope) => {
-      const model = await this.lockIn(scope, id, ifMatch);
-      const version = await this.findVersion(scope, id, dto.version);
+      const model = await this.lockIn(scope, reference, ifMatch);
+      const version = await this.finder.findVersion(scope, model, dto.version);
       refuseMove(version, dto);
-      if (dto.target_stage === 'production') await this.retire(scope, caller, model, dto);
-      await this.changeStage(scope, caller, version, dto);
-      if (dto.target_stage === 'production') await this.models.update(scope, id, { hadProduction: true });
-      else await this.models.update(scope, id, {});
-      await this.models.raiseRevision(scope, id);
-      return this.describe(scope, id);
+      if (dto.target_stage === 'production') return this.promote(scope, caller, model, version, dto.reason);
+      await this.changeStage(scope, caller, version, dto.target_stage, dto.reason);
+      await this.models.noteChange(scope, model);
+      return this.describe(scope, model.id);
     });
   }
 
-  history(tenant: string, id: string, query: { limit: number; cursor?: string }): Promise<HistoryPage> {
+  /**
+   * Brings back the version that was in production before, and archives the one that is.
+   * @throws Problem 409 where there is none, or it is not in the archive any more; 412 as `update`
+   */
+  rollBack(
+    caller: Identity,
+    reference: string,
+    { reason }: RollBackDto,
+    ifMatch?: string,
+  ): Promise<ModelBody> {
+    return this.database.asTenant(caller.tenant, async (scope) => {
+      const model = await this.lockIn(scope, reference, ifMatch);
+      const current = await this.models.productionVersion(scope, model.id);
+      const moves = await this.models.movesOfProduction(scope, model.id);
+      const before = versionBefore(moves, current && formatVersion(current));
+      if (before === undefined) {
+        const what = current ? `before version ${formatVersion(current)}` : 'yet';
+        throw new Problem('STAGE_CONFLICT', `No version was in production ${what}; there is none to go back to.`);
+      }
+      const version = await this.finder.findVersion(scope, model, before);
+      if (version.stage !== 'archived') {
+        throw new Problem(
+          'STAGE_CONFLICT',
+          `Version ${before}, which was in production before, is in ${version.stage} by now; promote it from there.`,
+        );
+      }
+      const why = reason ?? (current ? `rolled back from version ${formatVersion(current)}` : 'rolled back');
+      return this.promote(scope, caller, model, version, why);
+    });
+  }
+
+  history(
+    tenant: string,
+    reference: string,
+    query: { limit: number; cursor?: string },
+  ): Promise<HistoryPage> {
     const before = decodeCursor(tenant, query.cursor, isUuid);
     return this.database.asTenant(tenant, async (scope) => {
-      await this.find(scope, id);
+      const { id } = await this.finder.find(scope, reference);
       const rows = await this.models.moves(scope, id, before, query.limit + 1);
       return pageOf(rows, query.limit, tenant, (change) => change.id, toStageChangeBody);
     });
   }
 
-  /** The version in production so far goes to the archive with the promotion of its successor. */
-  private async retire(scope: TenantScope, caller: Identity, model: Model, dto: MoveStageDto): Promise<void> {
+  /** Puts a version into production; the one that has been there goes to the archive in the same transaction. */
+  private async promote(
+    scope: TenantScope,
+    caller: Identity,
+    model: Model,
+    version: ModelVersion,
+    reason: string | undefined,
+  ): Promise<ModelBody> {
     const current = await this.models.productionVersion(scope, model.id);
-    if (!current) return;
-    const reason = `version ${dto.version} went to production`;
-    await this.changeStage(scope, caller, current, {
-      version: formatVersion(current),
-      target_stage: 'archived',
-      reason,
-    });
+    const successor = `version ${formatVersion(version)} went to production`;
+    if (current) await this.changeStage(scope, caller, current, 'archived', successor);
+    await this.changeStage(scope, caller, version, 'production', reason);
+    await this.models.noteChange(scope, { ...model, hadProduction: true });
+    return this.describe(scope, model.id);
   }
 
   private async changeStage(
     scope: TenantScope,
     caller: Identity,
     version: ModelVersion,
-    dto: MoveStageDto,
+    toStage: Stage,
+    reason: string | undefined,
   ): Promise<void> {
     const { modelId, stage: fromStage } = version;
     const number = formatVersion(version);
-    const toStage = dto.target_stage;
     await this.models.updateVersion(scope, version.id, { stage: toStage });
     await this.models.recordMove(scope, {
       id: newId(),
@@ -210,7 +258,7 @@ export class ModelsService {
       version: number,
       fromStage,
       toStage,
-      reason: dto.reason,
+      reason,
       changedBy: caller.subject,
     });
     await this.outbox.add(scope, {
@@ -219,41 +267,17 @@ export class ModelsService {
     });
   }
 
-  private async describe(scope: TenantScope, id: string): Promise<ModelBody> {
-    const model = await this.find(scope, id);
-    return toModelBody(model, await this.models.versionStates(scope, [id]));
-  }
-
-  private async find(scope: TenantScope, id: string): Promise<Model> {
-    return (isUuid(id) && (await this.models.find(scope, id))) || modelNotFound(id);
+  private async describe(scope: TenantScope, reference: string): Promise<ModelBody> {
+    const { model, shown } = await this.finder.findShown(scope, reference);
+    return toModelBody(model, shown);
   }
 
   /** Locks a model for a change, if it is in the state that `ifMatch` names. */
-  private async lockIn(scope: TenantScope, id: string, ifMatch: string | undefined): Promise<Model> {
-    const model = (isUuid(id) && (await this.models.lock(scope, id))) || modelNotFound(id);
-    if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, id));
+  private async lockIn(scope: TenantScope, reference: string, ifMatch: string | undefined): Promise<Model> {
+    const model = await this.finder.lock(scope, reference);
+    if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, model.id));
     return model;
   }
-
-  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<VersionWithFiles> {
-    const number = parseVersion(text);
-    return (
-      (number && (await this.models.findVersion(scope, modelId, number))) || versionNotFound(modelId, text)
-    );
-  }
-}
-
-export function modelNotFound(id: string): never {
-  throw new Problem('MODEL_NOT_FOUND', `There is no model ${shortened(id)}.`);
-}
-
-export function versionNotFound(modelId: string, version: string): never {
-  throw new Problem('MODEL_NOT_FOUND', `The model ${modelId} has no version ${shortened(version)}.`);
-}
-
-/** A caller may send any text where an id belongs. */
-function shortened(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 function refuseMove(version: ModelVersion, { version: number, target_stage: target }: MoveStageDto): void {

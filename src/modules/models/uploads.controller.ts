@@ -122,7 +122,7 @@ export class UploadsController {
     description: 'The file; 206 for a range. X-Content-SHA256 and Repr-Digest have its digest.',
     content: { 'application/octet-stream': {} },
   })
-  @ApiProblems(404, 416)
+  @ApiProblems(400, 404, 416)
   async download(
     @Caller() caller: Identity,
     @Param('model_id') id: string,

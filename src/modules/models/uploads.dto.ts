@@ -14,6 +14,7 @@ import {
 import { ApiProperty } from '@nestjs/swagger';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { IsLabels } from './labels.js';
+import { type Framework, FRAMEWORKS } from './model.entity.js';
 
 const MAX_FEATURES = 10_000;
 
@@ -81,6 +82,15 @@ export class UploadSignatureDto {
   @ValidateNested({ each: true })
   @Type(() => UploadedFeatureDto)
   features?: UploadedFeatureDto[];
+
+  /**
+   * What made the model. Without it what was registered, for the first version; then that of the upload before, and onnx
+   * behind a version that was trained here.
+   * @example sklearn
+   */
+  @MayBeAbsent()
+  @IsIn(FRAMEWORKS)
+  framework?: Framework;
 
   /**
    * Name of what is predicted.

@@ -23,7 +23,7 @@ import {
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
-import type { Model } from './model.entity.js';
+import type { Framework, Model } from './model.entity.js';
 import type { VersionBody } from './models.dto.js';
 import { toVersionBody } from './models.mapping.js';
 import { UploadSignatureDto } from './uploads.dto.js';
@@ -32,10 +32,13 @@ import { VersionsService } from './versions.service.js';
 const MAX_SIGNATURE_BYTES = 2 ** 20;
 
 interface Upload {
+  readonly model: Model;
   readonly received: ReceivedObject;
   readonly signature: SignatureDefinition;
   /** What the caller wrote of the signature. */
   readonly described: string;
+  /** What made the file, where the caller says so. */
+  readonly framework: Framework | undefined;
 }
 
 /** Models made elsewhere: takes their files in, lets them through the gate, and gives artifacts back. */
@@ -57,13 +60,12 @@ export class UploadsService {
    * Makes the next version of a model, once where the request has an Idempotency-Key.
    * @throws Problem 400, 404, 409, 413, 415, 422
    */
-  uploadNext(caller: Identity, modelId: string, request: FastifyRequest): Promise<KeptAnswer> {
-    return this.examined(caller.tenant, modelId, undefined, request, ({ received, described, signature }) => {
-      const keyed = keyedRequest(request, [received.sha256, described]);
+  uploadNext(caller: Identity, reference: string, request: FastifyRequest): Promise<KeptAnswer> {
+    return this.examined(caller.tenant, reference, undefined, request, (upload) => {
+      const keyed = keyedRequest(request, [upload.received.sha256, upload.described]);
       return this.database.asTenant(caller.tenant, async (scope) => {
         const make = async () => {
-          const body = await this.publish(scope, caller, modelId, undefined, received, signature);
-          return { status: 201, body };
+          return { status: 201, body: await this.publish(scope, caller, undefined, upload) };
         };
         return keyed ? this.answers.once(scope, keyed, make) : { ...(await make()), isReplayed: false };
       });
@@ -74,23 +76,21 @@ export class UploadsService {
    * Fills a version that has no artifact.
    * @throws Problem 400, 404, 409, 413, 415, 422
    */
-  fill(caller: Identity, modelId: string, version: string, request: FastifyRequest): Promise<VersionBody> {
-    return this.examined(caller.tenant, modelId, version, request, ({ received, signature }) =>
-      this.database.asTenant(caller.tenant, (scope) =>
-        this.publish(scope, caller, modelId, version, received, signature),
-      ),
+  fill(caller: Identity, reference: string, version: string, request: FastifyRequest): Promise<VersionBody> {
+    return this.examined(caller.tenant, reference, version, request, (upload) =>
+      this.database.asTenant(caller.tenant, (scope) => this.publish(scope, caller, version, upload)),
     );
   }
 
   /** Takes in the form, lets the file through the gate, and hands both to `publish`. */
   private async examined<T>(
     tenant: string,
-    modelId: string,
+    reference: string,
     version: string | undefined,
     { body, headers }: FastifyRequest,
     publish: (upload: Upload) => Promise<T>,
   ): Promise<T> {
-    const model = await this.versions.uploadTarget(tenant, modelId, version);
+    const model = await this.versions.uploadTarget(tenant, reference, version);
     let received: ReceivedObject | undefined;
     try {
       const texts = await readParts(body as Readable | undefined, headers['content-type'], {
@@ -103,9 +103,10 @@ export class UploadsService {
       });
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
       const described = texts.get('signature') ?? '';
-      const signature = await this.examine(model, received, await this.readSignature(described));
+      const description = await this.readSignature(described);
+      const signature = await this.examine(model, received, description);
       await this.artifacts.copy(tenant, received.address, received.sha256);
-      return await publish({ received, signature, described });
+      return await publish({ model, received, signature, described, framework: description.framework });
     } finally {
       if (received) await this.artifacts.discard(received);
     }
@@ -114,11 +115,11 @@ export class UploadsService {
   /** The file of a version; its ETag is its SHA-256. */
   async download(
     tenant: string,
-    modelId: string,
+    reference: string,
     version: string,
     rangeHeader: string | undefined,
   ): Promise<ObjectContent> {
-    const { sha256, size } = await this.versions.artifactOf(tenant, modelId, version);
+    const { sha256, size } = await this.versions.artifactOf(tenant, reference, version);
     const range = rangeHeader ? parseRange(rangeHeader, size) : undefined;
     return { ...(await this.artifacts.open(tenant, sha256, range)), etag: sha256 };
   }
@@ -150,14 +151,13 @@ export class UploadsService {
   private async publish(
     scope: TenantScope,
     { subject }: Identity,
-    modelId: string,
     version: string | undefined,
-    received: ReceivedObject,
-    signature: SignatureDefinition,
+    { model, received, signature, framework }: Upload,
   ): Promise<VersionBody> {
     await this.artifacts.publish(scope, received.address, received.sha256);
-    const filled = await this.versions.publishUploaded(scope, modelId, version, {
+    const filled = await this.versions.publishUploaded(scope, model.id, version, {
       createdBy: subject,
+      framework,
       files: { model: { sha256: received.sha256, size: received.size } },
       signature,
     });

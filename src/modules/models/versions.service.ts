@@ -5,7 +5,6 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
-import { defaultVersion } from './default-version.js';
 import type {
   FileInfo,
   Framework,
@@ -16,10 +15,11 @@ import type {
   Origin,
   VersionFiles,
 } from './model.entity.js';
-import { modelNotFound, versionNotFound } from './models.service.js';
+import { ModelFinder } from './model-finder.js';
+import { modelKeyOf } from './model-reference.js';
 import { MODEL_CHANGE, ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
-import { FIRST_VERSION, formatVersion, parseVersion, type VersionNumber } from './version-number.js';
+import { FIRST_VERSION, formatVersion, type VersionNumber } from './version-number.js';
 
 /** A version that can answer. */
 export interface ServableVersion {
@@ -39,6 +39,7 @@ export interface TrainedVersion {
   modelName: string;
   modelType: ModelType;
   framework: Framework;
+  frameworkVersion: string;
   createdBy: string;
   jobId: string;
   files: VersionFiles;
@@ -52,6 +53,8 @@ export interface TrainedVersion {
 /** What somebody made elsewhere for a model. */
 export interface UploadedVersion {
   createdBy: string;
+  /** undefined where the caller does not say. */
+  framework: Framework | undefined;
   files: VersionFiles;
   signature: SignatureDefinition;
 }
@@ -62,22 +65,29 @@ export class VersionsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly finder: ModelFinder,
     private readonly outbox: Outbox,
     private readonly changes: Changes,
   ) {}
 
-  findModel(tenant: string, name: string): Promise<Model | null> {
-    return this.database.asTenant(tenant, (scope) => this.models.findByName(scope, name));
+  /**
+   * The model that a training is for; null where none has the name yet.
+   * @throws Problem 404 for the id of a model that there is not
+   */
+  findTrainable(tenant: string, reference: string): Promise<Model | null> {
+    return this.database.asTenant(tenant, (scope) =>
+      isUuid(reference) ? this.finder.find(scope, reference) : this.models.find(scope, { name: reference }),
+    );
   }
 
   /**
    * Publishes a trained version in the transaction that ends its job: the empty 1.0.0 of the model, else the next
    * minor number, or the next major one where a request that fitted the last version would not fit this one.
-   * @throws Problem 409 where the model of this name is of another type or framework
+   * @throws Problem 409 where the model of this name is of another type
    */
   async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
     const model = await this.findOrCreateModel(scope, trained);
-    const { modelName: _name, modelType: _type, framework: _framework, files, ...content } = trained;
+    const { modelName: _name, modelType: _type, files, ...content } = trained;
     const number = await this.fillNext(scope, model, files, { ...content, origin: 'trained' });
     return { model_id: model.id, version: formatVersion(number) };
   }
@@ -87,10 +97,10 @@ export class VersionsService {
    * @param version the one to fill; undefined for the next
    * @throws Problem 404, 409 where the version has an artifact, 422 where the model takes no ONNX file
    */
-  async uploadTarget(tenant: string, modelId: string, version: string | undefined): Promise<Model> {
+  async uploadTarget(tenant: string, reference: string, version: string | undefined): Promise<Model> {
     return this.database.asTenant(tenant, async (scope) => {
-      const model = (isUuid(modelId) && (await this.models.find(scope, modelId))) || modelNotFound(modelId);
-      if (version !== undefined) await this.findEmpty(scope, modelId, version);
+      const model = await this.finder.find(scope, reference);
+      if (version !== undefined) await this.findEmpty(scope, model, version);
       if (model.framework === 'tensorflow') {
         const detail = 'A model of tensorflow takes no ONNX file; register it with the framework onnx.';
         throw new Problem('VALIDATION_ERROR', detail);
@@ -110,19 +120,19 @@ export class VersionsService {
     version: string | undefined,
     uploaded: UploadedVersion,
   ): Promise<VersionWithFiles> {
-    const model = (await this.models.lock(scope, modelId)) ?? modelNotFound(modelId);
+    const model = await this.finder.lock(scope, modelId);
     // An empty version is the only one, so that it is what the next fills.
-    if (version !== undefined) await this.findEmpty(scope, modelId, version);
-    const { files, ...content } = uploaded;
-    const number = await this.fillNext(scope, model, files, { ...content, origin: 'uploaded' });
+    if (version !== undefined) await this.findEmpty(scope, model, version);
+    const { files, framework = await this.uploadedFramework(scope, modelId), ...content } = uploaded;
+    const number = await this.fillNext(scope, model, files, { ...content, framework, origin: 'uploaded' });
     return (await this.models.findVersion(scope, modelId, number)) as VersionWithFiles;
   }
 
   /** @throws Problem 404 where there is no such version or it has no artifact */
-  artifactOf(tenant: string, modelId: string, version: string): Promise<FileInfo> {
+  artifactOf(tenant: string, reference: string, version: string): Promise<FileInfo> {
     return this.database.asTenant(tenant, async (scope) => {
-      if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
-      const { files } = await this.findVersion(scope, modelId, version);
+      const model = await this.finder.find(scope, reference);
+      const { files } = await this.finder.findVersion(scope, model, version);
       if (!files.model) throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
       return files.model;
     });
@@ -130,16 +140,14 @@ export class VersionsService {
 
   /**
    * The version that answers a request of the tenant.
+   * @param reference the model as the request names it; see `parseModelReference`
    * @param version the one that the request names, if any
-   * @throws Problem 404, or 409 where no version answers by default or the version has no artifact
+   * @throws Problem as `ModelFinder.findAnswering`, 409 where the version has no artifact
    */
-  servable(tenant: string, modelId: string, version: string | undefined): Promise<ServableVersion> {
-    if (!isUuid(modelId)) modelNotFound(modelId);
+  servable(tenant: string, reference: string, version: string | undefined): Promise<ServableVersion> {
     return this.database.asTenant(tenant, async (scope) => {
-      const model = (await this.models.find(scope, modelId)) ?? modelNotFound(modelId);
-      const number = version === undefined ? await this.defaultNumber(scope, model) : parseVersion(version);
-      const found = number && (await this.models.findVersion(scope, modelId, number));
-      return toServable(model, found || versionNotFound(modelId, version ?? ''));
+      const { model, found } = await this.finder.findAnswering(scope, reference, version);
+      return toServable(model, found);
     });
   }
 
@@ -148,34 +156,28 @@ export class VersionsService {
     this.changes.on(MODEL_CHANGE, handle);
   }
 
-  /** @throws Problem 404 where the tenant has no such model */
-  async refuseAbsentModel(scope: TenantScope, modelId: string): Promise<void> {
-    if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
+  /** The id of the model that a caller names. @throws Problem 404, 400 as `ModelFinder.find` */
+  async findModelId(scope: TenantScope, reference: string): Promise<string> {
+    return (await this.finder.find(scope, reference)).id;
   }
 
-  /** Locks a model, so that what another module keeps of it changes in turn. @throws Problem 404 */
-  async lockModel(scope: TenantScope, modelId: string): Promise<void> {
-    if (!isUuid(modelId) || !(await this.models.lock(scope, modelId))) modelNotFound(modelId);
+  /** Locks a model, so that what another module keeps of it changes in turn. @returns its id @throws as `findModelId` */
+  async lockModel(scope: TenantScope, reference: string): Promise<string> {
+    return (await this.finder.lock(scope, reference)).id;
   }
 
-  /** The tenant of each of these models that exists, by the model's id. */
-  async tenantsOf(modelIds: string[]): Promise<Map<string, string>> {
-    const rows: { id: string; tenant: string }[] = await this.database.system.query(
-      'select id, tenant_id as tenant from models where id = any($1)',
-      [modelIds],
+  /** Ids of the models that callers named, by the place in `named`; without those that there are not. */
+  async idsOf(
+    named: readonly { readonly tenant: string; readonly reference: string }[],
+  ): Promise<Map<number, string>> {
+    const asked = named.map(({ tenant, reference }, place) => ({ place, tenant, ...modelKeyOf(reference) }));
+    const rows: { place: number; id: string }[] = await this.database.system.query(
+      `select asked.place, model.id
+       from json_to_recordset($1) as asked (place integer, tenant text, id uuid, name text)
+       join models model on model.tenant_id = asked.tenant and (model.id = asked.id or model.name = asked.name)`,
+      [JSON.stringify(asked)],
     );
-    return new Map(rows.map(({ id, tenant }) => [id, tenant]));
-  }
-
-  private async defaultNumber(scope: TenantScope, model: Model): Promise<VersionNumber> {
-    const states = await this.models.versionStates(scope, [model.id]);
-    const found = defaultVersion(states, model.hadProduction);
-    if (found) return found;
-    const why = model.hadProduction ? 'has no version in production' : 'has no version with an artifact yet';
-    throw new Problem(
-      'STAGE_CONFLICT',
-      `The model ${model.id} ${why}; promote one, or name a version in the request.`,
-    );
+    return new Map(rows.map(({ place, id }) => [place, id]));
   }
 
   /** Fills the empty version, else opens the next number; the model's row must be locked. */
@@ -183,7 +185,7 @@ export class VersionsService {
     scope: TenantScope,
     model: Model,
     files: VersionFiles,
-    content: Partial<ModelVersion> & { signature: SignatureDefinition },
+    content: Partial<ModelVersion> & Pick<ModelVersion, 'framework'> & { signature: SignatureDefinition },
   ): Promise<VersionNumber> {
     const newest = await this.models.newestVersion(scope, model.id);
     const filled = { ...content, filledAt: new Date() };
@@ -192,8 +194,7 @@ export class VersionsService {
     if (id === newest?.id) await this.models.updateVersion(scope, id, filled);
     else await this.models.insertVersion(scope, { id, modelId: model.id, ...number, ...filled });
     await this.models.insertFiles(scope, id, files);
-    await this.models.update(scope, model.id, {});
-    await this.models.raiseRevision(scope, model.id);
+    await this.models.noteChange(scope, model);
     await this.outbox.add(scope, {
       type: 'model.version_ready',
       data: { model_id: model.id, version: formatVersion(number), job_id: content.jobId ?? null },
@@ -201,14 +202,14 @@ export class VersionsService {
     return number;
   }
 
-  private async findVersion(scope: TenantScope, modelId: string, text: string): Promise<VersionWithFiles> {
-    const number = parseVersion(text);
-    const found = number && (await this.models.findVersion(scope, modelId, number));
-    return found || versionNotFound(modelId, text);
+  /** That of the version which is to be filled, or of the upload before; a trained version says nothing of an upload. */
+  private async uploadedFramework(scope: TenantScope, modelId: string): Promise<Framework> {
+    const newest = await this.models.newestVersion(scope, modelId);
+    return !newest || (newest.filledAt && newest.origin === 'trained') ? 'onnx' : newest.framework;
   }
 
-  private async findEmpty(scope: TenantScope, modelId: string, text: string): Promise<ModelVersion> {
-    const version = await this.findVersion(scope, modelId, text);
+  private async findEmpty(scope: TenantScope, model: Model, text: string): Promise<ModelVersion> {
+    const version = await this.finder.findVersion(scope, model, text);
     if (version.filledAt === null) return version;
     const detail = `Version ${text} has an artifact, and a filled version never changes; post the next version.`;
     throw new Problem('VERSION_FILLED', detail);
@@ -223,15 +224,11 @@ export class VersionsService {
       const id = newId();
       if (await this.models.insert(scope, { id, name, modelType, framework, createdBy }))
         await this.outbox.add(scope, { type: 'model.registered', data: { model_id: id } });
-      found = await this.models.lockByName(scope, name);
+      found = await this.models.lock(scope, { name });
     }
     if (!found) throw new Error(`the model ${name} is deleted as often as it is made`);
-    if (found.modelType !== modelType || found.framework !== framework) {
-      throw new Problem(
-        'MODEL_EXISTS',
-        `The model ${name} is a ${found.modelType} of ${found.framework}; this is a ${modelType} of ${framework}.`,
-      );
-    }
+    if (found.modelType !== modelType)
+      throw new Problem('MODEL_EXISTS', `The model ${name} is a ${found.modelType}; this is a ${modelType}.`);
     return found;
   }
 }

@@ -54,7 +54,7 @@ export class PredictionLogController {
   @ApiOperation({ summary: "Get what of a model's predictions is logged and how long it is kept" })
   @ApiModelId()
   @ApiOkResponse({ type: LogSettingsBody })
-  @ApiProblems(404)
+  @ApiProblems(400, 404)
   settings(@Caller() caller: Identity, @Param('model_id') id: string): Promise<LogSettingsBody> {
     return this.log.settings(caller.tenant, id);
   }

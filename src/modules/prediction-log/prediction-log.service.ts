@@ -61,11 +61,11 @@ export class PredictionLogService {
     throw new Problem('NOT_FOUND', `The log has no prediction ${requestId.slice(0, 80)}.`);
   }
 
-  list(tenant: string, modelId: string, query: ListPredictionsQuery): Promise<LoggedPredictionPage> {
+  list(tenant: string, model: string, query: ListPredictionsQuery): Promise<LoggedPredictionPage> {
     const before = decodeCursor(tenant, query.cursor, isUuid);
     const { limit, version } = query;
     return this.database.asTenant(tenant, async (scope) => {
-      await this.versions.refuseAbsentModel(scope, modelId);
+      const modelId = await this.versions.findModelId(scope, model);
       const page = { before, limit: limit + 1, maxRows: MAX_ROWS_IN_LISTS };
       const rows = await this.log.list(scope, { modelId, version, ...timeRange(query) }, page);
       return pageOf(rows, limit, tenant, ({ requestId }) => requestId, toBody);
@@ -103,22 +103,21 @@ export class PredictionLogService {
     await this.counts.addBatch(scope, { ...entry, requestId });
   }
 
-  settings(tenant: string, modelId: string): Promise<LogSettingsBody> {
-    return this.database.asTenant(tenant, async (scope) => {
-      await this.versions.refuseAbsentModel(scope, modelId);
-      return this.describe(scope, modelId);
-    });
+  settings(tenant: string, model: string): Promise<LogSettingsBody> {
+    return this.database.asTenant(tenant, async (scope) =>
+      this.describe(scope, await this.versions.findModelId(scope, model)),
+    );
   }
 
   /** @throws Problem 412 where they are not in the state that `ifMatch` names */
   replaceSettings(
     tenant: string,
-    modelId: string,
+    model: string,
     { sample_rate, retention_days, redacted_features }: LogSettingsDto,
     ifMatch: string | undefined,
   ): Promise<LogSettingsBody> {
     return this.database.asTenant(tenant, async (scope) => {
-      await this.versions.lockModel(scope, modelId);
+      const modelId = await this.versions.lockModel(scope, model);
       if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, modelId));
       await this.log.saveSettings(scope, {
         modelId,
@@ -133,7 +132,7 @@ export class PredictionLogService {
   private async describe(scope: TenantScope, modelId: string): Promise<LogSettingsBody> {
     const settings: Partial<LogSettings> = (await this.log.settings(scope, modelId)) ?? {};
     return {
-      model_id: modelId.toLowerCase(),
+      model_id: modelId,
       sample_rate: settings.sampleRate ?? this.config.sampleRate,
       retention_days: settings.retentionDays ?? this.config.retentionDays,
       redacted_features: settings.redactedFeatures ?? [],

@@ -2,7 +2,8 @@ import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../../plat
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
 export interface PredictRequest {
-  readonly modelId: string;
+  /** The model as the caller names it: by id, by name or by name@stage. */
+  readonly model: string;
   readonly version: string | undefined;
   readonly rows: readonly unknown[];
   /** Whether the caller sent one row as an object rather than a list of rows. */
@@ -25,8 +26,8 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     errors.push({ pointer: jsonPointer(...path), message });
 
   if (!isObject(body)) throw invalid('', 'the body must be a JSON object');
-  const { model_id: modelId, version, features, options = {} } = body;
-  if (typeof modelId !== 'string') fault('must be a string', 'model_id');
+  const { model_id: model, version, features, options = {} } = body;
+  if (typeof model !== 'string') fault('must be a string', 'model_id');
   if (version !== undefined && typeof version !== 'string')
     fault('must be a string such as 1.2.0', 'version');
   for (const name of unknownNames(body, FIELDS)) fault('is not a known field', name);
@@ -52,7 +53,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     throw fieldsProblem('INVALID_REQUEST', errors);
   }
   return {
-    modelId: modelId as string,
+    model: model as string,
     version: version as string | undefined,
     rows: single ? [features] : features,
     single,

@@ -18,13 +18,15 @@ export class PredictionOptions {
 
 export class PredictDto {
   /**
-   * Model that shall answer.
+   * Model that shall answer: its id or name, or name@stage for the newest version in the stage production, staging or
+   * development.
    * @example 550e8400-e29b-41d4-a716-446655440000
    */
   model_id: string;
 
   /**
-   * Exactly this version; without it the one in production, or, while there has never been one, the newest.
+   * Exactly this version; without it the one in production, or, while there has never been one, the newest. Not beside
+   * a stage.
    * @example 1.2.0
    */
   version?: string;

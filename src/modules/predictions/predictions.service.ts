@@ -52,7 +52,7 @@ export class PredictionsService {
     const { single } = request;
     const answer: PredictionBody = {
       request_id: requestId,
-      model_id: request.modelId,
+      model_id: servable.modelId,
       version: servable.version,
       prediction: scored.predictions,
       ...(request.returnProbabilities && withClasses(servable, scored)),
@@ -64,7 +64,7 @@ export class PredictionsService {
     this.log.record({
       tenant,
       requestId,
-      modelId: request.modelId,
+      modelId: servable.modelId,
       version: servable.version,
       rows: request.rows,
       single: request.single,

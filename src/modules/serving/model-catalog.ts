@@ -21,9 +21,11 @@ export interface LoadedModel {
   readonly servable: ServableVersion;
 }
 
-/** The version that answers a question of the form (tenant, model, version or none). */
+/** The version that answers a question of the form (tenant, reference to a model, version or none). */
 interface Answer {
   readonly tenant: string;
+  /** The model as requests name it: by id, by name or by name@stage. */
+  readonly reference: string;
   /** Version that was asked for; undefined where none was named. */
   readonly version: string | undefined;
   readonly servable: ServableVersion;
@@ -38,7 +40,7 @@ const MAX_ANSWERS = 100_000;
 const MAX_ANSWERED_FEATURES = 200_000;
 const MAX_PROBLEMS = 10_000;
 /** A question with a longer key names nothing that exists; its answer would only fill the memory. */
-const MAX_KEY_LENGTH = 200;
+const MAX_KEY_LENGTH = 400;
 /** So long it is believed that something does not exist, unless a change is heard of before. */
 const PROBLEM_MS = 2000;
 
@@ -117,23 +119,24 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** What `get` would answer, where it is in memory. */
-  find(tenant: string, modelId: string, version: string | undefined): LoadedModel | undefined {
-    const answer = this.answers.get(keyOf(tenant, modelId, version));
+  find(tenant: string, reference: string, version: string | undefined): LoadedModel | undefined {
+    const answer = this.answers.get(keyOf(tenant, reference, version));
     const model = answer && this.models.get(answer.address);
     return model && { model, servable: answer.servable };
   }
 
   /**
    * The version that answers, with its model, which is loaded where it is not in memory.
-   * @param version exactly this one; undefined for the one that answers by default
-   * @throws Problem 404 or 409
+   * @param version exactly this one; undefined for the one that answers by default, or that the reference names
+   * @throws Problem as `VersionsService.servable`
    */
-  async get(tenant: string, modelId: string, version: string | undefined): Promise<LoadedModel> {
-    const key = keyOf(tenant, modelId, version);
+  async get(tenant: string, reference: string, version: string | undefined): Promise<LoadedModel> {
+    const key = keyOf(tenant, reference, version);
     const servable =
       this.answers.get(key)?.servable ??
       this.problems.get(key) ??
-      (await this.once(key, () => this.ask(key, tenant, modelId, version)));
+      // A question that was asked before a change may be answered as of before it.
+      (await this.once(`${this.generation}\n${key}`, () => this.ask(key, tenant, reference, version)));
     if (servable instanceof Problem) throw servable;
 
     const address = addressOf(tenant, servable);
@@ -155,10 +158,10 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     this.problems.clear();
     if (!changes) return this.answers.clear();
     const revisions = new Map(changes.map(({ tenant, key, revision }) => [`${tenant}\n${key}`, revision]));
-    for (const [key, { tenant, version, servable }] of [...this.answers.entries()]) {
+    for (const [key, { tenant, reference, version, servable }] of [...this.answers.entries()]) {
       const { modelId, revision } = servable;
       const latest = revisions.get(`${tenant}\n${modelId}`);
-      if (latest !== undefined && latest !== revision) await this.ask(key, tenant, modelId, version);
+      if (latest !== undefined && latest !== revision) await this.ask(key, tenant, reference, version);
     }
   }
 
@@ -174,11 +177,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   private async ask(
     key: string,
     tenant: string,
-    modelId: string,
+    reference: string,
     version: string | undefined,
   ): Promise<ServableVersion | Problem> {
     const { generation } = this;
-    const servable = await this.versions.servable(tenant, modelId, version).catch((error: unknown) => {
+    const servable = await this.versions.servable(tenant, reference, version).catch((error: unknown) => {
       if (error instanceof Problem) return error;
       throw error;
     });
@@ -187,7 +190,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
       this.answers.delete(key);
       this.problems.set(key, servable);
     } else {
-      this.answers.set(key, { tenant, version, servable, address: addressOf(tenant, servable) });
+      this.answers.set(key, { tenant, reference, version, servable, address: addressOf(tenant, servable) });
     }
     return servable;
   }
@@ -218,8 +221,8 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   }
 }
 
-function keyOf(tenant: string, modelId: string, version: string | undefined): string {
-  return `${tenant}\n${modelId}\n${version ?? ''}`;
+function keyOf(tenant: string, reference: string, version: string | undefined): string {
+  return `${tenant}\n${reference}\n${version ?? ''}`;
 }
 
 /** The digest alone would not do: the same file may be uploaded for two versions with two signatures. */

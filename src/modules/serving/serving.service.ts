@@ -16,7 +16,8 @@ import { ServingQueues } from './serving-queues.js';
 export type { ServableVersion };
 
 export interface ScoreRequest {
-  readonly modelId: string;
+  /** The model as the caller names it: by id, by name or by name@stage. */
+  readonly model: string;
   /** Exactly this version; undefined for the one that the model answers with now, by `VersionsService.servable`. */
   readonly version: string | undefined;
   /** JSON objects of features by name, at least one. */
@@ -50,7 +51,7 @@ export class ServingService {
    * @throws ModelUnavailable where the process or thread that runs the model has ended
    */
   score(tenant: string, request: ScoreRequest): Scored | Promise<Scored> {
-    const loaded = this.catalog.find(tenant, request.modelId, request.version);
+    const loaded = this.catalog.find(tenant, request.model, request.version);
     if (loaded) return this.run(tenant, loaded, request);
     return this.waitForModel(tenant, request).then((found) => this.run(tenant, found, request));
   }
@@ -65,7 +66,7 @@ export class ServingService {
     work: (scored: Scored, model: OnnxModel) => Promise<T>,
   ): Promise<T> {
     const loaded =
-      this.catalog.find(tenant, request.modelId, request.version) ??
+      this.catalog.find(tenant, request.model, request.version) ??
       (await this.waitForModel(tenant, request));
     return loaded.model.keepFor(async () => {
       const scored = await this.run(tenant, loaded, request);
@@ -78,14 +79,14 @@ export class ServingService {
     return this.queues.waitToExplain(explain);
   }
 
-  /** The version that would answer, as the registry says at this moment. @throws Problem 404 or 409 */
-  servable(tenant: string, modelId: string, version: string | undefined): Promise<ServableVersion> {
-    return this.versions.servable(tenant, modelId, version);
+  /** The version that would answer, as the registry says at this moment. @throws Problem as `VersionsService.servable` */
+  servable(tenant: string, model: string, version: string | undefined): Promise<ServableVersion> {
+    return this.versions.servable(tenant, model, version);
   }
 
   /** The version that would answer, where it is loaded already. */
-  versionInMemory(tenant: string, modelId: string, version: string | undefined): string | undefined {
-    return this.catalog.find(tenant, modelId, version)?.servable.version;
+  servableInMemory(tenant: string, model: string, version: string | undefined): ServableVersion | undefined {
+    return this.catalog.find(tenant, model, version)?.servable;
   }
 
   /** Refuses rows that the version could not score. @throws Problem 422 naming every feature that does not fit */
@@ -97,8 +98,8 @@ export class ServingService {
     }
   }
 
-  private waitForModel(tenant: string, { modelId, version, rows }: ScoreRequest): Promise<LoadedModel> {
-    return this.queues.waitForLoad(rows.length, () => this.catalog.get(tenant, modelId, version));
+  private waitForModel(tenant: string, { model, version, rows }: ScoreRequest): Promise<LoadedModel> {
+    return this.queues.waitForLoad(rows.length, () => this.catalog.get(tenant, model, version));
   }
 
   /**
@@ -110,7 +111,7 @@ export class ServingService {
     { model, servable }: LoadedModel,
     request: ScoreRequest,
   ): Scored | Promise<Scored> {
-    const { modelId, rows } = request;
+    const { rows } = request;
     const isShort = model.isQuick(rows.length, this.load.isAlone);
     if (isShort && !model.gathers(rows.length)) {
       try {
@@ -121,7 +122,7 @@ export class ServingService {
     }
     const later = isShort
       ? model.predictGathered(rows)
-      : this.queues.waitForRun(tenant, modelId, rows.length, () => model.predict(rows));
+      : this.queues.waitForRun(tenant, servable.modelId, rows.length, () => model.predict(rows));
     return later.then((predictions) => ({ servable, predictions }), throwProblemOf(servable, request));
   }
 }

@@ -12,7 +12,6 @@ import {
   IsOptional,
   IsPositive,
   IsString,
-  Matches,
   Max,
   MaxLength,
   Min,
@@ -21,7 +20,7 @@ import {
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
-import { MODEL_NAME } from '../models/models.dto.js';
+import { IsModelNameOrId } from '../models/model-name.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
 import { FEATURE_TYPES, type FeatureType, IsFeatureTypes } from './feature-types.js';
 
@@ -212,19 +211,17 @@ export class TrainingConfigDto {
 
 export class SubmitTrainingDto {
   /**
-   * Model that gets the new version; created when the tenant has none of this name.
+   * Model that gets the new version; created when the tenant has none of this name. The id of a model that exists will
+   * do as well.
    * @example customer_churn_v2
    */
   @IsString()
   @IsNormalized()
-  @Matches(MODEL_NAME, {
-    message:
-      'model_name must be 1 to 128 letters, digits, spaces or . _ : - and begin with a letter or digit',
-  })
+  @IsModelNameOrId()
   model_name: string;
 
   /**
-   * Library that trains.
+   * Library that trains; another one than that of the model's earlier versions will do.
    * @example sklearn
    */
   @IsIn(TRAINABLE_FRAMEWORKS)

@@ -10,6 +10,8 @@ export interface TrainedFile {
 /** What a training returns: `training_result` of contracts/job-event.v1.schema.json. */
 export interface TrainedModel {
   model_type: ModelType;
+  /** Version of the library that fitted it. */
+  framework_version: string;
   files: { [name in keyof VersionFiles]: TrainedFile };
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;

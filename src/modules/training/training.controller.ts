@@ -36,7 +36,7 @@ export class TrainingController extends Routes {
   @HttpCode(202)
   @ApiOperation({ summary: 'Submit a training job' })
   @ApiAcceptedResponse({ type: SubmittedTrainingBody })
-  @ApiProblems(400, 403, 409, 422, 503)
+  @ApiProblems(400, 403, 404, 409, 422, 503)
   submit(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     return this.training.submit(caller, dto);
   }
@@ -46,7 +46,7 @@ export class TrainingController extends Routes {
   @HttpCode(200)
   @ApiOperation({ summary: 'See what a training job would meet in its data, without training' })
   @ApiOkResponse({ type: TrainingValidationBody })
-  @ApiProblems(400, 422)
+  @ApiProblems(400, 404, 422)
   validate(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
     return this.validation.validate(caller, dto);
   }

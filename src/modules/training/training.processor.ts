@@ -64,12 +64,13 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     const { model_name, framework, data_config } = job.spec;
     for (const file of publishedFiles(trained))
       await this.artifacts.publish(scope, fileOf(claim, file), file.sha256);
-    const { files, model_type, ...result } = trained;
+    const { files, model_type, framework_version, ...result } = trained;
     return this.versions.publish(scope, {
       ...result,
       modelName: model_name,
       modelType: model_type,
       framework,
+      frameworkVersion: framework_version,
       createdBy: job.submittedBy,
       jobId: job.id,
       files: filesOf(files),

@@ -3,7 +3,7 @@ import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
-import type { ModelType } from '../models/model.entity.js';
+import type { Model, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
 import { TRAINING, type TrainingSpec } from './training-job.js';
@@ -19,7 +19,7 @@ export class TrainingService {
     private readonly grants: Grants,
   ) {}
 
-  /** @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for */
+  /** @throws Problem as `specify` */
   async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     const spec = await this.specify(caller.tenant, dto);
     const job = await this.jobs.submit(caller.tenant, TRAINING, { spec, submittedBy: caller.subject });
@@ -28,7 +28,8 @@ export class TrainingService {
 
   /**
    * Everything of a request that can be checked without its data, with the choices made.
-   * @throws Problem 403 for a path outside the grants, 422 for what cannot be trained, 503 where Ray is asked for
+   * @throws Problem 403 for a path outside the grants, 404 for the id of a model that there is not, 422 for what cannot
+   *   be trained, 503 where Ray is asked for
    */
   async specify(tenant: string, dto: SubmitTrainingDto): Promise<TrainingSpec> {
     const { data_config, framework, model_name } = dto;
@@ -45,13 +46,14 @@ export class TrainingService {
       if (path) this.grants.refuseForeign(tenant, path, `/data_config/${name}`);
     }
 
-    const modelType = await this.modelTypeFor(tenant, dto);
+    const model = await this.versions.findTrainable(tenant, model_name);
+    const modelType = modelTypeOf(model, dto);
     const choice = chooseEstimator(framework, modelType, hyperparameters);
     if (training_config.calibration && modelType === 'regression') {
       throw unfit('/training_config/calibration', 'calibration has a meaning for classification only');
     }
     return {
-      model_name,
+      model_name: model?.name ?? model_name,
       framework,
       model_type: modelType ?? null,
       ...choice,
@@ -59,17 +61,12 @@ export class TrainingService {
       training_config,
     };
   }
+}
 
-  /** A new version must be what its model is; a model that does not exist yet is what the request or the data say. */
-  private async modelTypeFor(tenant: string, dto: SubmitTrainingDto): Promise<ModelType | undefined> {
-    const model = await this.versions.findModel(tenant, dto.model_name);
-    if (!model) return dto.model_type ?? undefined;
-    if (model.framework !== dto.framework) {
-      throw unfit('/framework', `the model ${model.name} is of the framework ${model.framework}`);
-    }
-    if (dto.model_type && model.modelType !== dto.model_type) {
-      throw unfit('/model_type', `the model ${model.name} does ${model.modelType}`);
-    }
-    return model.modelType;
-  }
+/** A new version must be of its model's type; a model that does not exist yet is what the request or the data say. */
+function modelTypeOf(model: Model | null, { model_type }: SubmitTrainingDto): ModelType | undefined {
+  if (!model) return model_type ?? undefined;
+  if (model_type && model.modelType !== model_type)
+    throw unfit('/model_type', `the model ${model.name} does ${model.modelType}`);
+  return model.modelType;
 }

@@ -8,6 +8,7 @@ import { DatabaseConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { NotificationListener } from '../database/notification-listener.js';
 import { AppLogger } from '../observability/logger.js';
+import { withinTime } from '../observability/within-time.js';
 import { Tasks } from '../tasks/tasks.js';
 import { Timers } from '../timers/timers.js';
 
@@ -81,10 +82,10 @@ export class Changes implements OnModuleInit, OnApplicationBootstrap, OnModuleDe
 
   /**
    * Notes in the transaction of a change that `key` has changed; once it commits, the handlers of `kind` hear of it in
-   * every process. Raised as late as possible: other changes, of all tenants, wait from here to the commit.
+   * every process, and in this one before whoever makes the change is answered. Raised as late as possible: other changes, of all tenants, wait from here to the commit.
    * @returns the revision of the change
    */
-  async raise({ manager, tenant }: TenantScope, kind: string, key: string): Promise<string> {
+  async raise({ manager, tenant, afterCommit }: TenantScope, kind: string, key: string): Promise<string> {
     const [row] = await manager.query(
       `with raised as (update catalog_revision set revision = revision + 1 returning revision),
             noted as (insert into changes (tenant_id, kind, key, revision, changed_at)
@@ -95,6 +96,8 @@ export class Changes implements OnModuleInit, OnApplicationBootstrap, OnModuleDe
        select revision, pg_notify($4, '') from noted`,
       [tenant, kind, key, CHANNEL],
     );
+    // What this look does not get done, the next poll does.
+    afterCommit(() => withinTime(this.look(), POLL_MS).catch(() => undefined));
     return (row as { revision: string }).revision;
   }
 

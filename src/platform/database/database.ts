@@ -8,12 +8,13 @@ import { DatabaseUnavailable, isDatabaseAway } from './database-unavailable.js';
 export interface TenantScope {
   readonly tenant: string;
   readonly manager: EntityManager;
+  /** Runs `action` once this transaction has committed; whoever opened it waits until `action` has ended. */
+  readonly afterCommit: (action: () => void | Promise<void>) => void;
 }
 
-/** A transaction that work further in joins, and what waits for it to commit. */
+/** A transaction that work further in joins. */
 interface Joinable {
   readonly scope: TenantScope;
-  readonly afterCommit: (() => void)[];
   open: boolean;
 }
 
@@ -42,12 +43,11 @@ export class Database {
   }
 
   /** Like `asTenant`, and whatever `work` does as this tenant, however deep, commits with it or not at all. */
-  async inOneTransaction<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+  inOneTransaction<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
     const outer = this.joinable.getStore();
     if (outer?.open && outer.scope.tenant === tenant) return work(outer.scope);
-    const afterCommit: (() => void)[] = [];
-    const result = await this.begin(tenant, async (scope) => {
-      const joinable = { scope, afterCommit, open: true };
+    return this.begin(tenant, async (scope) => {
+      const joinable = { scope, open: true };
       try {
         return await this.joinable.run(joinable, () => work(scope));
       } finally {
@@ -55,18 +55,24 @@ export class Database {
         joinable.open = false;
       }
     });
-    for (const action of afterCommit) action();
-    return result;
   }
 
   /** Runs `action` once what was written before can be seen by others: now, unless a transaction around is open. */
   afterCommit(action: () => void): void {
     const outer = this.joinable.getStore();
-    if (outer?.open) outer.afterCommit.push(action);
+    if (outer?.open) outer.scope.afterCommit(action);
     else action();
   }
 
   private async begin<T>(tenant: string, work: (scope: TenantScope) => Promise<T>): Promise<T> {
+    const actions: (() => void | Promise<void>)[] = [];
+    const afterCommit: TenantScope['afterCommit'] = (action) => void actions.push(action);
+    const result = await this.transact(tenant, (manager) => work({ tenant, manager, afterCommit }));
+    for (const action of actions) await action();
+    return result;
+  }
+
+  private async transact<T>(tenant: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const runner = this.tenants.createQueryRunner();
     try {
       await runner.connect().catch((error: unknown) => {
@@ -74,7 +80,7 @@ export class Database {
       });
       return await runner.manager.transaction(async (manager) => {
         await manager.query(`select set_config('app.tenant_id', $1, true)`, [tenant]);
-        return work({ tenant, manager });
+        return work(manager);
       });
     } catch (error) {
       throw isDatabaseAway(error) ? new DatabaseUnavailable(error) : error;

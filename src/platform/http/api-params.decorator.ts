@@ -4,7 +4,7 @@ import { ApiParam } from '@nestjs/swagger';
 export const ApiModelId = (): MethodDecorator =>
   ApiParam({
     name: 'model_id',
-    description: 'Id of the model.',
+    description: 'Id or name of the model.',
     example: '550e8400-e29b-41d4-a716-446655440000',
   });
 

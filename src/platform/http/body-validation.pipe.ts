@@ -5,6 +5,7 @@ import {
   type ValidationError,
 } from '@nestjs/common';
 import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../errors/problem.js';
+import { isOptionalBody } from './optional-body.decorator.js';
 
 /** Far more than any body here needs, far less than what exhausts the stack of those that copy and check it. */
 const MAX_DEPTH = 32;
@@ -18,9 +19,10 @@ export class BodyValidationPipe implements PipeTransform {
   private readonly body = validation(jsonPointer);
   private readonly query = validation((...path) => path.join('.'));
 
-  transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  transform(sent: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype } = metadata;
-    if (type !== 'body') return this.query.transform(value, metadata);
+    if (type !== 'body') return this.query.transform(sent, metadata);
+    const value = sent === undefined && isOptionalBody(metatype) ? {} : sent;
     // Its controller checks it.
     if (metatype === Object) return Promise.resolve(value);
     // A list would be checked item by item, and null as if it were {}.

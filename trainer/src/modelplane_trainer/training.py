@@ -40,6 +40,8 @@ LIBRARIES = (
     "pandas",
     "pyarrow",
 )
+# What each framework is installed as.
+FRAMEWORKS = {"sklearn": "scikit-learn", "xgboost": "xgboost-cpu", "lightgbm": "lightgbm"}
 # What calibration changes; told before and after.
 UNCALIBRATED = ("loss", "brier", "calibration_error")
 
@@ -133,6 +135,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     folder = spec["output_uri"]
     return {
         "model_type": target.model_type,
+        "framework_version": versions[FRAMEWORKS[plan.framework]],
         "files": {
             "model": store.write(folder, "model.onnx", model),
             "core": store.write(folder, "core.onnx", core_model),

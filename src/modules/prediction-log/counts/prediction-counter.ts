@@ -1,9 +1,9 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { ErrorCode } from '../../../platform/errors/error-code.js';
-import { isUuid } from '../../../platform/http/identifiers.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Timers } from '../../../platform/timers/timers.js';
+import { modelKeyOf } from '../../models/model-reference.js';
 import { VersionsService } from '../../models/versions.service.js';
 import type { LogEntry } from '../recorder/log-entry.js';
 import { requestUuid, timeOf } from '../request-ids.js';
@@ -17,7 +17,7 @@ import {
 /** A prediction that was refused or that failed. */
 export interface PredictionFailure {
   readonly requestId: string;
-  /** As the caller wrote it: whether there is such a model is found out before the count is kept. */
+  /** The model as the caller named it, where its id is not known: it is found out before the count is kept. */
   readonly modelId: string;
   /** Version that would have answered, if it is known that the model has it: any other text would be kept for good. */
   readonly version?: string;
@@ -79,9 +79,9 @@ export class PredictionCounter implements OnApplicationBootstrap {
     else this.add(countOf(tenant, requestId, modelId, version, ANSWERED, rows.length));
   }
 
-  /** Counts nothing for an id that no model can have. */
+  /** Counts nothing for an id or name that no model can have. */
   addFailure(tenant: string, { requestId, modelId, version = '', code, rows }: PredictionFailure): void {
-    if (isUuid(modelId)) this.add(countOf(tenant, requestId, modelId, version, code, rows));
+    if (modelKeyOf(modelId)) this.add(countOf(tenant, requestId, modelId, version, code, rows));
   }
 
   /** Writes what was counted so far. @throws what a database that is away throws; the counts are kept */
@@ -113,12 +113,17 @@ export class PredictionCounter implements OnApplicationBootstrap {
     }
   }
 
-  /** Without those of models that the tenant does not have. */
+  /** Without those of models that the tenant does not have, and under the ids of the others. */
   private async existing(counts: Sum[]): Promise<Sum[]> {
-    const unchecked = counts.filter(isUnchecked).map(({ modelId }) => modelId);
+    const unchecked = counts.filter(isUnchecked);
     if (unchecked.length === 0) return counts;
-    const tenants = await this.versions.tenantsOf([...new Set(unchecked)]);
-    return counts.filter((count) => !isUnchecked(count) || tenants.get(count.modelId) === count.tenant);
+    const named = unchecked.map(({ tenant, modelId }) => ({ tenant, reference: modelId }));
+    const ids = await this.versions.idsOf(named);
+    const found = unchecked.flatMap((count, place) => {
+      const modelId = ids.get(place);
+      return modelId === undefined ? [] : [{ ...count, modelId }];
+    });
+    return [...counts.filter((count) => !isUnchecked(count)), ...found];
   }
 
   private add(count: Count): void {
@@ -145,8 +150,7 @@ function countOf(
   rows: number,
 ): Count {
   const windowStart = windowOf(requestId);
-  // A caller may write the id in capital letters.
-  return { tenant, modelId: modelId.toLowerCase(), windowStart, version, code, requests: 1, rows };
+  return { tenant, modelId, windowStart, version, code, requests: 1, rows };
 }
 
 function windowOf(requestId: string): number {

@@ -47,9 +47,10 @@ const UNFIT: ErrorCode = 'VALIDATION_ERROR';
 /** In the order of the key, so that two processes that add to the same counts do not wait for each other. */
 const ADD = `
   insert into prediction_counts (tenant_id, model_id, window_start, version, code, requests, row_count)
-  select tenant, "modelId", to_timestamp("windowStart" / 1000.0), version, code, requests, rows
+  select tenant, "modelId", to_timestamp("windowStart" / 1000.0), version, code, sum(requests), sum(rows)
   from json_to_recordset($1) as added (tenant text, "modelId" uuid, "windowStart" bigint, version text, code text,
     requests bigint, rows bigint)
+  group by 1, 2, 3, 4, 5
   order by 1, 2, 3, 4, 5
   on conflict (tenant_id, model_id, window_start, version, code) do update
   set requests = prediction_counts.requests + excluded.requests,
@@ -60,7 +61,7 @@ const ADD = `
 export class PredictionCountsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Adds counts of any tenants, each key at most once. */
+  /** Adds counts of any tenants. */
   async addAll(counts: readonly Count[]): Promise<void> {
     await this.database.system.query(ADD, [JSON.stringify(counts)]);
   }

@@ -21,12 +21,12 @@ export class PredictionCountsService {
   ) {}
 
   /** Newest minute first; a minute that is not over still grows. @throws Problem 404 */
-  list(tenant: string, modelId: string, query: ListPredictionsQuery): Promise<PredictionCountPage> {
+  list(tenant: string, model: string, query: ListPredictionsQuery): Promise<PredictionCountPage> {
     const cursor = decodeCursor(tenant, query.cursor, isKey);
     const before = cursor === undefined ? undefined : parseKey(cursor);
     const { limit, version } = query;
     return this.database.asTenant(tenant, async (scope) => {
-      await this.versions.refuseAbsentModel(scope, modelId);
+      const modelId = await this.versions.findModelId(scope, model);
       const filter = { modelId, version, ...timeRange(query), before, limit: limit + 1 };
       return pageOf(await this.counts.list(scope, filter), limit, tenant, keyOf, toBody);
     });

@@ -20,8 +20,8 @@ export class PredictionExportService {
   ) {}
 
   /** @throws Problem 404, 403 for an object outside the grants, 409 where it exists */
-  async submit(caller: Identity, modelId: string, dto: ExportPredictionsDto): Promise<PredictionExportBody> {
-    const { model_id } = await this.log.settings(caller.tenant, modelId);
+  async submit(caller: Identity, model: string, dto: ExportPredictionsDto): Promise<PredictionExportBody> {
+    const { model_id } = await this.log.settings(caller.tenant, model);
     const { output_path, from = null, to = new Date().toISOString(), version = null } = dto;
     const address = addressOf(output_path);
     this.grants.refuseForeign(caller.tenant, address, '/output_path');

@@ -41,8 +41,7 @@ export class LogRules implements OnApplicationBootstrap {
 
   of(tenant: string, modelId: string): LogRule {
     if (this.rules.size === 0) return this.usual;
-    // A caller may write the id in capital letters.
-    return this.rules.get(`${tenant}\n${modelId.toLowerCase()}`) ?? this.usual;
+    return this.rules.get(`${tenant}\n${modelId}`) ?? this.usual;
   }
 
   async refresh(): Promise<void> {

@@ -31,7 +31,7 @@ export class AsyncPredictionsService {
       request_id: requestId,
       model_id: servable.modelId,
       version: servable.version,
-      request: JSON.stringify({ ...body, version: servable.version }),
+      request: JSON.stringify({ ...body, model_id: servable.modelId, version: servable.version }),
     };
     const job = await this.jobs.submit(caller.tenant, PREDICTION, {
       spec,
@@ -66,12 +66,12 @@ export class AsyncPredictionsService {
     let servable: ServableVersion | undefined;
     try {
       const request = parsePredictRequest(body, this.predictions.maxRows);
-      servable = await this.serving.servable(tenant, request.modelId, request.version);
+      servable = await this.serving.servable(tenant, request.model, request.version);
       if (request.returnExplanation) backgroundOf(servable);
       this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {
-      this.failures.count(tenant, requestId, body, error, servable?.version);
+      this.failures.count(tenant, requestId, body, error, servable);
       throw error;
     }
   }

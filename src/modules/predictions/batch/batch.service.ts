@@ -6,7 +6,7 @@ import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { ServingService } from '../../serving/serving.service.js';
+import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -35,24 +35,24 @@ export class BatchService {
   /**
    * Everything of a request that can be checked without its input and output.
    * @returns the version that would score it now
-   * @throws Problem 400 for a path that is none, 403 outside of the grants, 404 or 409 from the registry
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry
    */
-  async check(tenant: string, dto: SubmitBatchDto): Promise<string> {
+  async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    return (await this.serving.servable(tenant, dto.model_id, dto.version)).version;
+    return this.serving.servable(tenant, dto.model_id, dto.version);
   }
 
   /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */
   async submit(caller: Identity, dto: SubmitBatchDto): Promise<SubmittedBatchBody> {
     const { tenant } = caller;
-    const { model_id, input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
-    const version = await this.check(tenant, dto);
+    const { input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
+    const { modelId, version } = await this.check(tenant, dto);
     const input = await this.input.find(tenant, input_path, dto.input_format ?? null, output_path);
     if (!overwrite) await this.output.refuseExisting(output_path);
     const spec: BatchSpec = {
-      model_id,
+      model_id: modelId,
       version,
       input_path,
       input_format: dto.input_format ?? null,

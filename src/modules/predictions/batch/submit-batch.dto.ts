@@ -18,15 +18,16 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 export class SubmitBatchDto {
   /**
-   * Model that shall answer.
+   * Model that shall answer: its id or name, or name@stage for the newest version in the stage production, staging or
+   * development.
    * @example 550e8400-e29b-41d4-a716-446655440000
    */
   @IsString()
-  @MaxLength(64)
+  @MaxLength(300)
   model_id: string;
 
   /**
-   * Exactly this version; without it the one that answers by default now. The job keeps to it.
+   * Exactly this version; without it the one that answers by default now, or is in the stage. The job keeps to it.
    * @example 1.2.0
    */
   @MayBeAbsent()
