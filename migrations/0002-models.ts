@@ -120,9 +120,6 @@ export class Models implements MigrationInterface {
       grant select, update (revision) on catalog_revision to modelplane_app;
       grant select, update (pruned_to) on catalog_revision to modelplane_system;
 
-      create policy ownership on models for select to modelplane_system using (true);
-      grant select (tenant_id, id, name) on models to modelplane_system;
-
       grant select, insert, update on changes to modelplane_app;
       create policy watch on changes to modelplane_system using (true) with check (false);
       grant select, delete on changes to modelplane_system;

@@ -109,13 +109,19 @@ describe('models by name', () => {
       expect(answer.body.detail).toMatch(/staging/);
     });
 
-    it.each(['Churn', 'churn ', 'no such model', 'churn@a@staging', '', '@staging', ABSENT_ID, 'x'.repeat(400)])(
-      'should be 404 for %j',
-      async (model) => {
-        const answer = await predict(model);
-        expect([answer.status, answer.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
-      },
-    );
+    it.each([
+      'Churn',
+      'churn ',
+      'no such model',
+      'churn@a@staging',
+      '',
+      '@staging',
+      ABSENT_ID,
+      'x'.repeat(400),
+    ])('should be 404 for %j', async (model) => {
+      const answer = await predict(model);
+      expect([answer.status, answer.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
+    });
 
     it('should not be those of another tenant', async () => {
       const withoutId = ({ status, body }: Answer) => ({ status, ...body, request_id: '' });
@@ -155,7 +161,9 @@ describe('models by name', () => {
       expect(logged.body.features).not.toHaveProperty('total_orders');
       const { data } = (await acme.get(`/api/v1/models/${id}/prediction-counts`)).body;
       const codes = data.map(({ code, version }: Record<string, string>) => `${code} ${version}`);
-      expect(codes).toEqual(expect.arrayContaining(['OK 1.0.0', 'VALIDATION_ERROR 1.0.0', 'STAGE_CONFLICT null']));
+      expect(codes).toEqual(
+        expect.arrayContaining(['OK 1.0.0', 'VALIDATION_ERROR 1.0.0', 'STAGE_CONFLICT null']),
+      );
       await acme.put('/api/v1/models/churn/prediction-log', {});
     });
 

@@ -238,7 +238,9 @@ describe('stages of a model', () => {
       expect((await rollBack()).body.current_version).toBe('1.0.0');
       const { status, body } = await rollBack();
       expect([status, body.code]).toEqual([409, 'STAGE_CONFLICT']);
-      expect(body.detail).toBe('No version was in production before version 1.0.0; there is none to go back to.');
+      expect(body.detail).toBe(
+        'No version was in production before version 1.0.0; there is none to go back to.',
+      );
       expect(await current()).toBe('1.0.0 production');
     });
 

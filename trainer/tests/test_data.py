@@ -7,7 +7,9 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from cases import simple
+from cases import CLASSIFIERS, simple
+
+from modelplane_trainer.batch.features import Encoder
 
 ROWS = 60
 LETTERS = [f"{'abc'[place % 3]}" for place in range(ROWS)]
@@ -222,6 +224,83 @@ def test_columns_that_teach_nothing_are_left_out(store):
     signature = store.result(spec)["signature"]
     assert signature["ignored"] == ["customer", "constant", "empty", "skipped"]
     assert [each["name"] for each in signature["inputs"]] == ["x", "letter"]
+
+
+@pytest.mark.parametrize(("framework", "estimator"), CLASSIFIERS)
+def test_columns_that_the_caller_names_are_kept(store, framework, estimator):
+    columns = {
+        "customer": [f"c-{place}" for place in range(ROWS)],
+        "constant": ["same"] * ROWS,
+        "day": [20_240_101] * ROWS,
+        "zero": [0.0] * ROWS,
+        "Unnamed: 0": list(range(ROWS)),
+    }
+    named = ["x", *columns]
+    spec = store.spec(
+        store.parquet(simple(ROWS, **columns, empty=pa.array([None] * ROWS, pa.float64()))),
+        "y",
+        framework,
+        estimator,
+        feature_columns=[*named, "empty"],
+    )
+    warnings = store.warnings(spec)
+    for name, reason in (
+        ("customer", "looks like an identifier (48 different values in 48 rows)"),
+        ("constant", "holds the same value in every training row"),
+        ("day", "holds the same value in every training row"),
+        ("zero", "holds the same value in every training row"),
+    ):
+        assert f"column '{name}' {reason} and is used because feature_columns names it." in warnings
+    assert "column 'empty' holds no value in the training rows and was ignored." in warnings
+    signature = store.result(spec)["signature"]
+    assert [each["name"] for each in signature["inputs"]] == named
+    assert signature["ignored"] == ["empty"]
+
+
+def test_columns_that_are_named_alone_are_a_model(store):
+    spec = store.spec(
+        store.parquet(simple(ROWS, constant=["same"] * ROWS)), "y", feature_columns=["constant"]
+    )
+    assert [each["name"] for each in store.result(spec)["signature"]["inputs"]] == ["constant"]
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "jsonl"])
+def test_numbers_of_zero_and_one_take_booleans(store, format):
+    flags = [place % 3 == 0 for place in range(ROWS)]
+    columns = simple(
+        ROWS,
+        flag=[int(flag) for flag in flags],
+        gaps=[None if place == 1 else float(flag) for place, flag in enumerate(flags)],
+        count=[place % 3 for place in range(ROWS)],
+        truth=flags,
+    )
+    if format == "parquet":
+        train = store.parquet(columns)
+    else:
+        names = list(columns)
+        rows = [
+            [value.item() if hasattr(value, "item") else value for value in row]
+            for row in zip(*columns.values(), strict=True)
+        ]
+        text = csv_of(names, [["" if value is None else value for value in row] for row in rows])
+        if format == "jsonl":
+            text = "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows)
+        train = store.text(text, f"s3://data/train.{format}")
+    inputs = inputs_of(store.result(store.spec(train, "y")))
+    assert inputs["truth"]["type"] == "boolean"
+    assert inputs["flag"]["type"] == "integer"
+    read = {name: each.get("reading") for name, each in inputs.items() if name != "x"}
+    assert read == {"flag": {"from": "boolean"}, "gaps": {"from": "boolean"}, "count": None, "truth": None}
+
+    rows = [{"x": 1.0, "flag": flag, "gaps": flag, "count": 1, "truth": flag} for flag in (1, 0, True, False)]
+    encoder = Encoder({"inputs": list(inputs.values())}, is_text=False)
+    for block in (rows, pa.RecordBatch.from_pylist(rows[:2]), pa.RecordBatch.from_pylist(rows[2:])):
+        encoded = encoder.encode(block)
+        assert not encoded.faults
+        for name in ("flag", "gaps", "truth"):
+            values = encoded.feeds(0, len(encoded.rows))[inputs[name]["tensor"]].reshape(-1)
+            assert values.tolist() == [1, 0] * (len(values) // 2)
+    assert encoder.encode([rows[0] | {"count": True}]).faults == {0: ["'count' must be an integer, got true"]}
 
 
 def test_at_most_a_thousand_categories(store):

@@ -61,8 +61,9 @@ export function textReader(input: SignatureInput): (row: Row) => string | undefi
 /** Reads a feature that is a number to the model, less its offset. */
 export function numberReader(input: SignatureInput): ReadNumber {
   const read = valueReader(input);
-  const { type, nullable, offset = 0 } = input;
-  const toNumber = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : toFloat;
+  const { type, nullable, offset = 0, reading } = input;
+  const toPlain = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : toFloat;
+  const toNumber = reading?.from === 'boolean' ? orBoolean(toPlain) : toPlain;
   return (row) => {
     const value = read(row);
     if (value === null) return nullable ? null : undefined;
@@ -76,6 +77,10 @@ const toInteger = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) ? (value as number) : undefined;
 const toBoolean = (value: unknown): number | undefined =>
   value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined;
+const orBoolean =
+  (toNumber: (value: unknown) => number | undefined) =>
+  (value: unknown): number | undefined =>
+    typeof value === 'boolean' ? Number(value) : toNumber(value);
 
 /** null for a missing value, undefined for one that does not fit */
 export type ReadNumber = (row: Row) => number | null | undefined;

@@ -87,6 +87,7 @@ function explainMisfit(
   { type, nullable, dtype, reading, offset = 0 }: SignatureInput,
 ): string | null {
   if (value === null) return nullable ? null : `${NOUNS[type]}, and the model does not take null`;
+  if (typeof value === 'boolean' && reading?.from === 'boolean') return null;
   switch (type) {
     case 'string':
       if (typeof value !== 'string') {

@@ -28,11 +28,14 @@ export interface SignatureInput {
   readonly offset?: number;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
-  /** How training read the column from its files; single predictions need what concerns texts. */
+  /** How training read the column from its files; single predictions need what concerns texts and booleans. */
   readonly reading?: {
     /** Of a text: words that stand for a missing value. */
     readonly missing?: readonly string[];
-    /** What a text feature was made of, which is then taken as its text. */
+    /**
+     * What a text was made of, which is then taken as its text; `boolean` also of a number that takes true and false,
+     * because it was made of booleans or was 0 or 1 in every row of training.
+     */
     readonly from?: 'text' | 'number' | 'boolean';
     readonly decimal?: string;
     readonly thousands?: string;

@@ -121,6 +121,31 @@ describe('encode', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('should take true and false for 1 and 0 where training had these alone, and nowhere else', () => {
+    const flag = { reading: { from: 'boolean' as const } };
+    const inputs = [
+      input('whole', { ...flag, type: 'integer' }),
+      input('share', flag),
+      input('member', { type: 'boolean' }),
+      input('count', { type: 'integer' }),
+      input('size'),
+    ];
+    const { feeds } = compileSignature(document(inputs)).encode([
+      { whole: true, share: false, member: 1, count: 1, size: 1 },
+      { whole: 0, share: 0.5, member: false, count: 7, size: 0 },
+      { whole: null, share: true, member: null, count: 0, size: 1 },
+    ]);
+    expect([...feeds.whole!.data]).toEqual([1, 0, NaN]);
+    expect([...feeds.share!.data]).toEqual([0, 0.5, 1]);
+    expect([...feeds.member!.data]).toEqual([1, 0, NaN]);
+    expect(messagesOf([{ whole: true, share: 'true', member: 2, count: true, size: false }], inputs)).toEqual([
+      "'share' must be a number, got the text \"true\"",
+      "'member' must be true or false, got 2",
+      "'count' must be an integer, got true",
+      "'size' must be a number, got false",
+    ]);
+  });
+
   it('should read texts as training did: words for a missing value, and numbers that it took for texts', () => {
     const inputs = [
       input('plan', { ...text, categories: ['basic'], reading: { missing: ['NA', '?'] } }),

@@ -3,7 +3,7 @@ import type { TenantScope } from '../../platform/database/database.js';
 import { invalid, Problem } from '../../platform/errors/problem.js';
 import { currentVersion, defaultVersion, type VersionState, versionInStage } from './default-version.js';
 import type { Model } from './model.entity.js';
-import { type ModelReference, parseModelReference } from './model-reference.js';
+import { type ModelKey, parseModelReference } from './model-reference.js';
 import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import type { Stage } from './stage.js';
 import { parseVersion } from './version-number.js';
@@ -96,7 +96,7 @@ function modelNotFound(reference: string): never {
 }
 
 /** @throws Problem 404 for what no model can be called, 400 for a reference to one version by its stage */
-function wholeModel(reference: string): ModelReference['by'] {
+function wholeModel(reference: string): ModelKey {
   const { by, stage } = parseModelReference(reference) ?? modelNotFound(reference);
   if (stage === undefined) return by;
   throw invalid('/model_id', `must name a whole model here: leave out @${stage}`);

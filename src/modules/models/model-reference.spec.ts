@@ -25,10 +25,14 @@ describe('a reference to a model', () => {
     },
   );
 
-  it.each(['churn@', 'churn@prod', 'churn@Production', 'churn@archived', 'churn@ staging', 'churn@constructor'])(
-    'should be refused with the stages that there are for %j',
-    (text) => {
-      expect(() => parseModelReference(text)).toThrow(/stage/);
-    },
-  );
+  it.each([
+    'churn@',
+    'churn@prod',
+    'churn@Production',
+    'churn@archived',
+    'churn@ staging',
+    'churn@constructor',
+  ])('should be refused with the stages that there are for %j', (text) => {
+    expect(() => parseModelReference(text)).toThrow(/stage/);
+  });
 });

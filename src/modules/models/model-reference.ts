@@ -12,7 +12,7 @@ export interface ModelReference {
   readonly stage?: Stage;
 }
 
-type ModelKey = { readonly id: string } | { readonly name: string };
+export type ModelKey = { readonly id: string } | { readonly name: string };
 
 /** What a reference says of the model alone, whatever stands behind its `@`; undefined where no model can be called so. */
 export function modelKeyOf(reference: string): ModelKey | undefined {

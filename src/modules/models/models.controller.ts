@@ -176,7 +176,9 @@ export class ModelsController {
   @Idempotent()
   @TaggedChange()
   @HttpCode(200)
-  @ApiOperation({ summary: 'Bring back the version that was in production before; the one that is, is archived' })
+  @ApiOperation({
+    summary: 'Bring back the version that was in production before; the one that is, is archived',
+  })
   @ApiModelId()
   @ApiBody({ type: RollBackDto, required: false })
   @ApiOkResponse({ type: ModelBody })

@@ -19,7 +19,14 @@ import { VersionsService } from './versions.service.js';
     TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange]),
   ],
   controllers: [ModelsController, ModelCardController, UploadsController],
-  providers: [ModelCardsService, ModelFinder, ModelsRepository, ModelsService, UploadsService, VersionsService],
+  providers: [
+    ModelCardsService,
+    ModelFinder,
+    ModelsRepository,
+    ModelsService,
+    UploadsService,
+    VersionsService,
+  ],
   exports: [VersionsService],
 })
 export class ModelsModule {}

@@ -11,7 +11,7 @@ import {
   VersionFile,
   type VersionFiles,
 } from './model.entity.js';
-import type { ModelReference } from './model-reference.js';
+import type { ModelKey } from './model-reference.js';
 import type { Stage } from './stage.js';
 import type { VersionNumber } from './version-number.js';
 
@@ -63,12 +63,28 @@ export class ModelsRepository {
     return (result.raw as unknown[]).length === 1;
   }
 
-  find({ manager, tenant }: TenantScope, by: ModelReference['by']): Promise<Model | null> {
+  find({ manager, tenant }: TenantScope, by: ModelKey): Promise<Model | null> {
     return manager.findOneBy(Model, { tenantId: tenant, ...by });
   }
 
+  /** Id and name of those that there are. */
+  findAll(
+    { manager, tenant }: TenantScope,
+    keys: readonly ModelKey[],
+  ): Promise<Pick<Model, 'id' | 'name'>[]> {
+    const ids = keys.flatMap((key) => ('id' in key ? key.id : []));
+    const names = keys.flatMap((key) => ('name' in key ? key.name : []));
+    return manager.find(Model, {
+      select: { id: true, name: true },
+      where: [
+        { tenantId: tenant, id: In(ids) },
+        { tenantId: tenant, name: In(names) },
+      ],
+    });
+  }
+
   /** Locks the row: whoever numbers, fills or moves a version of the model holds it. */
-  lock({ manager, tenant }: TenantScope, by: ModelReference['by']): Promise<Model | null> {
+  lock({ manager, tenant }: TenantScope, by: ModelKey): Promise<Model | null> {
     return manager.findOne(Model, {
       where: { tenantId: tenant, ...by },
       lock: { mode: 'pessimistic_write' },

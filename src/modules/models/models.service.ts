@@ -199,7 +199,10 @@ export class ModelsService {
       const before = versionBefore(moves, current && formatVersion(current));
       if (before === undefined) {
         const what = current ? `before version ${formatVersion(current)}` : 'yet';
-        throw new Problem('STAGE_CONFLICT', `No version was in production ${what}; there is none to go back to.`);
+        throw new Problem(
+          'STAGE_CONFLICT',
+          `No version was in production ${what}; there is none to go back to.`,
+        );
       }
       const version = await this.finder.findVersion(scope, model, before);
       if (version.stage !== 'archived') {

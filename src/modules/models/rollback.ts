@@ -12,7 +12,8 @@ type Move = Pick<StageChange, 'version' | 'fromStage' | 'toStage'>;
 export function versionBefore(moves: readonly Move[], current: string | null): string | undefined {
   const promoted: string[] = [];
   for (const { version, fromStage, toStage } of moves) {
-    if (toStage === 'production' && fromStage === 'archived') promoted.length = promoted.lastIndexOf(version) + 1;
+    if (toStage === 'production' && fromStage === 'archived')
+      promoted.length = promoted.lastIndexOf(version) + 1;
     else if (toStage === 'production') promoted.push(version);
     else if (toStage === 'staging' && promoted.at(-1) === version) promoted.pop();
     else if (toStage === 'archived' && promoted.at(-1) !== version) promoted.push(version);

@@ -61,6 +61,16 @@ describe('isCompatible', () => {
     expect(isCompatible(before, signature())).toBe(false);
   });
 
+  it('should hold where booleans become numbers of 0 and 1, and not where they become other numbers', () => {
+    const before = signature({ inputs: [input('a', { type: 'boolean' })] });
+    const after = (change: Partial<SignatureInput>) => signature({ inputs: [input('a', change)] });
+    expect(isCompatible(before, after({ type: 'integer', reading: { from: 'boolean' } }))).toBe(true);
+    expect(isCompatible(before, after({ reading: { from: 'boolean' } }))).toBe(true);
+    expect(isCompatible(before, after({ type: 'integer' }))).toBe(false);
+    expect(isCompatible(before, after({ type: 'string', reading: { from: 'boolean' } }))).toBe(false);
+    expect(isCompatible(after({ type: 'integer', reading: { from: 'boolean' } }), before)).toBe(false);
+  });
+
   it('should hold between two regressions', () => {
     expect(isCompatible(signature({ output: REGRESSION }), signature({ output: REGRESSION }))).toBe(true);
   });

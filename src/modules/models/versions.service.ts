@@ -166,18 +166,19 @@ export class VersionsService {
     return (await this.finder.lock(scope, reference)).id;
   }
 
-  /** Ids of the models that callers named, by the place in `named`; without those that there are not. */
-  async idsOf(
-    named: readonly { readonly tenant: string; readonly reference: string }[],
-  ): Promise<Map<number, string>> {
-    const asked = named.map(({ tenant, reference }, place) => ({ place, tenant, ...modelKeyOf(reference) }));
-    const rows: { place: number; id: string }[] = await this.database.system.query(
-      `select asked.place, model.id
-       from json_to_recordset($1) as asked (place integer, tenant text, id uuid, name text)
-       join models model on model.tenant_id = asked.tenant and (model.id = asked.id or model.name = asked.name)`,
-      [JSON.stringify(asked)],
-    );
-    return new Map(rows.map(({ place, id }) => [place, id]));
+  /** Ids of the models that callers of a tenant named; without those that there are not. */
+  idsOf(tenant: string, references: readonly string[]): Promise<Map<string, string>> {
+    return this.database.asTenant(tenant, async (scope) => {
+      const keys = references.flatMap((reference) => modelKeyOf(reference) ?? []);
+      const models = await this.models.findAll(scope, keys);
+      // No name has the form of an id.
+      const ids = new Map(models.flatMap(({ id, name }) => [[id, id] as const, [name, id] as const]));
+      const named = references.map((reference) => {
+        const key = modelKeyOf(reference);
+        return [reference, key && ids.get('id' in key ? key.id.toLowerCase() : key.name)] as const;
+      });
+      return new Map(named.filter((pair): pair is readonly [string, string] => pair[1] !== undefined));
+    });
   }
 
   /** Fills the empty version, else opens the next number; the model's row must be locked. */

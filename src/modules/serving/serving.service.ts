@@ -66,8 +66,7 @@ export class ServingService {
     work: (scored: Scored, model: OnnxModel) => Promise<T>,
   ): Promise<T> {
     const loaded =
-      this.catalog.find(tenant, request.model, request.version) ??
-      (await this.waitForModel(tenant, request));
+      this.catalog.find(tenant, request.model, request.version) ?? (await this.waitForModel(tenant, request));
     return loaded.model.keepFor(async () => {
       const scored = await this.run(tenant, loaded, request);
       return work(scored, loaded.model).catch(throwProblemOf(loaded.servable, request));

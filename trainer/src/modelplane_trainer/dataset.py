@@ -208,6 +208,7 @@ def _features(
         column, reason = feature(table, name, data, train, events.warning)
         if reason is None:
             _centre(column, train, events)
+            _take_booleans(column)
             features.append(column)
         else:
             refused[name] = reason
@@ -235,12 +236,20 @@ def feature(
     if not is_named and (name in table.index or not name):
         return _NO_NAME, "is the index of a data frame" if name else _NO_NAME
     column = interpret(table, name, warn, asked)
-    reason = column if isinstance(column, str) else useless(column, train)
-    if reason is None and not is_named and _is_written_index(column):
-        reason = "is the index of a data frame"
-    if asked is not None and reason is not None and "identifier" in reason:
-        reason = None
-    return column, reason
+    if isinstance(column, str):
+        return column, column
+    if column.missing[train].all():
+        return column, "holds no value in the training rows"
+    doubt = useless(column, train)
+    if name in (data["feature_columns"] or []):
+        if doubt is not None:
+            warn(f"column '{name}' {doubt} and is used because feature_columns names it.")
+        return column, None
+    if doubt is None and not is_named and _is_written_index(column):
+        doubt = "is the index of a data frame"
+    if asked is not None and doubt is not None and "identifier" in doubt:
+        doubt = None
+    return column, doubt
 
 
 def _is_written_index(column: Column) -> bool:
@@ -266,12 +275,18 @@ def _centre(column: Column, train: np.ndarray, events: EventWriter) -> None:
         )
 
 
+def _take_booleans(column: Column) -> None:
+    """Let a number that is 0 or 1 in every row be given as false or true ever after: it may be a boolean."""
+    if column.kind not in ("number", "integer") or column.reading:
+        return
+    if np.isin(column.numbers[~column.missing], (0, 1)).all():
+        column.reading = {"from": "boolean"}
+
+
 def useless(column: Column, train: np.ndarray) -> str | None:
-    """Why a column cannot teach a model anything, judged by its training rows; None where it can."""
+    """Why a column that has values cannot teach a model anything, judged by its training rows; None where it can."""
     missing = column.missing[train]
     present = int((~missing).sum())
-    if present == 0:
-        return "holds no value in the training rows"
     if column.kind != "string":
         values = column.numbers[train]
         is_constant = present == len(train) and values.min() == values.max()

@@ -117,12 +117,18 @@ export class PredictionCounter implements OnApplicationBootstrap {
   private async existing(counts: Sum[]): Promise<Sum[]> {
     const unchecked = counts.filter(isUnchecked);
     if (unchecked.length === 0) return counts;
-    const named = unchecked.map(({ tenant, modelId }) => ({ tenant, reference: modelId }));
-    const ids = await this.versions.idsOf(named);
-    const found = unchecked.flatMap((count, place) => {
-      const modelId = ids.get(place);
-      return modelId === undefined ? [] : [{ ...count, modelId }];
-    });
+    const found: Sum[] = [];
+    for (const tenant of new Set(unchecked.map((count) => count.tenant))) {
+      const own = unchecked.filter((count) => count.tenant === tenant);
+      const ids = await this.versions.idsOf(
+        tenant,
+        own.map(({ modelId }) => modelId),
+      );
+      for (const count of own) {
+        const modelId = ids.get(count.modelId);
+        if (modelId !== undefined) found.push({ ...count, modelId });
+      }
+    }
     return [...counts.filter((count) => !isUnchecked(count)), ...found];
   }
 

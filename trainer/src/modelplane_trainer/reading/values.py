@@ -4,7 +4,8 @@ A decision is a kind and a `reading`, which an input of a signature keeps where 
 
 - `missing`: of text, the words that stand for a missing value, in CSV as in JSON.
 - `decimal`, `thousands`, `unit`: how cells of CSV write a number; see `number_forms`.
-- `from`: what the training data held, where it is not what the type says: `text`, `number` or `boolean`.
+- `from`: what the training data held, where it is not what the type says: `text`, `number` or `boolean`; of a number
+  that was 0 or 1 in every row `boolean` too.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def from_arrow(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
 
 def from_cells(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
     """Cells of CSV: trimmed, and missing where empty or one of the words of `markers`."""
-    if kind in ("number", "integer") and not reading:
+    if kind in ("number", "integer") and reading in ({}, {"from": "boolean"}):
         quick = _plain_cells(column)
         if quick is not None:
             return quick
