@@ -113,6 +113,93 @@ describe('explanations', () => {
     });
   });
 
+  describe('of the class that is asked for', () => {
+    const explainClass = (model_id: string, features: unknown, label: unknown, path = '') =>
+      acme.post(`/api/v1/predictions${path}`, {
+        model_id,
+        features,
+        options: { return_explanation: true, return_probabilities: true, class: label },
+      });
+
+    it('are of that class in every row, so that signs can be compared', async () => {
+      const rows = [subscriber, { ...subscriber, 'tenure months': 70 }];
+      const predicted = (await explain(mixed, rows)).body;
+      expect(predicted.prediction).toEqual(['yes', 'no']);
+      const { body } = await explainClass(mixed, rows, 'yes');
+      expect(body.prediction).toEqual(['yes', 'no']);
+      const [first, second] = body.explanation;
+      expect(first).toEqual(predicted.explanation[0]);
+      for (const [at, { class: label, base_value, contributions }] of body.explanation.entries()) {
+        expect(label).toBe('yes');
+        const probability = body.probabilities[at][body.classes.indexOf('yes')];
+        expect(Math.abs(base_value + sum(contributions) - probability)).toBeLessThan(1e-6);
+      }
+      expect(second.base_value).toBeCloseTo(first.base_value, 6);
+      expect(first.contributions['tenure months']).toBeGreaterThan(0);
+      expect(second.contributions['tenure months']).toBeLessThan(0);
+      // Of two classes the one gains what the other loses.
+      for (const [name, value] of Object.entries(
+        predicted.explanation[1].contributions as Record<string, number>,
+      ))
+        expect(second.contributions[name]).toBeCloseTo(-value, 6);
+    });
+
+    it('are those of any of several classes, which add up to nothing', async () => {
+      const model = await train('tiers.parquet', 'tier', 'logistic_regression');
+      const { classes } = (await explain(model, customer)).body;
+      const all = [];
+      for (const label of classes) all.push((await explainClass(model, customer, label)).body.explanation);
+      expect(all.map(({ class: label }) => label)).toEqual(classes);
+      expect(sum(Object.fromEntries(all.map(({ base_value }, at) => [at, base_value])))).toBeCloseTo(1, 5);
+      for (const name of Object.keys(customer)) {
+        const contributions = all.map(({ contributions }) => contributions[name] as number);
+        expect(contributions.reduce((total, value) => total + value, 0)).toBeCloseTo(0, 5);
+      }
+    });
+
+    it.each([
+      ['a class that the model does not have', 'maybe', 422, 'must be a class of the model: "no", "yes"'],
+      ['a class of another type', 1, 422, 'must be a class of the model: "no", "yes"'],
+      ['null', null, 400, 'must be a class of the model: a text, a number, true or false'],
+      ['a list', ['yes'], 400, 'must be a class of the model: a text, a number, true or false'],
+    ])('should not be given for %s', async (_, label, status, message) => {
+      for (const path of ['', '/async'])
+        expect(await explainClass(mixed, subscriber, label, path)).toMatchObject({
+          status,
+          body: { errors: [{ pointer: '/options/class', message }] },
+        });
+    });
+
+    it('should not be given of a regression, or where no explanation is asked for', async () => {
+      const model = await train('wide.csv', 'value', 'hist_gradient_boosting');
+      for (const path of ['', '/async'])
+        expect(await explainClass(model, wideRow(1), 1, path)).toMatchObject({
+          status: 400,
+          body: { code: 'INVALID_REQUEST', errors: [{ pointer: '/options/class' }] },
+        });
+      for (const options of [{ class: 'yes' }, { class: 'yes', return_explanation: false }]) {
+        const { status, body } = await acme.post('/api/v1/predictions', {
+          model_id: mixed,
+          features: subscriber,
+          options,
+        });
+        expect([status, body.errors]).toEqual([
+          400,
+          [{ pointer: '/options/class', message: 'says what to explain, and needs return_explanation' }],
+        ]);
+      }
+    });
+
+    it('come with asynchronous predictions too', async () => {
+      const { status, body } = await explainClass(mixed, subscriber, 'no', '/async');
+      expect(status).toBe(202);
+      let answer = await acme.get(`/api/v1/predictions/async/${body.job_id}`);
+      while (answer.status === 202) answer = await acme.get(`/api/v1/predictions/async/${body.job_id}`);
+      expect(answer.body.explanation).toMatchObject({ class: 'no' });
+      expect(answer.body.prediction).toEqual(['yes']);
+    });
+  });
+
   describe('of a regression', () => {
     it('add up to the value', async () => {
       const model = await train('spend.jsonl', 'yearly_spend', 'random_forest', { n_estimators: 30 });

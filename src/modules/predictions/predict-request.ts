@@ -1,3 +1,4 @@
+import type { Label } from '#libs/inference';
 import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../../platform/errors/problem.js';
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
@@ -10,10 +11,13 @@ export interface PredictRequest {
   readonly single: boolean;
   readonly returnProbabilities: boolean;
   readonly returnExplanation: boolean;
+  /** The class whose probability is explained; undefined for the predicted one. Only with `returnExplanation`. */
+  readonly explainedClass: Label | undefined;
 }
 
 const FIELDS = new Set(['model_id', 'version', 'features', 'options']);
-const OPTIONS = new Set(['return_probabilities', 'return_explanation']);
+const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'class']);
+const LABEL_TYPES = ['string', 'number', 'boolean'];
 
 /**
  * Checks the envelope by hand: it stands on the serving path, where copying a thousand rows into a DTO costs more
@@ -40,14 +44,20 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   }
 
   if (!isObject(options)) fault('must be an object', 'options');
-  const { return_probabilities: probabilities, return_explanation: explanation } = (
-    isObject(options) ? options : {}
-  ) as Record<string, unknown>;
+  const {
+    return_probabilities: probabilities,
+    return_explanation: explanation,
+    class: label,
+  } = (isObject(options) ? options : {}) as Record<string, unknown>;
   for (const name of unknownNames(options, OPTIONS)) fault('is not a known field', 'options', name);
   if (probabilities !== undefined && typeof probabilities !== 'boolean')
     fault('must be true or false', 'options', 'return_probabilities');
   if (explanation !== undefined && typeof explanation !== 'boolean')
     fault('must be true or false', 'options', 'return_explanation');
+  if (label !== undefined && !LABEL_TYPES.includes(typeof label))
+    fault('must be a class of the model: a text, a number, true or false', 'options', 'class');
+  else if (label !== undefined && explanation !== true)
+    fault('says what to explain, and needs return_explanation', 'options', 'class');
 
   if (errors.length > 0) {
     throw fieldsProblem('INVALID_REQUEST', errors);
@@ -59,6 +69,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     single,
     returnProbabilities: probabilities === true,
     returnExplanation: explanation === true,
+    explainedClass: label as Label | undefined,
   };
 }
 

@@ -2,6 +2,9 @@
 import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import { ExplanationBody } from './explanations/explanation.dto.js';
 
+/** A class as the training data names it, or a number. */
+export const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
+
 export class PredictionOptions {
   /**
    * Also answer the probability of every class.
@@ -14,6 +17,15 @@ export class PredictionOptions {
    * @example false
    */
   return_explanation?: boolean;
+
+  @ApiProperty({
+    description:
+      'The class whose probability is explained, as the training data names it, so that contributions of several rows can be compared; without it the class that is predicted, row by row.',
+    required: false,
+    ...LABEL,
+    example: 1,
+  })
+  class?: string | number | boolean;
 }
 
 export class PredictDto {
@@ -45,9 +57,6 @@ export class PredictDto {
   /** What else to answer. */
   options?: PredictionOptions;
 }
-
-/** A class as the training data names it, or a number. */
-export const LABEL = { oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }] };
 
 @ApiExtraModels(ExplanationBody)
 export class PredictionBody {

@@ -284,7 +284,7 @@ def _take_booleans(column: Column) -> None:
 
 
 def useless(column: Column, train: np.ndarray) -> str | None:
-    """Why a column that has values cannot teach a model anything, judged by its training rows; None where it can."""
+    """Why a column that has values cannot teach a model anything, by its training rows; None where it can."""
     missing = column.missing[train]
     present = int((~missing).sum())
     if column.kind != "string":

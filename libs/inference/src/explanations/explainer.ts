@@ -82,21 +82,27 @@ export class Explainer {
 
   /**
    * Explains rows that have been predicted.
+   * @param label of a classification, the class whose probability is explained, one of its labels; without it that of
+   *   each row's prediction
    * @throws FeatureErrors, ModelRunError, ModelOutputError
    */
-  async explain(rows: readonly unknown[], predicted: Predictions): Promise<Explanation[]> {
+  async explain(rows: readonly unknown[], predicted: Predictions, label?: Label): Promise<Explanation[]> {
     const explanations: Explanation[] = [];
     for (const [at, row] of rows.entries())
-      explanations.push(await this.explainRow(this.model.signature.encode([row]), predicted, at));
+      explanations.push(await this.explainRow(this.model.signature.encode([row]), predicted, at, label));
     return explanations;
   }
 
-  private async explainRow(row: EncodedRows, predicted: Predictions, at: number): Promise<Explanation> {
+  private async explainRow(
+    row: EncodedRows,
+    predicted: Predictions,
+    at: number,
+    label = predicted.predictions[at]!,
+  ): Promise<Explanation> {
     const { definition } = this.model.signature;
     const { output, inputs } = definition;
-    const prediction = predicted.predictions[at]!;
-    const index = output.type === 'classification' ? output.labels.indexOf(prediction) : 0;
-    const all = output.type === 'classification' ? predicted.probabilities![at]![index]! : Number(prediction);
+    const index = output.type === 'classification' ? output.labels.indexOf(label) : 0;
+    const all = output.type === 'classification' ? predicted.probabilities![at]![index]! : Number(label);
     const none = readAnswers(this.answers, definition, index, this.rows);
 
     const random = randomFrom(this.seedOf(row));
@@ -119,7 +125,7 @@ export class Explainer {
       });
     }
     return {
-      ...(output.type === 'classification' && { label: prediction }),
+      ...(output.type === 'classification' && { label }),
       baseValue: none.reduce((sum, value) => sum + value, 0) / this.rows,
       contributions,
       standardErrors: variances.map(Math.sqrt),

@@ -6,7 +6,7 @@ import { Problem } from '../../../platform/errors/problem.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
-import { backgroundOf } from '../explanations/explanations.service.js';
+import { refuseUnexplained } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
 import type { PredictionBody } from '../predictions.dto.js';
@@ -67,7 +67,7 @@ export class AsyncPredictionsService {
     try {
       const request = parsePredictRequest(body, this.predictions.maxRows);
       servable = await this.serving.servable(tenant, request.model, request.version);
-      if (request.returnExplanation) backgroundOf(servable);
+      if (request.returnExplanation) refuseUnexplained(servable, request);
       this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {

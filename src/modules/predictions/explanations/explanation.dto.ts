@@ -3,7 +3,7 @@ import { ApiProperty } from '@nestjs/swagger';
 /** How much each feature moved the answer, from what the model answers on average to what it answers here. */
 export class ExplanationBody {
   @ApiProperty({
-    description: 'Classification: the predicted class, whose probability is explained.',
+    description: 'Classification: the class whose probability is explained.',
     required: false,
     oneOf: [{ type: 'number' }, { type: 'string' }, { type: 'boolean' }],
     example: 1,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { Explainer, type Explanation, type OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../../config/index.js';
-import { Problem, unfit } from '../../../platform/errors/problem.js';
+import { invalid, type Problem, unfit } from '../../../platform/errors/problem.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Artifacts } from '../../../platform/storage/artifacts.js';
 import { type Scored, type ServableVersion, ServingService } from '../../serving/serving.service.js';
@@ -12,6 +12,7 @@ import type { ExplanationBody } from './explanation.dto.js';
 /** Estimators whose regression is a sum of one term a feature. */
 const ADDITIVE: ReadonlySet<string | null> = new Set(['linear_regression', 'ridge', 'lasso', 'sgd']);
 const MAX_BACKGROUND_BYTES = 2 ** 24;
+const MOST_LABELS_TOLD = 20;
 
 /** background.json of the trainer. */
 interface Background {
@@ -45,17 +46,18 @@ export class ExplanationsService {
 
   /**
    * Scores rows and explains each of them.
-   * @throws Problem as `ServingService.score`, 422 where the version keeps no background or the request asks for too
-   * much, 503 where too many wait
+   * @throws Problem as `ServingService.score` and `refuseUnexplained`, 422 where the request asks for too much, 503 where
+   * too many wait
    */
   scoreAndExplain(tenant: string, request: PredictRequest): Promise<Explained> {
-    const { rows } = request;
+    const { rows, explainedClass } = request;
     return this.serving.scoreAndKeep(tenant, request, async (scored, model) => {
+      refuseUnexplained(scored.servable, request);
       const explainer = await this.explainerOf(tenant, model, scored.servable);
       this.refuseTooMany(rows.length, explainer.mostSamples);
       const explanations = await this.serving.waitToExplain(async () => {
         const start = performance.now();
-        const explained = await explainer.explain(rows, scored.predictions);
+        const explained = await explainer.explain(rows, scored.predictions, explainedClass);
         this.durations.observe((performance.now() - start) / 1000);
         return explained;
       });
@@ -105,8 +107,25 @@ export class ExplanationsService {
   }
 }
 
+/**
+ * Refuses explanations that a version cannot give.
+ * @throws Problem 422 where it keeps no background or does not have the class, 400 for a class of a regression
+ */
+export function refuseUnexplained(servable: ServableVersion, { explainedClass }: PredictRequest): void {
+  backgroundOf(servable);
+  if (explainedClass === undefined) return;
+  const { output } = servable.signature;
+  if (output.type === 'regression')
+    throw invalid('/options/class', 'is for a classification; this model predicts a number');
+  if (!output.labels.includes(explainedClass)) {
+    const labels = output.labels.slice(0, MOST_LABELS_TOLD).map((label) => JSON.stringify(label));
+    const more = output.labels.length > labels.length ? ' …' : '';
+    throw unfit('/options/class', `must be a class of the model: ${labels.join(', ')}${more}`);
+  }
+}
+
 /** Digest of the training rows that explanations of a version compare with. @throws Problem 422 where the version has none */
-export function backgroundOf({ files, origin, version }: ServableVersion): string {
+function backgroundOf({ files, origin, version }: ServableVersion): string {
   if (files.background) return files.background.sha256;
   throw unexplained(
     version,

@@ -4,8 +4,8 @@ A decision is a kind and a `reading`, which an input of a signature keeps where 
 
 - `missing`: of text, the words that stand for a missing value, in CSV as in JSON.
 - `decimal`, `thousands`, `unit`: how cells of CSV write a number; see `number_forms`.
-- `from`: what the training data held, where it is not what the type says: `text`, `number` or `boolean`; of a number
-  that was 0 or 1 in every row `boolean` too.
+- `from`: what the training data held, where it is not what the type says: `text`, `number` or `boolean`; of a
+  number that was 0 or 1 in every row `boolean` too.
 """
 
 from __future__ import annotations
