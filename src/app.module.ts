@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import type { Config } from './config/index.js';
+import { MeModule } from './modules/me/me.module.js';
 import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionLogModule } from './modules/prediction-log/prediction-log.module.js';
@@ -48,6 +49,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     SchedulesModule,
     HealthModule,
     MetricsModule,
+    MeModule,
     ModelsModule,
     ObjectsModule,
     TrainingModule,

@@ -3,8 +3,11 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Identity, Role } from './identity.js';
 
-/** What a route asks of its caller: the least role, or `public` for none. Without it the process does not start. */
-export const Access = Reflector.createDecorator<Role | 'public'>();
+/** What a route asks of whoever is signed in: the least role, or `any` for none at all. */
+export type NeededRole = Role | 'any';
+
+/** What a route asks of its caller; of one who need not sign in, `public`. Without it the process does not start. */
+export const Access = Reflector.createDecorator<NeededRole | 'public'>();
 
 /** The verified caller, as a parameter of a controller method. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {

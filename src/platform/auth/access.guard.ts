@@ -8,10 +8,10 @@ import { Problem } from '../errors/problem.js';
 import type { SignIn } from '../http/surface.js';
 import { Surfaces } from '../http/surfaces.js';
 import { currentContext } from '../observability/request-context.js';
-import { Access } from './access.decorator.js';
+import { Access, type NeededRole } from './access.decorator.js';
 import { ApiKeyVerifier, KeyRefused } from './api-keys/api-key-verifier.js';
 import { apiKeyOf, unauthorized } from './credentials.js';
-import { allows, type Identity, type Role, type VerifiedIdentity } from './identity.js';
+import { allows, type Identity, type VerifiedIdentity } from './identity.js';
 
 const CACHE_MS = 60_000;
 /** A longer header is verified each time rather than kept. */
@@ -49,10 +49,10 @@ export class AccessGuard extends AuthGuard('jwt') {
   }
 
   /** Lets a caller whose role is enough go on, and names its tenant in the log. @throws Problem 403 */
-  requireRole(identity: Identity, needed: Role): void {
+  requireRole(identity: Identity, needed: NeededRole): void {
     const log = currentContext();
     if (log) log.tenant = identity.tenant;
-    if (!allows(identity, needed)) {
+    if (needed !== 'any' && !allows(identity, needed)) {
       throw new Problem(
         'FORBIDDEN',
         `this needs the role ${needed}; the caller has ${identity.roles.join(', ') || 'none'}`,

@@ -3,9 +3,9 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Access } from '../auth/access.decorator.js';
+import { Access, type NeededRole } from '../auth/access.decorator.js';
 import { AccessGuard } from '../auth/access.guard.js';
-import type { Identity, Role } from '../auth/identity.js';
+import type { Identity } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { AcceptQueue } from './accept-queue.js';
@@ -14,7 +14,7 @@ import { AcceptQueue } from './accept-queue.js';
 type DirectMethod = (caller: Identity, request: FastifyRequest, body: object) => object | Promise<object>;
 
 interface DirectRoute {
-  readonly role: Role;
+  readonly role: NeededRole;
   /** Tokens of the rate limit that a body costs; 1 where nothing else is said. */
   readonly cost: ((body: unknown) => number) | undefined;
   readonly method: DirectMethod;

@@ -6,7 +6,8 @@ import { decodeCursor, pageOf } from '../http/page.js';
 import { toListedJobBody } from './job-body.js';
 import type { JobKind } from './job-kind.js';
 import { JobKinds } from './job-kinds.js';
-import type { JobPage, ListAllJobsQuery } from './jobs.dto.js';
+import type { JobStatus } from './job.entity.js';
+import type { JobPage, ListAllJobsQuery, OpenJobsBody } from './jobs.dto.js';
 import { JobsRepository } from './jobs.repository.js';
 
 /** A tenant's jobs of all kinds. */
@@ -36,6 +37,16 @@ export class JobOverview {
       ({ id }) => id.slice(-36),
       (job) => toListedJobBody(job, this.kinds.find(job.kind)),
     );
+  }
+
+  /** How many jobs of each kind a tenant has open. */
+  async countOpen(tenant: string): Promise<OpenJobsBody[]> {
+    const counts = await this.database.asTenant(tenant, (scope) => this.jobs.countOpenByKind(scope));
+    return this.kinds.all.map(({ name }) => {
+      const of = (status: JobStatus) =>
+        counts.find((count) => count.kind === name && count.status === status)?.jobs ?? 0;
+      return { kind: name, running: of('running'), waiting: of('submitted'), paused: of('paused') };
+    });
   }
 
   private known(name: string): JobKind {

@@ -148,6 +148,21 @@ export class JobPage {
   page: PageInfo;
 }
 
+/** Open jobs of a kind. */
+export class OpenJobsBody {
+  @ApiProperty({ description: 'Kind of the jobs.', example: 'training' })
+  kind: string;
+
+  @ApiProperty({ description: 'Jobs that run.', example: 1 })
+  running: number;
+
+  @ApiProperty({ description: 'Jobs that wait for a worker.', example: 0 })
+  waiting: number;
+
+  @ApiProperty({ description: 'Jobs that are paused.', example: 0 })
+  paused: number;
+}
+
 export class LogLine {
   @ApiProperty({ description: 'When it was written, UTC.', example: '2026-02-12T10:00:01.250Z' })
   time: string;

@@ -78,7 +78,15 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobsRepository,
     JobsService,
   ],
-  exports: [JobClaimsRepository, JobEventHints, JobEventStreams, JobKinds, JobQueues, JobsService],
+  exports: [
+    JobClaimsRepository,
+    JobEventHints,
+    JobEventStreams,
+    JobKinds,
+    JobOverview,
+    JobQueues,
+    JobsService,
+  ],
 })
 export class JobsModule {}
 

@@ -123,6 +123,18 @@ export class JobsRepository {
     return query.getMany();
   }
 
+  /** How many jobs that have not ended are in each state, by kind. */
+  async countOpenByKind({
+    manager,
+    tenant,
+  }: TenantScope): Promise<{ kind: string; status: JobStatus; jobs: number }[]> {
+    return manager.query(
+      `select kind, status, count(*)::int as jobs from jobs where tenant_id = $1 and ended_at is null
+       group by kind, status`,
+      [tenant],
+    );
+  }
+
   countOpen({ manager, tenant }: TenantScope, kind: string): Promise<number> {
     return manager
       .createQueryBuilder(Job, 'job')

@@ -12,6 +12,6 @@ import { SharedBuckets } from './shared-buckets.js';
     RateLimitGuard,
     { provide: APP_GUARD, useExisting: RateLimitGuard },
   ],
-  exports: [RateLimitGuard],
+  exports: [RateLimiter, RateLimitGuard],
 })
 export class RateLimitModule {}

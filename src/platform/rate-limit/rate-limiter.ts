@@ -81,6 +81,12 @@ export class RateLimiter {
     return this.config.perMinute === 0;
   }
 
+  /** Tokens that a tenant has left, as far as this process knows. */
+  remaining(name: string): number {
+    const tenant = this.tenantOf(name);
+    return Math.floor(this.buckets.isAway ? tenant.share : this.known(tenant));
+  }
+
   /** Takes tokens of a tenant, at once wherever the lease has them. A cost beyond the whole bucket costs the bucket. */
   take(name: string, asked: number): Verdict | Promise<Verdict> {
     const cost = Math.min(asked, this.config.burst);

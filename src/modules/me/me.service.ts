@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import {
+  AuthConfig,
+  Config,
+  HttpConfig,
+  JobsConfig,
+  PredictionsConfig,
+  RateLimitConfig,
+  StorageConfig,
+  TasksConfig,
+} from '../../config/index.js';
+import type { Identity } from '../../platform/auth/identity.js';
+import { JobOverview } from '../../platform/jobs/job-overview.js';
+import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
+import type { LimitsBody, MeBody, RateLimitBody } from './me.dto.js';
+
+/** What callers may know of themselves and of their tenant's limits. */
+@Injectable()
+export class MeService {
+  constructor(
+    private readonly config: Config,
+    private readonly rate: RateLimiter,
+    private readonly jobs: JobOverview,
+  ) {}
+
+  async describe({ tenant, subject, roles }: Identity): Promise<MeBody> {
+    return {
+      tenant_id: tenant,
+      subject,
+      roles: [...roles],
+      rate_limit: this.rateLimitOf(tenant),
+      jobs: await this.jobs.countOpen(tenant),
+      limits: this.limits(),
+    };
+  }
+
+  private rateLimitOf(tenant: string): RateLimitBody | null {
+    if (this.rate.isOff) return null;
+    const { perMinute, burst } = this.config.get(RateLimitConfig);
+    return { tokens_per_minute: perMinute, burst, remaining: this.rate.remaining(tenant) };
+  }
+
+  private limits(): LimitsBody {
+    const http = this.config.get(HttpConfig);
+    const jobs = this.config.get(JobsConfig);
+    const predictions = this.config.get(PredictionsConfig);
+    return {
+      rows_per_prediction: predictions.maxRows,
+      samples_per_explanation: predictions.maxExplanationSamples,
+      body_bytes: http.maxBodyBytes,
+      object_bytes: http.maxObjectBytes,
+      uploaded_model_bytes: predictions.maxArtifactBytes,
+      running_jobs_per_kind: jobs.runningPerTenant,
+      open_jobs_per_kind: jobs.openPerTenant,
+      schedules: this.config.get(TasksConfig).schedulesPerTenant,
+      api_keys: this.config.get(AuthConfig).apiKeysPerTenant,
+      event_streams_per_process: http.eventStreamsPerTenant,
+      presigned_url_seconds: this.config.get(StorageConfig).maxPresignSeconds,
+    };
+  }
+}
