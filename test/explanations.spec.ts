@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { makeData } from './support/data.js';
 import type { Answer, Client } from './support/client.js';
 import { Service } from './support/service.js';
@@ -111,6 +113,23 @@ describe('explanations', () => {
         expectToAddUp(body);
       }
     });
+  });
+
+  it('are as docs/explanations.md shows them, of the model of the tour', async () => {
+    const pages = await Promise.all(
+      ['README.md', 'docs/explanations.md'].map((page) => readFile(join(__dirname, '..', page), 'utf8')),
+    );
+    const [, table = ''] = /<<'CSV'\n([\s\S]*?)\nCSV\n/.exec(pages[0]!) ?? [];
+    const [, request = ''] = /predictions" -d '(\{[\s\S]*?\n\})'/.exec(pages[1]!) ?? [];
+    const [, shown = ''] = /```json\n"explanation": (\{[\s\S]*?\n\})\n```/.exec(pages[1]!) ?? [];
+    const [header, ...lines] = table.split('\n');
+    // The tour appends the rows six times.
+    const rows = [header, ...Array<string[]>(7).fill(lines).flat()];
+    await acme.put('/api/v1/objects/data/customers.csv', Buffer.from(rows.join('\n')));
+    const model = await train('customers.csv', 'churned', 'logistic_regression');
+    const body = JSON.parse(request.replace(`'$MODEL'`, model));
+    const answer = await acme.post('/api/v1/predictions', body);
+    expect(rounded(answer.body.explanation)).toEqual(JSON.parse(shown));
   });
 
   describe('of the class that is asked for', () => {
@@ -410,6 +429,13 @@ describe('explanations', () => {
     });
   });
 });
+
+/** With its numbers to three digits. */
+function rounded(explanation: unknown): unknown {
+  return JSON.parse(JSON.stringify(explanation), (_, value: unknown) =>
+    typeof value === 'number' ? Math.round(value * 1000) / 1000 : value,
+  );
+}
 
 function spender(total_orders: number, avg_order_value: number) {
   return { total_orders, days_since_last_order: 30, avg_order_value, support_tickets: 1 };
