@@ -102,6 +102,58 @@ describe('the answers of batches', () => {
       await expectEqual(output, churn, rows);
     });
 
+    it('with 0 and 1 for booleans and booleans for 0 and 1, of columns that the caller named', async () => {
+      // Every customer has a number of its own, and none has ever moved.
+      const lines = Array.from({ length: 60 }, (_, at) => {
+        const [member, paid, visits] = [at % 3 === 0, at % 2, at % 7];
+        return `c-${at},0,${member},${paid},${visits},${member || paid === 1 ? 'yes' : 'no'}`;
+      });
+      await put('members.csv', ['customer,moves,member,paid,visits,churn', ...lines].join('\n'));
+      const feature_columns = ['customer', 'moves', 'member', 'paid', 'visits'];
+      const { body } = await acme.post('/api/v1/training', {
+        model_name: 'members',
+        framework: 'sklearn',
+        data_config: { train_path: 's3://data/members.csv', target_column: 'churn', feature_columns },
+        hyperparameters: { estimator: 'logistic_regression' },
+      });
+      const job = (await acme.waitForJob(`/api/v1/training/${body.job_id}`)).body;
+      expect(job).toMatchObject({ status: 'succeeded', result: { version: '1.0.0' } });
+      expect(job.warnings.join('\n')).toMatch(
+        /'customer' looks like an identifier .* because feature_columns/,
+      );
+      expect(job.warnings.join('\n')).toMatch(/'moves' holds the same value .* because feature_columns/);
+      const { signature } = (await acme.get('/api/v1/models/members/versions/1.0.0')).body;
+      expect(signature.inputs.map(({ name }: Row) => name)).toEqual(feature_columns);
+      expect(signature.ignored).toEqual([]);
+
+      const base = { customer: 'c-7', moves: 0, member: true, paid: 1, visits: 3 };
+      const given = [true, false, 1, 0, null, 2, 0.5, 'true', '1'];
+      const rows: Row[] = given.flatMap((value) => [
+        { ...base, member: value },
+        { ...base, paid: value },
+        { ...base, moves: value },
+        { ...base, visits: value },
+      ]);
+      await put('members.jsonl', jsonLines(rows));
+      const request = { model_id: 'members', max_error_share: 1 };
+      await expectEqual(await score({ ...request, input_path: 's3://data/members.jsonl' }), 'members', rows);
+
+      // The same customers, each flag as the other type.
+      const numbers = [0, 1].flatMap((member) => [0, 1].map((paid) => ({ ...base, member, paid })));
+      const booleans = numbers.map((row) => ({ ...row, member: row.member === 1, paid: row.paid === 1 }));
+      const cells = booleans.map(({ member, paid }) => `c-7,0,${member ? 1 : 0},${paid},3`);
+      await put('numbers.parquet', await toParquet(numbers));
+      await put('booleans.parquet', await toParquet(booleans));
+      await put('cells.csv', ['customer,moves,member,paid,visits', ...cells].join('\n'));
+      const expected = (await single('members', numbers)).body.prediction;
+      expect((await single('members', booleans)).body.prediction).toEqual(expected);
+      expect(new Set(expected)).toEqual(new Set(['yes', 'no']));
+      for (const name of ['numbers.parquet', 'booleans.parquet', 'cells.csv']) {
+        const output = await score({ model_id: 'members', input_path: `s3://data/${name}` });
+        expect((await rowsOf(output)).map(({ prediction }) => prediction)).toEqual(expected);
+      }
+    });
+
     it('with times in every spelling', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'modelplane-dated-'));
       await python([join(__dirname, 'support/make_dated_data.py'), folder]);

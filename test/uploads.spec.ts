@@ -76,6 +76,35 @@ describe('models made elsewhere', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it('should carry what made them: as said, registered, or of the upload before', async () => {
+    const id = await registerModel(acme, 'classification', 'xgboost');
+    const made = async (more: object) => {
+      const { status, body } = await upload(acme, id, packed, { ...FOUR, ...more });
+      expect({ status, body }).toMatchObject({ status: 201 });
+      return [body.version, body.framework, body.framework_version];
+    };
+    expect(await made({})).toEqual(['1.0.0', 'xgboost', null]);
+    expect(await made({ framework: 'sklearn' })).toEqual(['1.1.0', 'sklearn', null]);
+    expect(await made({})).toEqual(['1.2.0', 'sklearn', null]);
+    expect((await acme.get(`/api/v1/models/${id}`)).body).toMatchObject({ framework: 'sklearn' });
+    const listed = async (framework: string) =>
+      (await acme.get(`/api/v1/models?framework=${framework}`)).body.data.map(
+        ({ model_id }: { model_id: string }) => model_id,
+      );
+    expect(await listed('sklearn')).toContain(id);
+    expect(await listed('xgboost')).not.toContain(id);
+
+    await service.database.query(
+      `update model_versions set origin = 'trained' where model_id = $1 and minor = 2`,
+      [id],
+    );
+    expect(await made({})).toEqual(['1.3.0', 'onnx', null]);
+    for (const framework of ['pytorch', null, 7]) {
+      const refused = await upload(acme, id, packed, { ...FOUR, framework });
+      expect([refused.status, refused.body.errors[0].pointer]).toEqual([400, '/signature/framework']);
+    }
+  });
+
   it('should take features of every type, one input each, and refuse what does not fit', async () => {
     const id = await registerModel(acme, 'regression');
     const { status, body } = await upload(acme, id, files.get('good-columns.onnx')!);
