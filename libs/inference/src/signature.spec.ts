@@ -138,12 +138,14 @@ describe('encode', () => {
     expect([...feeds.whole!.data]).toEqual([1, 0, NaN]);
     expect([...feeds.share!.data]).toEqual([0, 0.5, 1]);
     expect([...feeds.member!.data]).toEqual([1, 0, NaN]);
-    expect(messagesOf([{ whole: true, share: 'true', member: 2, count: true, size: false }], inputs)).toEqual([
-      "'share' must be a number, got the text \"true\"",
-      "'member' must be true or false, got 2",
-      "'count' must be an integer, got true",
-      "'size' must be a number, got false",
-    ]);
+    expect(messagesOf([{ whole: true, share: 'true', member: 2, count: true, size: false }], inputs)).toEqual(
+      [
+        '\'share\' must be a number, got the text "true"',
+        "'member' must be true or false, got 2",
+        "'count' must be an integer, got true",
+        "'size' must be a number, got false",
+      ],
+    );
   });
 
   it('should read texts as training did: words for a missing value, and numbers that it took for texts', () => {

@@ -5,9 +5,11 @@ import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { OptionalBody } from '../../platform/http/optional-body.decorator.js';
 import { PageInfo, PageQuery } from '../../platform/http/page.js';
 import { type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
-import { IsModelName } from './model-name.js';
+import { IsModelName, IsModelNameOrId } from './model-name.js';
 import { type Stage, STAGES } from './stage.js';
 import { IsTags } from './tags.js';
+
+export { IsModelNameOrId };
 
 export class RegisterModelDto {
   /**

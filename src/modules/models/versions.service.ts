@@ -166,6 +166,11 @@ export class VersionsService {
     return (await this.finder.lock(scope, reference)).id;
   }
 
+  /** Whether a text can name a model at all: an id, a name, or either with something behind an `@`. */
+  isReference(text: string): boolean {
+    return modelKeyOf(text) !== undefined;
+  }
+
   /** Ids of the models that callers of a tenant named; without those that there are not. */
   idsOf(tenant: string, references: readonly string[]): Promise<Map<string, string>> {
     return this.database.asTenant(tenant, async (scope) => {

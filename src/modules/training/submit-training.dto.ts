@@ -20,7 +20,7 @@ import {
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
-import { IsModelNameOrId } from '../models/model-name.js';
+import { IsModelNameOrId } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
 import { FEATURE_TYPES, type FeatureType, IsFeatureTypes } from './feature-types.js';
 

@@ -3,7 +3,6 @@ import type { ErrorCode } from '../../../platform/errors/error-code.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Timers } from '../../../platform/timers/timers.js';
-import { modelKeyOf } from '../../models/model-reference.js';
 import { VersionsService } from '../../models/versions.service.js';
 import type { LogEntry } from '../recorder/log-entry.js';
 import { requestUuid, timeOf } from '../request-ids.js';
@@ -81,7 +80,8 @@ export class PredictionCounter implements OnApplicationBootstrap {
 
   /** Counts nothing for an id or name that no model can have. */
   addFailure(tenant: string, { requestId, modelId, version = '', code, rows }: PredictionFailure): void {
-    if (modelKeyOf(modelId)) this.add(countOf(tenant, requestId, modelId, version, code, rows));
+    if (this.versions.isReference(modelId))
+      this.add(countOf(tenant, requestId, modelId, version, code, rows));
   }
 
   /** Writes what was counted so far. @throws what a database that is away throws; the counts are kept */
