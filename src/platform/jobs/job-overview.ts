@@ -6,7 +6,8 @@ import { decodeCursor, pageOf } from '../http/page.js';
 import { toListedJobBody } from './job-body.js';
 import type { JobKind } from './job-kind.js';
 import { JobKinds } from './job-kinds.js';
-import type { JobPage, ListAllJobsQuery } from './jobs.dto.js';
+import type { JobPage, ListAllJobsQuery, ListedJobBody } from './jobs.dto.js';
+import { jobNotFound } from './jobs.service.js';
 import { JobsRepository } from './jobs.repository.js';
 
 /** A tenant's jobs of all kinds. */
@@ -36,6 +37,14 @@ export class JobOverview {
       ({ id }) => id.slice(-36),
       (job) => toListedJobBody(job, this.kinds.find(job.kind)),
     );
+  }
+
+  /** @throws Problem 404 where the tenant has no such job */
+  async get(tenant: string, id: string): Promise<ListedJobBody> {
+    const row = await this.database.asTenant(tenant, (scope) => this.jobs.findOfAnyKind(scope, id));
+    if (!row) throw jobNotFound(id);
+    const kind = this.kinds.find(row.kind);
+    return { ...toListedJobBody(row, kind), ...(kind && { request: kind.understood(row) }) };
   }
 
   private known(name: string): JobKind {

@@ -7,7 +7,15 @@ import { ApiKey } from './api-key.entity.js';
 /** What of a key decides whether, and as whom, its bearer signs in. */
 export type SignInKey = Pick<
   ApiKey,
-  'id' | 'tenantId' | 'roles' | 'digest' | 'previousDigest' | 'previousUntil' | 'expiresAt' | 'revokedAt'
+  | 'id'
+  | 'tenantId'
+  | 'prefix'
+  | 'roles'
+  | 'digest'
+  | 'previousDigest'
+  | 'previousUntil'
+  | 'expiresAt'
+  | 'revokedAt'
 >;
 
 /** SQL of API keys. */
@@ -62,7 +70,7 @@ export class ApiKeysRepository {
   async findForSignIn(ids: readonly string[]): Promise<SignInKey[]> {
     try {
       return await this.database.system.query(
-        `select id, tenant_id as "tenantId", roles, digest, previous_digest as "previousDigest",
+        `select id, tenant_id as "tenantId", prefix, roles, digest, previous_digest as "previousDigest",
                 previous_until as "previousUntil", expires_at as "expiresAt", revoked_at as "revokedAt"
          from api_keys where id = any($1)`,
         [ids],
