@@ -57,7 +57,7 @@ export class ApiKeyVerifier {
     this.refusals = metrics.counter(
       'modelplane_api_keys_refused_total',
       'Requests with a key that was refused.',
-      ['reason'],
+      { name: 'reason', values: Object.keys(REASONS) },
     );
     changes.on(API_KEY_CHANGE, (changed) =>
       this.refresh(changed?.map(({ key }) => key).filter((id) => this.known.has(id))),
