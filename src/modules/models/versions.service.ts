@@ -56,6 +56,12 @@ export interface UploadedVersion {
   signature: SignatureDefinition;
 }
 
+/** A version and the names of its features. */
+export interface VersionFeatures {
+  readonly version: string;
+  readonly features: readonly string[];
+}
+
 /** Versions as other modules need them: to fill one, and to answer with one. */
 @Injectable()
 export class VersionsService {
@@ -151,6 +157,12 @@ export class VersionsService {
   /** @throws Problem 404 where the tenant has no such model */
   async refuseAbsentModel(scope: TenantScope, modelId: string): Promise<void> {
     if (!isUuid(modelId) || !(await this.models.find(scope, modelId))) modelNotFound(modelId);
+  }
+
+  /** Features of every version that has an artifact, newest first; none where the tenant has no such model. */
+  async featuresOf(scope: TenantScope, modelId: string): Promise<VersionFeatures[]> {
+    const rows = await this.models.featureNames(scope, modelId);
+    return rows.map(({ features, ...number }) => ({ version: formatVersion(number), features }));
   }
 
   /** Locks a model, so that what another module keeps of it changes in turn. @throws Problem 404 */
