@@ -3,8 +3,11 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Identity, Role } from './identity.js';
 
+/** Instead of a role: the least one that may read objects and artifacts, as the configuration says. */
+export const OBJECT_READER = 'object reader';
+
 /** What a route asks of its caller: the least role, or `public` for none. Without it the process does not start. */
-export const Access = Reflector.createDecorator<Role | 'public'>();
+export const Access = Reflector.createDecorator<Role | typeof OBJECT_READER | 'public'>();
 
 /** The verified caller, as a parameter of a controller method. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
