@@ -223,6 +223,31 @@ describe('bearer tokens with a shared secret', () => {
         if (!reaches) expect(body).toMatchObject({ code: 'FORBIDDEN', request_id: expect.any(String) });
       }
     });
+
+    it('should let readers of objects be whom the configuration says', async () => {
+      const other = await Service.start({
+        beside: service,
+        env: { MODELPLANE_OBJECT_READER_ROLE: 'predictor' },
+      });
+      try {
+        const readings: [string, string, object?][] = [
+          ['GET', '/api/v1/objects?prefix=s3://data/'],
+          ['GET', '/api/v1/objects/data/absent'],
+          ['GET', `/api/v1/models/${ABSENT}/versions/1.0.0/artifact`],
+          ['POST', '/api/v1/objects/presign', { uri: 's3://data/a', method: 'GET' }],
+        ];
+        for (const [method, path, body] of readings) {
+          expect((await (await other.as('acme-corp', 'viewer')).send(method, path, body)).status).toBe(403);
+          const predictor = await other.as('acme-corp', 'predictor');
+          expect([200, 404]).toContain((await predictor.send(method, path, body)).status);
+        }
+        const predictor = await other.as('acme-corp', 'predictor');
+        const upload = await predictor.post('/api/v1/objects/presign', { uri: 's3://data/a', method: 'PUT' });
+        expect(upload.status).toBe(403);
+      } finally {
+        await other.stop();
+      }
+    });
   });
 
   it('should end a token that it has seen before when it expires', async () => {

@@ -196,6 +196,14 @@ describe('models made elsewhere', () => {
 
   it.each<[string, number, string, unknown, string, RegExp]>([
     ['no names', 422, 'packed', undefined, '/signature/features', /takes 4 columns: name its features/],
+    [
+      'a name that no body may hold',
+      422,
+      'packed',
+      { features: ['a', 'b', 'c', '__proto__'] },
+      '/signature/features',
+      /cannot be named __proto__/,
+    ],
     ['too few names', 422, 'packed', { features: ['a'] }, '/signature/features', /4 columns, and 1 features/],
     ['a name twice', 422, 'packed', { features: ['a', 'a', 'b', 'c'] }, '/signature', /'a' twice/],
     ['no classes', 422, 'network', { features: ['a', 'b'] }, '/signature/labels', /name the classes/],
