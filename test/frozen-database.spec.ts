@@ -17,32 +17,35 @@ const ABSENT = '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e';
 /** Answers are due within 3 s. This is far more, and less than the 30 s that a job's statement may take. */
 const FAR_TOO_LONG_MS = 20_000;
 
+let postgres: OwnPostgres;
+beforeAll(async () => {
+  postgres = await OwnPostgres.start();
+});
+afterAll(() => postgres?.stop());
+
 /**
  * PostgreSQL whose processes are all stopped, as on a machine that hangs: connections stay open, new ones are made, and
  * nothing is ever answered.
  */
 describe.each(['api', 'all'] as const)('a service of the role %s whose PostgreSQL is frozen', (role) => {
-  let postgres: OwnPostgres;
   let service: Service;
   let acme: Client;
   let key: Client;
   let model: string;
 
   beforeAll(async () => {
-    postgres = await OwnPostgres.start();
     service = await Service.start({
       role,
       env: { DATABASE_URL: postgres.appUrl, MODELPLANE_DATABASE_SYSTEM_URL: postgres.systemUrl },
     });
     acme = await service.as('acme-corp');
-    key = service.with((await acme.post('/api/v1/api-keys', { name: 'key', roles: ['admin'] })).body.key);
-    model = (await acme.post('/api/v1/models', { ...MODEL, name: 'before' })).body.model_id;
+    key = service.with((await acme.post('/api/v1/api-keys', { name: role, roles: ['admin'] })).body.key);
+    model = (await acme.post('/api/v1/models', { ...MODEL, name: `before ${role}` })).body.model_id;
   });
   afterEach(() => backAgain());
   afterAll(async () => {
     postgres?.thaw();
     await service?.stop();
-    await postgres?.stop();
   });
 
   async function backAgain(): Promise<void> {
@@ -58,8 +61,8 @@ describe.each(['api', 'all'] as const)('a service of the role %s whose PostgreSQ
       acme.get('/api/v1/models'),
       acme.get(`/api/v1/models/${model}`),
       acme.patch(`/api/v1/models/${model}`, { description: name }),
-      acme.post('/api/v1/models', { ...MODEL, name }),
-      acme.post('/api/v1/models', { ...MODEL, name: `${name} once` }, once()),
+      acme.post('/api/v1/models', { ...MODEL, name: `${name} ${role}` }),
+      acme.post('/api/v1/models', { ...MODEL, name: `${name} ${role} once` }, once()),
       acme.put(`/api/v1/models/${model}/prediction-log`, { sample_rate: 0.5 }),
       acme.post('/api/v1/training', TRAINING),
       acme.post('/api/v1/training', TRAINING, once()),
@@ -82,16 +85,21 @@ describe.each(['api', 'all'] as const)('a service of the role %s whose PostgreSQ
     'should answer 503 to every request, time %i, %s, and work again when it goes on',
     async (round) => {
       postgres.freeze();
-      for (const answer of await all(`frozen ${round}`)) {
+      const [answers, health, metrics] = await Promise.all([
+        all(`frozen ${round}`),
+        acme.get('/healthcheck'),
+        acme.get('/metrics'),
+      ]);
+      for (const answer of answers) {
         const { status, body, headers } = answer;
         expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'DATABASE_UNAVAILABLE', '1']);
       }
-      expect((await acme.get('/healthcheck')).body).toMatchObject({ down: ['database'], redis: true });
-      expect((await acme.get('/metrics')).status).toBe(200);
+      expect(health.body).toMatchObject({ down: ['database'], redis: true });
+      expect(metrics.status).toBe(200);
 
       await backAgain();
-      const answers = await all(`thawed ${round}`);
-      expect(answers.map(({ status }) => status)).toEqual([
+      const again = await all(`thawed ${round}`);
+      expect(again.map(({ status }) => status)).toEqual([
         ...[200, 200, 200, 201, 201, 200, 202, 202, 404, 404, 404, 409, 200, 200, 200, 200, 200],
       ]);
     },
