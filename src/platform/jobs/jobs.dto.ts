@@ -95,6 +95,7 @@ export class JobBody {
     type: Object,
     required: false,
     nullable: true,
+    example: { model_name: 'customer_churn_v2', framework: 'sklearn', training_config: { seed: 0 } },
   })
   request?: object | null;
 

@@ -58,6 +58,7 @@ export class AsyncPredictionBody {
     type: Object,
     required: false,
     nullable: true,
+    example: { model_id: '550e8400-e29b-41d4-a716-446655440000', features: { total_orders: 15 } },
   })
   request?: object | null;
 }
