@@ -283,6 +283,15 @@ describe('bodies of strangers and of those who mean harm', () => {
       }
     });
 
+    it('should not take long to read what is built to take long', async () => {
+      for (const json of [
+        `"${'\\\\"'.repeat(MEBIBYTE)}`,
+        `{"a":"${'\\\\'.repeat(MEBIBYTE)}`,
+        '-'.repeat(MEBIBYTE),
+      ])
+        expect((await acme.post('/api/v1/models', json, JSON_TYPE)).status).toBe(400);
+    });
+
     it.each(['{"name":"NaN"', '{"NaN":1,}', '{name:1}', '{"a":NaNa}', '{"a":xNaN}'])(
       'should not blame %j on it',
       async (json) => {

@@ -167,6 +167,24 @@ describe('the request of a job', () => {
       }
     });
 
+    it.each(['x', 'train-x', `x\u0000-${ABSENT}`, `train-${ABSENT}`])(
+      'is not told of %j, which is no job',
+      async (id) => {
+        const { status, body } = await acme.get(`/api/v1/jobs/${encodeURIComponent(id)}`);
+        expect([status, body.code]).toEqual([404, 'JOB_NOT_FOUND']);
+      },
+    );
+
+    it('is what was given where this release does not know the estimator', async () => {
+      const job = await train({ hyperparameters: { estimator: 'random_forest', max_depth: 3 } });
+      await service.database.query(
+        `update jobs set spec = jsonb_set(spec, '{estimator}', '"forest_of_tomorrow"') where id = $1`,
+        [job],
+      );
+      const { request } = await get(`${TRAINING}/${job}`);
+      expect(request.hyperparameters).toEqual({ estimator: 'forest_of_tomorrow', max_depth: 3 });
+    });
+
     it('names the API key that it was submitted with', async () => {
       const { key, prefix, key_id } = (
         await acme.post('/api/v1/api-keys', { name: 'trainer', roles: ['scientist'] })

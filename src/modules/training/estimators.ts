@@ -80,7 +80,10 @@ export function filledIn(
   { estimator, hyperparameters: given }: Choice,
   settings: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const { hyperparameters, only, training_config } = frameworks[framework].estimators[estimator] as Estimator;
+  const description = frameworks[framework].estimators[estimator];
+  // The row of another release may name one that there is no more, or not yet.
+  if (!description) return given;
+  const { hyperparameters, only, training_config } = description;
   const general = Object.entries(training_config).flatMap(([setting, { hyperparameter }]) =>
     hyperparameter && (settings[setting] ?? null) !== null ? [[hyperparameter, settings[setting]]] : [],
   );

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { invalid, type Problem } from '../errors/problem.js';
+import { endOfText, isName } from './duplicate-key.js';
 
 /** @throws Problem 400 for bytes that are not UTF-8 (RFC 8259, section 8.1), which would be read as other characters */
 export function textOf(body: Buffer): string {
@@ -12,24 +13,28 @@ export function textOf(body: Buffer): string {
   throw invalid('', `the body is not UTF-8, in which JSON is sent: see byte ${at + 1}`);
 }
 
-/** A text, or one of the numbers of JavaScript and Python that JSON does not have. */
-const TEXT_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|(?<![\w.])-?(?:NaN|Infinity)\b/g;
-
 /**
- * Says which NaN or Infinity a text holds that `JSON.parse` refuses.
+ * Says which NaN or Infinity, numbers of JavaScript and Python alone, a text holds that `JSON.parse` refuses. The text is
+ * read once from its beginning to its end.
  * @returns undefined where it is refused for another reason
  */
 export function noNumberIn(json: string): Problem | undefined {
   let name = '';
-  for (const { 0: found, index } of json.matchAll(TEXT_OR_NO_NUMBER)) {
-    if (!found.startsWith('"')) {
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === '"') {
+      const end = endOfText(json, at);
+      if (end < 0) return undefined;
+      if (isName(json, end)) name = json.slice(at, Math.min(end + 1, at + 100));
+      at = end;
+    } else if ('NI-'.includes(json[at]!) && !/[\w.]/.test(json[at - 1] ?? '')) {
+      const found = /^-?(NaN|Infinity)\b/.exec(json.slice(at, at + 10))?.[0];
       const where = name && ` for ${name}`;
-      return invalid(
-        '',
-        `the body holds ${found}${where}, which JSON has not; send null for a missing value`,
-      );
+      if (found)
+        return invalid(
+          '',
+          `the body holds ${found}${where}, which JSON has not; send null for a missing value`,
+        );
     }
-    if (/^\s*:/.test(json.slice(index + found.length, index + found.length + 80))) name = found.slice(0, 100);
   }
   return undefined;
 }

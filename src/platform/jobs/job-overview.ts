@@ -41,7 +41,8 @@ export class JobOverview {
 
   /** @throws Problem 404 where the tenant has no such job */
   async get(tenant: string, id: string): Promise<ListedJobBody> {
-    const row = await this.database.asTenant(tenant, (scope) => this.jobs.findOfAnyKind(scope, id));
+    const isId = /^[a-z]{1,32}-$/.test(id.slice(0, -36)) && isUuid(id.slice(-36));
+    const row = isId && (await this.database.asTenant(tenant, (scope) => this.jobs.findOfAnyKind(scope, id)));
     if (!row) throw jobNotFound(id);
     const kind = this.kinds.find(row.kind);
     return { ...toListedJobBody(row, kind), ...(kind && { request: kind.understood(row) }) };
