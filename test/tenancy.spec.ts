@@ -658,7 +658,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     output_path: 's3://predictions/later/',
   };
   names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
-  await acme.put(`/api/v1/models/${names.model}/prediction-log`, { redacted_features: ['age'] });
+  await acme.put(`/api/v1/models/${names.model}/prediction-log`, { sample_rate: 1 });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
   await database.query(
     `insert into prediction_log (request_id, tenant_id, model_id, version, row_count, latency_ms, features, output)
