@@ -39,7 +39,7 @@ export class ApiKeys implements MigrationInterface {
       -- Whoever signs in has named no tenant yet: the role without one finds keys by their id, and notes their use.
       create policy sign_in on api_keys for select to modelplane_system using (true);
       create policy use on api_keys for update to modelplane_system using (true) with check (true);
-      grant select (id, tenant_id, roles, digest, previous_digest, previous_until, last_used_at, expires_at, revoked_at),
+      grant select (id, tenant_id, prefix, roles, digest, previous_digest, previous_until, last_used_at, expires_at, revoked_at),
             update (last_used_at) on api_keys to modelplane_system;
     `);
   }

@@ -196,8 +196,10 @@ describe('bearer tokens with a shared secret', () => {
       ['GET', '/api/v1/models', 'viewer', 200],
       ['GET', `/api/v1/models/${ABSENT}/history`, 'viewer', 404],
       ['GET', '/api/v1/training', 'viewer', 200],
-      ['GET', `/api/v1/objects?prefix=s3://data/`, 'viewer', 200],
-      ['GET', `/api/v1/objects/data/absent`, 'viewer', 404],
+      ['GET', `/api/v1/objects?prefix=s3://data/`, 'scientist', 200],
+      ['GET', `/api/v1/objects/data/absent`, 'scientist', 404],
+      ['GET', `/api/v1/models/${ABSENT}/versions/1.0.0/artifact`, 'scientist', 404],
+      ['GET', `/api/v1/jobs/train-${ABSENT}`, 'scientist', 404],
       ['POST', '/api/v1/predictions', 'predictor', 400],
       ['POST', '/api/v1/models', 'scientist', 400],
       ['PATCH', `/api/v1/models/${ABSENT}`, 'scientist', 404],
@@ -219,6 +221,31 @@ describe('bearer tokens with a shared secret', () => {
         const reaches = order.indexOf(role) >= order.indexOf(least);
         expect([role, status]).toEqual([role, reaches ? through : 403]);
         if (!reaches) expect(body).toMatchObject({ code: 'FORBIDDEN', request_id: expect.any(String) });
+      }
+    });
+
+    it('should let readers of objects be whom the configuration says', async () => {
+      const other = await Service.start({
+        beside: service,
+        env: { MODELPLANE_OBJECT_READER_ROLE: 'predictor' },
+      });
+      try {
+        const readings: [string, string, object?][] = [
+          ['GET', '/api/v1/objects?prefix=s3://data/'],
+          ['GET', '/api/v1/objects/data/absent'],
+          ['GET', `/api/v1/models/${ABSENT}/versions/1.0.0/artifact`],
+          ['POST', '/api/v1/objects/presign', { uri: 's3://data/a', method: 'GET' }],
+        ];
+        for (const [method, path, body] of readings) {
+          expect((await (await other.as('acme-corp', 'viewer')).send(method, path, body)).status).toBe(403);
+          const predictor = await other.as('acme-corp', 'predictor');
+          expect([200, 404]).toContain((await predictor.send(method, path, body)).status);
+        }
+        const predictor = await other.as('acme-corp', 'predictor');
+        const upload = await predictor.post('/api/v1/objects/presign', { uri: 's3://data/a', method: 'PUT' });
+        expect(upload.status).toBe(403);
+      } finally {
+        await other.stop();
       }
     });
   });

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BATCH, BatchScene, CUSTOMERS } from './support/batch-scene.js';
-import { jsonLines, readOutput, type Row, rowsOf, toParquet } from './support/batches.js';
+import { jsonLines, parseLines, readOutput, type Row, rowsOf, toParquet } from './support/batches.js';
 import type { Client } from './support/client.js';
 import type { Service } from './support/service.js';
 
@@ -186,10 +186,17 @@ describe('batch predictions', () => {
       expect(cells(safe)).toEqual(["'=1+1", '-5', "'+49 30", "'@x", 'a,"b"', '', '', 'l\nm', '0123']);
     });
 
-    it('is not there where too many rows failed', async () => {
-      const rows = [...CUSTOMERS, { ...CUSTOMERS[0], total_orders: 'many' }];
-      await put('bad.jsonl', jsonLines(rows));
-      const request = { model_id: churn, input_path: 's3://data/bad.jsonl' };
+    it.each([
+      ['jsonl', async (rows: Row[]) => jsonLines(rows)],
+      [
+        'csv',
+        async (rows: Row[]) =>
+          [Object.keys(rows[0]!), ...rows.map(Object.values)].map((cells) => `${cells.join()}\n`).join(''),
+      ],
+      ['parquet', async (rows: Row[]) => toParquet(rows)],
+    ])('is not there where too many rows of %s failed, but for what was wrong', async (format, write) => {
+      await put(`bad.${format}`, await write([...CUSTOMERS, { ...CUSTOMERS[0], avg_order_value: 1e300 }]));
+      const request = { model_id: churn, input_path: `s3://data/bad.${format}` };
       const { folder, job } = await run(request);
       expect(job).toMatchObject({
         status: 'failed',
@@ -200,7 +207,12 @@ describe('batch predictions', () => {
         result: null,
       });
       await until(async () => (await list(folder)).length === 1);
-      expect(await list(folder)).toEqual([expect.stringContaining('/errors/part-00000-batch-')]);
+      const [errors] = (await list(folder)) as [string];
+      expect(errors).toContain('/errors/part-00000-batch-');
+      const content = (await acme.get(`/api/v1/objects/${errors.slice('s3://'.length)}`)).body;
+      expect(parseLines(content)).toMatchObject([
+        { row: 2, reason: expect.stringContaining('avg_order_value') },
+      ]);
       const { rows_failed } = (await score({ ...request, max_error_share: 0.34 })).manifest;
       expect(rows_failed).toBe(1);
     });

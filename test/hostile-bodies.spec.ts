@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { duplicateKey } from '../src/platform/http/duplicate-key.js';
 import type { Answer, Client } from './support/client.js';
 import { sendRaw } from './support/raw-request.js';
@@ -144,6 +145,165 @@ describe('bodies of strangers and of those who mean harm', () => {
     ])('should find none in %j', (json) => {
       expect(JSON.parse(json)).toBeDefined();
       expect(duplicateKey(json)).toBeUndefined();
+    });
+  });
+
+  describe('with a Content-Encoding', () => {
+    const send = (body: Uint8Array, encoding: string, path = '/api/v1/models') =>
+      acme.post(path, body, { ...JSON_TYPE, 'content-encoding': encoding });
+    const named = (name: string) => Buffer.from(JSON.stringify({ ...MODEL, name }));
+
+    it.each(['gzip', 'x-gzip', 'GZIP', ' gzip '])('should read %j', async (encoding) => {
+      const name = `zipped ${encoding.length} ${encoding.trim()}`;
+      const { status, body } = await send(gzipSync(named(name)), encoding);
+      expect([status, body.name]).toEqual([201, name]);
+      const twice = gzipSync(Buffer.from('{"name":"a","name":"b"}'));
+      expect((await send(twice, encoding)).body.errors[0].message).toBe('is given twice');
+    });
+
+    it('should read gzip of an unknown length, in several members, and on the direct routes', async () => {
+      const all = named('in members');
+      const members = Buffer.concat([gzipSync(all.subarray(0, 9)), gzipSync(all.subarray(9))]);
+      const headers = {
+        ...JSON_TYPE,
+        authorization,
+        'content-encoding': 'gzip',
+        'transfer-encoding': 'chunked',
+      };
+      const chunked = { url: service.url, method: 'POST', path: '/api/v1/models', headers, body: members };
+      expect((await sendRaw(chunked)).body.name).toBe('in members');
+      const answer = await send(gzipSync(Buffer.from('{"features":{}}')), 'gzip', '/api/v1/predictions');
+      expect([answer.status, answer.body.errors[0].pointer]).toEqual([400, '/model_id']);
+    });
+
+    it('should take identity for what it is', async () => {
+      expect((await send(named('as it is'), 'identity')).status).toBe(201);
+    });
+
+    it.each(['deflate', 'br', 'zstd', 'compress', 'gzip, gzip', 'nonsense'])(
+      'should refuse %s by its name',
+      async (encoding) => {
+        const { status, body, headers } = await send(deflateSync(named('refused')), encoding);
+        expect([status, body.code, headers.get('accept-encoding')]).toEqual([
+          415,
+          'UNSUPPORTED_MEDIA_TYPE',
+          'gzip',
+        ]);
+        expect(body.detail).toContain(`Content-Encoding ${encoding} is not read`);
+      },
+    );
+
+    it('should refuse what becomes more than a body may be, and read no more of it', async () => {
+      const bomb = gzipSync(Buffer.alloc(200 * MEBIBYTE, ' '), { level: 9 });
+      expect(bomb.length).toBeLessThan(MEBIBYTE);
+      for (const path of ['/api/v1/models', '/api/v1/predictions']) {
+        const { status, body } = await send(bomb, 'gzip', path);
+        expect([status, body.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+      }
+    });
+
+    const whole = gzipSync(Buffer.from(JSON.stringify({ ...MODEL, name: 'x'.repeat(100) })));
+    const flipped = Buffer.from(whole);
+    flipped[whole.length - 6]! ^= 0xff;
+    it.each<[string, Buffer]>([
+      ['no gzip', named('plain')],
+      ['cut off', whole.subarray(0, -9)],
+      ['of another checksum', flipped],
+      ['followed by something else', Buffer.concat([whole, Buffer.from('{"a":1}')])],
+      ['of other bytes within', Buffer.concat([whole.subarray(0, 12), Buffer.alloc(20, 0xff)])],
+    ])('should refuse a body that is %s', async (_, bytes) => {
+      const { status, body } = await send(bytes, 'gzip');
+      expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+    });
+
+    it('should say that a gzip is damaged', async () => {
+      const { body } = await send(named('plain'), 'gzip');
+      expect(body.detail).toBe('The body is no whole gzip: incorrect header check.');
+    });
+
+    it('should give up one that does not end', async () => {
+      const headers = { ...JSON_TYPE, authorization, 'content-encoding': 'gzip', 'content-length': '500' };
+      const begun = gzipSync(named('slow')).subarray(0, 10).toString('latin1');
+      expect(await converse(head('/api/v1/models', headers) + begun, /within/)).toMatch(/^HTTP\/1.1 400 /);
+      expect((await acme.get('/api/v1/models')).status).toBe(200);
+    });
+
+    it('should leave the bytes of an object as they are', async () => {
+      const bytes = gzipSync(Buffer.from('a,b\n1,2\n'));
+      const path = '/api/v1/objects/data/zipped.csv.gz';
+      const put = await acme.put(path, bytes, { 'content-encoding': 'gzip' });
+      expect(put.body).toMatchObject({ size_bytes: bytes.length });
+    });
+  });
+
+  describe('with bytes that are not UTF-8', () => {
+    it.each<[string, number[]]>([
+      ['Latin-1', [0xe9]],
+      ['a byte that UTF-8 never has', [0xff]],
+      ['a character that is cut off', [0xf0, 0x9f, 0x98]],
+      ['an overlong form', [0xc0, 0xaf]],
+      ['half of a surrogate pair', [0xed, 0xa0, 0x80]],
+      ['a byte that continues nothing', [0x80]],
+    ])('should refuse %s by its place', async (_, bytes) => {
+      const body = Buffer.concat([Buffer.from('{"name":"caf'), Buffer.from(bytes), Buffer.from('"}')]);
+      for (const path of ['/api/v1/models', '/api/v1/predictions', '/api/v1/predictions/async']) {
+        const answer = await acme.post(path, body, JSON_TYPE);
+        expect([answer.status, answer.body.code]).toEqual([400, 'INVALID_REQUEST']);
+        expect(answer.body.detail).toMatch(/not UTF-8, in which JSON is sent: see byte 1[34567]$/);
+      }
+    });
+
+    it('should refuse UTF-16', async () => {
+      const body = Buffer.from(`\ufeff${JSON.stringify(MODEL)}`, 'utf16le');
+      expect((await acme.post('/api/v1/models', body, JSON_TYPE)).body.detail).toMatch(/not UTF-8/);
+    });
+
+    it('should take the replacement character itself, and a byte order mark', async () => {
+      const body = `\ufeff${JSON.stringify({ ...MODEL, name: 'marked', description: '\ufffd' })}`;
+      const answer = await acme.post('/api/v1/models', body, JSON_TYPE);
+      expect([answer.status, answer.body.description]).toEqual([201, '\ufffd']);
+    });
+  });
+
+  describe('with NaN or Infinity', () => {
+    it.each<[string, string, string]>([
+      ['{"model_id":"m","features":{"a":1,"avg":NaN}}', 'NaN', ' for "avg"'],
+      ['{"features":[{"x":1},{"x": -Infinity }]}', '-Infinity', ' for "x"'],
+      ['{"features":{"x":Infinity}}', 'Infinity', ' for "x"'],
+      ['{"tags":["NaN",NaN]}', 'NaN', ' for "tags"'],
+      ['{"a":"say \\"Infinity\\"","b":NaN}', 'NaN', ' for "b"'],
+      ['NaN', 'NaN', ''],
+    ])('should name what %j holds', async (json, found, where) => {
+      for (const path of ['/api/v1/models', '/api/v1/predictions']) {
+        const { status, body } = await acme.post(path, json, JSON_TYPE);
+        expect([status, body.detail]).toEqual([
+          400,
+          `the body holds ${found}${where}, which JSON has not; send null for a missing value`,
+        ]);
+      }
+    });
+
+    it('should not take long to read what is built to take long', async () => {
+      for (const json of [
+        `"${'\\\\"'.repeat(MEBIBYTE)}`,
+        `{"a":"${'\\\\'.repeat(MEBIBYTE)}`,
+        '-'.repeat(MEBIBYTE),
+      ])
+        expect((await acme.post('/api/v1/models', json, JSON_TYPE)).status).toBe(400);
+    });
+
+    it.each(['{"name":"NaN"', '{"NaN":1,}', '{name:1}', '{"a":NaNa}', '{"a":xNaN}'])(
+      'should not blame %j on it',
+      async (json) => {
+        const { status, body } = await acme.post('/api/v1/models', json, JSON_TYPE);
+        expect(status).toBe(400);
+        expect(body.detail).not.toContain('the body holds');
+      },
+    );
+
+    it('should take a text that says so', async () => {
+      const { status } = await acme.post('/api/v1/models', { ...MODEL, name: 'nan', description: 'NaN' });
+      expect(status).toBe(201);
     });
   });
 

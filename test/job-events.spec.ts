@@ -144,7 +144,8 @@ describe('the events of a job', () => {
     await stream.ended;
     expect(stream.events).toMatchObject([
       { id: '3:1', type: 'log' },
-      { id: '3:2', type: 'failed', data: { errorCode: 'WORKER_LOST' } },
+      { id: '3:2', type: 'log', data: { level: 'error' } },
+      { id: '3:3', type: 'failed', data: { errorCode: 'WORKER_LOST' } },
     ]);
   });
 

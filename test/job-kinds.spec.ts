@@ -172,6 +172,8 @@ describe('jobs of all kinds', () => {
           ended_at: null,
           parent_id: parent.id,
           submitted_by: 'ana',
+          api_key: null,
+          rerun_of: null,
           links: { self: `/api/v1/test/hurried/${child.id}`, collection: '/api/v1/test/hurried' },
         },
         expect.objectContaining({ job_id: parent.id, kind: 'filling', parent_id: null }),

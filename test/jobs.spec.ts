@@ -76,6 +76,9 @@ describe('jobs', () => {
       errorCode: 'DATA_UNFIT',
       errorMessage: 'there is one class only',
     });
+    const { id } = await scene.ended(await scene.submit('acme-corp'));
+    const logs = await scene.part(JobsService).logs('acme-corp', DIGGING, id, { limit: 10 });
+    expect(logs.data).toMatchObject([{ level: 'error', message: 'DATA_UNFIT: there is one class only' }]);
     const internal = await scene.ended(await scene.submit('globex'));
     expect(internal).toMatchObject({ status: 'failed', errorCode: 'INTERNAL_ERROR' });
     expect(internal.errorMessage).not.toContain('secret');
@@ -274,8 +277,14 @@ describe('jobs', () => {
     expect(await claim('dies')).toBeUndefined();
     await scene.part(JobReconciler).reconcile();
     expect(await scene.read(job)).toMatchObject({ status: 'failed', errorCode: 'WORKER_LOST' });
+    const logs = await scene.part(JobsService).logs('acme-corp', FILLING, job.id, { limit: 10 });
+    const message = expect.stringMatching(/^WORKER_LOST: The job's worker died 3 times/);
+    expect(logs.data).toMatchObject([{ level: 'error', message }]);
     const events = await scene.service.database.query('select attempt, seq, type from job_events');
-    expect(events).toEqual([{ attempt: 3, seq: 1, type: 'failed' }]);
+    expect(events).toEqual([
+      { attempt: 3, seq: 1, type: 'log' },
+      { attempt: 3, seq: 2, type: 'failed' },
+    ]);
   });
 
   it('finds a job that the queue forgot', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { JobQueues } from '../src/platform/jobs/job-queues.js';
 import { JobRunner } from '../src/platform/jobs/job-runner.js';
 import { currentContext } from '../src/platform/observability/request-context.js';
@@ -13,6 +13,8 @@ import { WorkerProcess } from './support/processes.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
 const MODEL = { name: 'm', model_type: 'regression', framework: 'onnx' };
+/** Names that begin as those of series do: roles of the database, and the package of the trainer. */
+const NO_SERIES = ['modelplane_app', 'modelplane_owner', 'modelplane_system', 'modelplane_trainer'];
 const DASHBOARD = 'docker/grafana/modelplane.json';
 
 describe('GET /metrics', () => {
@@ -77,6 +79,61 @@ describe('GET /metrics', () => {
       if (type === 'histogram') expect(name).toMatch(/_seconds$/);
     }
     expect(text).not.toMatch(/acme|tenant_id|tenant=/);
+  });
+
+  it('should count from zero whatever it counts, before anything has happened', async () => {
+    const other = await Service.start({ role: 'all', beside: service });
+    try {
+      const fresh = await read(other);
+      const counters = [...fresh.matchAll(/^# TYPE (modelplane_\w+) counter$/gm)].map(
+        ([, name]) => name as string,
+      );
+      expect(counters.length).toBeGreaterThan(8);
+      for (const name of counters) expect(fresh).toMatch(new RegExp(`^${name}(\\{.*\\})? 0$`, 'm'));
+      const known: Record<string, readonly string[]> = {
+        'modelplane_prediction_log_dropped_total{reason=': ['memory', 'disk', 'torn', 'refused'],
+        'modelplane_overloaded_total{where=': ['event_loop', 'model', 'rows', 'explanations'],
+        'modelplane_api_keys_refused_total{reason=': [
+          'malformed',
+          'unknown',
+          'replaced',
+          'expired',
+          'revoked',
+        ],
+        'modelplane_http_requests_total{method="POST",route="/api/v1/predictions",status=': ['500', '503'],
+        'modelplane_http_requests_total{method="GET",route="/api/v1/models/:model_id",status=': [
+          '500',
+          '503',
+        ],
+        'modelplane_job_wait_duration_seconds_count{kind=': [
+          'training',
+          'batch',
+          'prediction',
+          'prediction-export',
+        ],
+        'modelplane_job_run_duration_seconds_count{kind="training",status=': [
+          ...['succeeded', 'failed', 'cancelled', 'paused', 'given_back', 'lost'],
+        ],
+      };
+      for (const [start, values] of Object.entries(known))
+        for (const value of values) expect(fresh).toContain(`\n${start}"${value}"} 0\n`);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it.each([
+    'README.md',
+    'ARCHITECTURE.md',
+    ...readdirSync('docs')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ])('should have every series that %s names', (page) => {
+    const have = [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name as string);
+    const known = have.flatMap((name) => [name, `${name}_bucket`, `${name}_count`, `${name}_sum`]);
+    const named = new Set(readFileSync(page, 'utf8').match(/\bmodelplane_[a-z0-9_]+/g));
+    for (const other of NO_SERIES) named.delete(other);
+    expect([...named].filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it('should go on while PostgreSQL cannot be asked', async () => {

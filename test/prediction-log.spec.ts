@@ -3,6 +3,7 @@ import type { Answer, Client } from './support/client.js';
 import { FEATURES } from './support/churn.js';
 import type { Service } from './support/service.js';
 import { startWithModels } from './support/trained-models.js';
+import { fillVersion } from './support/versions.js';
 
 describe('the prediction log', () => {
   let service: Service;
@@ -210,13 +211,85 @@ describe('the prediction log', () => {
       [{ redacted_features: 'age' }, '/redacted_features'],
       [{ redacted_features: ['age', 'age'] }, '/redacted_features'],
       [{ redacted: [] }, '/redacted'],
+      [{ sample_rate: '0.5' }, '/sample_rate'],
+      [{ sample_rate: null }, '/sample_rate'],
+      [{ sample_rate: -0.1 }, '/sample_rate'],
+      [{ sample_rate: 50 }, '/sample_rate'],
+      [{ sample_rate: [0] }, '/sample_rate'],
+      [{ sample_rate: false }, '/sample_rate'],
+      [{ retention_days: '7' }, '/retention_days'],
+      [{ retention_days: 1.5 }, '/retention_days'],
+      [{ retention_days: null }, '/retention_days'],
+      [{ redacted_features: null }, '/redacted_features'],
+      [{ redacted_features: { age: true } }, '/redacted_features'],
+      [{ redacted_features: [1] }, '/redacted_features'],
+      [{ redacted_features: [''] }, '/redacted_features'],
+      [{ redacted_features: [null] }, '/redacted_features'],
+      [{ redactedFeatures: ['total_orders'] }, '/redactedFeatures'],
+      [{ samplerate: 0 }, '/samplerate'],
+      [{ enabled: false }, '/enabled'],
     ])('should refuse %j', async (body, pointer) => {
       const answer = await acme.put(settings(), body);
       expect([answer.status, answer.body.errors[0].pointer]).toEqual([400, pointer]);
     });
 
+    it.each([[[]], ['sample_rate=0'], [null], [0]])('should not be %j', async (body) => {
+      const answer = await acme.put(settings(), JSON.stringify(body), { 'content-type': 'application/json' });
+      expect([answer.status, answer.body.code]).toEqual([400, 'INVALID_REQUEST']);
+    });
+
+    it('should not be of a model that there is not', async () => {
+      for (const id of ['churn', '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e']) {
+        const answer = await acme.put(`/api/v1/models/${id}/prediction-log`, { sample_rate: 0 });
+        expect([answer.status, answer.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
+      }
+    });
+
+    it.each([
+      'Total_Orders',
+      'total_ordrs',
+      ' total_orders',
+      'churned',
+      'total_orders ',
+      '__proto__',
+      'x'.repeat(256),
+    ])('should refuse to redact %j, which no version has', async (name) => {
+      const { status, body } = await acme.put(settings(), { redacted_features: ['total_orders', name] });
+      expect([status, body.code, body.errors.map(({ pointer }: { pointer: string }) => pointer)]).toEqual([
+        ...[422, 'VALIDATION_ERROR', ['/redacted_features/1']],
+      ]);
+      expect(body.detail).toContain(JSON.stringify(name));
+      expect(body.detail).toContain('"total_orders"');
+      expect((await acme.get(settings())).body.redacted_features).toEqual([]);
+    });
+
+    it('should not redact features of a model that has none yet', async () => {
+      const { body: model } = await acme.post('/api/v1/models', {
+        name: 'without a version',
+        model_type: 'regression',
+        framework: 'onnx',
+      });
+      const path = `/api/v1/models/${model.model_id}/prediction-log`;
+      const { status, body } = await acme.put(path, { redacted_features: ['age'] });
+      expect([status, body.errors[0].pointer]).toEqual([422, '/redacted_features']);
+      expect((await acme.put(path, { sample_rate: 0, redacted_features: [] })).status).toBe(200);
+    });
+
     it('should be set by an admin alone', async () => {
       expect((await (await service.as('acme-corp', 'scientist')).put(settings(), {})).status).toBe(403);
+    });
+
+    it('should warn of a feature that a later version does not have, and keep it', async () => {
+      const redacted_features = ['support_tickets', 'total_orders'];
+      expect((await acme.put(settings(), { redacted_features })).body).not.toHaveProperty('warnings');
+      // It has total_orders alone.
+      await fillVersion(service.database, modelId, '2.0.0');
+      const warned = {
+        redacted_features,
+        warnings: [expect.stringMatching(/^Version 2.0.0 has no feature "support_tickets"/)],
+      };
+      expect((await acme.get(settings())).body).toMatchObject(warned);
+      expect((await acme.put(settings(), { redacted_features })).body).toMatchObject(warned);
     });
   });
 });

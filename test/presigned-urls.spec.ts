@@ -72,9 +72,13 @@ describe.each([
   });
 
   it('should be made for whom the object is, and for uploads only for a scientist', async () => {
-    const viewer = await service.as('acme-corp', 'viewer');
-    expect((await viewer.post(PRESIGN, { uri: URI, method: 'GET' })).status).toBe(200);
-    expect(code(await viewer.post(PRESIGN, { uri: URI, method: 'PUT' }))).toEqual([403, 'FORBIDDEN']);
+    for (const role of ['viewer', 'predictor'] as const) {
+      const reader = await service.as('acme-corp', role);
+      for (const method of ['GET', 'PUT'])
+        expect(code(await reader.post(PRESIGN, { uri: URI, method }))).toEqual([403, 'FORBIDDEN']);
+    }
+    const scientist = await service.as('acme-corp', 'scientist');
+    expect((await scientist.post(PRESIGN, { uri: URI, method: 'PUT' })).status).toBe(200);
     const globex = await service.as('globex');
     for (const uri of [URI, 's3://tenants/acme-corp/a', 's3://modelplane/globex/a']) {
       expect(code(await globex.post(PRESIGN, { uri, method: 'GET' }))).toEqual([403, 'FORBIDDEN']);

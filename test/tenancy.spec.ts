@@ -36,6 +36,8 @@ const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/
 /** Every operation that names something, in its path, query or body. */
 const NAMING: Record<string, (names: Names) => Call[]> = {
   'GET /api/v1/jobs': ({ job }) => [{ path: `/api/v1/jobs?parent_id=${job}` }],
+  'GET /api/v1/jobs/{job_id}': ({ job, batch, exported, prediction }) =>
+    [job, batch, exported, prediction].map((id) => ({ path: `/api/v1/jobs/${id}` })),
   'GET /api/v1/models/{model_id}': ({ model }) => [{ path: `/api/v1/models/${model}` }],
   'PATCH /api/v1/models/{model_id}': ({ model }) => [
     { path: `/api/v1/models/${model}`, body: { description: 'taken over' } },
@@ -150,6 +152,18 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'DELETE /api/v1/training/{job_id}': ({ job }) => [{ path: `/api/v1/training/${job}` }],
   'GET /api/v1/training/{job_id}/logs': ({ job }) => [{ path: `/api/v1/training/${job}/logs` }],
   'GET /api/v1/training/{job_id}/events': ({ job }) => [{ path: `/api/v1/training/${job}/events` }],
+  'POST /api/v1/training/{job_id}/rerun': ({ job }) => [
+    { path: `/api/v1/training/${job}/rerun` },
+    { path: `/api/v1/training/${job}/rerun`, body: { unknown: 1 } },
+  ],
+  'POST /api/v1/predictions/batch/{job_id}/rerun': ({ batch }) => [
+    { path: `/api/v1/predictions/batch/${batch}/rerun` },
+    { path: `/api/v1/predictions/batch/${batch}/rerun`, body: { output_path: 's3://tenants/globex/out/' } },
+  ],
+  'POST /api/v1/predictions/exports/{job_id}/rerun': ({ exported }) => [
+    { path: `/api/v1/predictions/exports/${exported}/rerun` },
+    { path: `/api/v1/predictions/exports/${exported}/rerun`, body: { unknown: 1 } },
+  ],
   'POST /api/v1/predictions/batch': ({ model, object }) => [
     ...['s3://tenants/globex/x.csv', `s3://data/${object}`, `s3://tenants/acme-corp/${object}`].map(
       (input_path) => ({
@@ -648,7 +662,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     output_path: 's3://predictions/later/',
   };
   names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
-  await acme.put(`/api/v1/models/${names.model}/prediction-log`, { redacted_features: ['age'] });
+  await acme.put(`/api/v1/models/${names.model}/prediction-log`, { sample_rate: 1 });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
   await database.query(
     `insert into prediction_log (request_id, tenant_id, model_id, version, row_count, latency_ms, features, output)

@@ -200,12 +200,13 @@ describe('models made elsewhere', () => {
     const path = `/api/v1/models/${id}/versions/1.0.0/artifact`;
     expect([(await acme.get(path)).status, (await acme.get(path)).body.code]).toEqual([404, 'NOT_FOUND']);
     await upload(acme, id, packed, FOUR);
-    const viewer = await service.as('acme-corp', 'viewer');
+    expect((await (await service.as('acme-corp', 'viewer')).get(path)).status).toBe(403);
+    const scientist = await service.as('acme-corp', 'scientist');
     const digest = createHash('sha256').update(packed);
     const sha256 = digest.copy().digest('hex');
 
     const get = (headers: Record<string, string> = {}) =>
-      fetch(service.url + path, { headers: { authorization: `Bearer ${viewer.token}`, ...headers } });
+      fetch(service.url + path, { headers: { authorization: `Bearer ${scientist.token}`, ...headers } });
     const whole = await get();
     expect(Buffer.from(await whole.arrayBuffer()).equals(packed)).toBe(true);
     expect(Object.fromEntries(whole.headers)).toMatchObject({
@@ -224,6 +225,14 @@ describe('models made elsewhere', () => {
 
   it.each<[string, number, string, unknown, string, RegExp]>([
     ['no names', 422, 'packed', undefined, '/signature/features', /takes 4 columns: name its features/],
+    [
+      'a name that no body may hold',
+      422,
+      'packed',
+      { features: ['a', 'b', 'c', '__proto__'] },
+      '/signature/features',
+      /cannot be named __proto__/,
+    ],
     ['too few names', 422, 'packed', { features: ['a'] }, '/signature/features', /4 columns, and 1 features/],
     ['a name twice', 422, 'packed', { features: ['a', 'a', 'b', 'c'] }, '/signature', /'a' twice/],
     ['no classes', 422, 'network', { features: ['a', 'b'] }, '/signature/labels', /name the classes/],

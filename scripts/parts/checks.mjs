@@ -4,6 +4,7 @@ import { migrateDatabase, schemaDifferences } from './built.mjs';
 import { build, whileInstalling } from './install.mjs';
 import { inRoot, ROOT } from './paths.mjs';
 import { onPath, run } from './programs.mjs';
+import { unknownSettings } from './settings.mjs';
 import { foreignTables } from './table-owners.mjs';
 import { startTemporaryServices } from './temporary-services.mjs';
 
@@ -70,6 +71,10 @@ export function checks({ say }) {
       {
         label: '.env.example in step with the config classes',
         work: script('env-example.mjs'),
+      },
+      {
+        label: '.env.example has every setting that anything names',
+        work: () => attempt(() => unknownSettings(ROOT)),
       },
       { label: 'Migrations in step with the entities', work: () => attempt(() => compareSchema(say)) },
       {

@@ -1,6 +1,7 @@
 import { AsyncPredictionsConfig } from './async-predictions.config.js';
 import { AuthConfig } from './auth.config.js';
 import { BatchConfig } from './batch.config.js';
+import { CommandsConfig } from './commands.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
 import { EventsConfig } from './events.config.js';
@@ -60,6 +61,7 @@ const types: readonly ConfigClass[] = [
   UploadsConfig,
   RateLimitConfig,
   TelemetryConfig,
+  CommandsConfig,
 ];
 
 /** The config instances by class. */

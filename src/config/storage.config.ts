@@ -17,6 +17,13 @@ export class StorageConfig {
   grants: ReadonlyMap<string, readonly string[]> = new Map();
 
   @Env(
+    'MODELPLANE_OBJECT_READER_ROLE',
+    oneOf('viewer', 'predictor', 'scientist'),
+    'Least role that may read and list objects, ask for URLs to them and download artifacts.',
+  )
+  objectReaderRole: 'viewer' | 'predictor' | 'scientist' = 'scientist';
+
+  @Env(
     'MODELPLANE_MAX_PRESIGN_SECONDS',
     integer(1, 7 * 24 * 3600),
     'Longest life of a presigned URL; S3 takes a week at most.',

@@ -147,7 +147,7 @@ export class JobScene {
   ): Promise<Job<WorkSpec, WorkProgress, object>> {
     return this.part(JobsService).submit(tenant, kind, {
       spec: { note: 'a note', ...spec },
-      submittedBy: 'ana',
+      by: { subject: 'ana' },
       parent,
     });
   }

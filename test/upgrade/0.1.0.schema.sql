@@ -212,7 +212,10 @@ CREATE TABLE public.jobs (
     parent_id text,
     status text DEFAULT 'submitted'::text NOT NULL,
     spec jsonb NOT NULL,
+    request jsonb,
+    rerun_of text,
     submitted_by text NOT NULL,
+    api_key text,
     trace_parent text,
     needs_cpus real,
     needs_memory_bytes bigint,
@@ -576,6 +579,7 @@ GRANT ALL ON FUNCTION public.prune_prediction_log(default_days integer, OUT drop
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO modelplane_app;
 GRANT SELECT(id) ON TABLE public.api_keys TO modelplane_system;
 GRANT SELECT(tenant_id) ON TABLE public.api_keys TO modelplane_system;
+GRANT SELECT(prefix) ON TABLE public.api_keys TO modelplane_system;
 GRANT SELECT(roles) ON TABLE public.api_keys TO modelplane_system;
 GRANT SELECT(digest) ON TABLE public.api_keys TO modelplane_system;
 GRANT SELECT(previous_digest) ON TABLE public.api_keys TO modelplane_system;

@@ -175,6 +175,19 @@ export class ModelsRepository {
     });
   }
 
+  /** Number and names of the features of every version that has an artifact, newest number first. */
+  featureNames(
+    { manager, tenant }: TenantScope,
+    modelId: string,
+  ): Promise<(VersionNumber & { features: string[] })[]> {
+    return manager.query(
+      `select major, minor, patch, jsonb_path_query_array(signature, '$.inputs[*].name') as features
+       from model_versions where tenant_id = $1 and model_id = $2 and signature is not null
+       order by major desc, minor desc, patch desc`,
+      [tenant, modelId],
+    );
+  }
+
   async findVersion(
     { manager, tenant }: TenantScope,
     modelId: string,

@@ -23,7 +23,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
@@ -102,7 +102,7 @@ export class UploadsController {
   }
 
   @Get(':version/artifact')
-  @Access('viewer')
+  @Access(OBJECT_READER)
   @ApiOperation({ summary: 'Download the ONNX file of a version, or a range of its bytes' })
   @ApiModelId()
   @ApiVersion()

@@ -131,11 +131,17 @@ export class UploadsService {
     description: UploadSignatureDto,
   ): Promise<SignatureDefinition> {
     try {
-      return await this.uploaded.examine(
+      const signature = await this.uploaded.examine(
         this.artifacts.received(received),
         (graph) => completeSignature(graph, model.modelType, description),
         description.example,
       );
+      if (signature.inputs.some(({ name }) => name === '__proto__'))
+        throw unfit(
+          '/signature/features',
+          'a feature cannot be named __proto__, which no JSON body may hold',
+        );
+      return signature;
     } catch (error) {
       if (error instanceof SignatureIncomplete) throw unfit(`/signature${error.pointer}`, error.message);
       if (!(error instanceof GraphRefused)) throw error;

@@ -59,6 +59,12 @@ export interface UploadedVersion {
   signature: SignatureDefinition;
 }
 
+/** A version and the names of its features. */
+export interface VersionFeatures {
+  readonly version: string;
+  readonly features: readonly string[];
+}
+
 /** Versions as other modules need them: to fill one, and to answer with one. */
 @Injectable()
 export class VersionsService {
@@ -159,6 +165,12 @@ export class VersionsService {
   /** The id of the model that a caller names. @throws Problem 404, 400 as `ModelFinder.find` */
   async findModelId(scope: TenantScope, reference: string): Promise<string> {
     return (await this.finder.find(scope, reference)).id;
+  }
+
+  /** Features of every version that has an artifact, newest first; none where the tenant has no such model. */
+  async featuresOf(scope: TenantScope, modelId: string): Promise<VersionFeatures[]> {
+    const rows = await this.models.featureNames(scope, modelId);
+    return rows.map(({ features, ...number }) => ({ version: formatVersion(number), features }));
   }
 
   /** Locks a model, so that what another module keeps of it changes in turn. @returns its id @throws as `findModelId` */

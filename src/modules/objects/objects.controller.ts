@@ -26,7 +26,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
-import { Access, Caller } from '../../platform/auth/access.decorator.js';
+import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { sendObject } from '../../platform/http/send-object.js';
@@ -51,7 +51,7 @@ export class ObjectsController {
   ) {}
 
   @Get()
-  @Access('viewer')
+  @Access(OBJECT_READER)
   @ApiOperation({ summary: 'List objects under a prefix' })
   @ApiOkResponse({ type: ObjectPage })
   @ApiProblems(400, 403, 503)
@@ -60,7 +60,7 @@ export class ObjectsController {
   }
 
   @Post('presign')
-  @Access('viewer')
+  @Access(OBJECT_READER)
   @HttpCode(200)
   @ApiOperation({ summary: 'Make a URL under which anybody may download or upload one object for a while' })
   @ApiOkResponse({ type: PresignedUrl })
@@ -92,7 +92,7 @@ export class ObjectsController {
   }
 
   @Get('*')
-  @Access('viewer')
+  @Access(OBJECT_READER)
   @ApiOperation({ summary: 'Read an object or a range of its bytes' })
   @ApiParam(PATH)
   @ApiHeader({

@@ -67,7 +67,7 @@ export class PredictionLogController {
   })
   @ApiModelId()
   @ApiOkResponse({ type: LogSettingsBody })
-  @ApiProblems(400, 404, 412, 428)
+  @ApiProblems(400, 404, 412, 422, 428)
   replaceSettings(
     @Caller() caller: Identity,
     @Param('model_id') id: string,

@@ -257,7 +257,7 @@ export class LogSettingsDto {
   retention_days?: number;
 
   /**
-   * Features whose values are left out before anything is written; none without it.
+   * Features whose values are left out before anything is written; none without it. Each must be one of a version's.
    * @example ["support_tickets"]
    */
   @MayBeAbsent()
@@ -294,4 +294,10 @@ export class LogSettingsBody {
    * @example ["support_tickets"]
    */
   redacted_features: string[];
+
+  /**
+   * Redacted features that the newest version does not have; absent where there are none.
+   * @example ["Version 2.0.0 has no feature \"age\"; if it was renamed there, redact that name too."]
+   */
+  warnings?: string[];
 }

@@ -21,6 +21,7 @@ import {
   type PageOfWindow,
   PredictionLogRepository,
 } from './prediction-log.repository.js';
+import { refuseUnknownFeatures, warningsOf } from './redaction.js';
 import { requestUuid, timeOf } from './request-ids.js';
 
 /** A page shows 200 requests, each of which may have had a thousand rows. */
@@ -109,21 +110,22 @@ export class PredictionLogService {
     );
   }
 
-  /** @throws Problem 412 where they are not in the state that `ifMatch` names */
+  /** @throws Problem 412 where they are not in the state that `ifMatch` names, 422 for features that no version has */
   replaceSettings(
     tenant: string,
     model: string,
-    { sample_rate, retention_days, redacted_features }: LogSettingsDto,
+    { sample_rate, retention_days, redacted_features = [] }: LogSettingsDto,
     ifMatch: string | undefined,
   ): Promise<LogSettingsBody> {
     return this.database.asTenant(tenant, async (scope) => {
       const modelId = await this.versions.lockModel(scope, model);
       if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, modelId));
+      refuseUnknownFeatures(redacted_features, await this.versions.featuresOf(scope, modelId));
       await this.log.saveSettings(scope, {
         modelId,
         sampleRate: sample_rate ?? null,
         retentionDays: retention_days ?? null,
-        redactedFeatures: redacted_features ?? [],
+        redactedFeatures: redacted_features,
       });
       return this.describe(scope, modelId);
     });
@@ -131,11 +133,15 @@ export class PredictionLogService {
 
   private async describe(scope: TenantScope, modelId: string): Promise<LogSettingsBody> {
     const settings: Partial<LogSettings> = (await this.log.settings(scope, modelId)) ?? {};
+    const redacted = settings.redactedFeatures ?? [];
+    const warnings =
+      redacted.length > 0 ? warningsOf(redacted, await this.versions.featuresOf(scope, modelId)) : [];
     return {
       model_id: modelId,
       sample_rate: settings.sampleRate ?? this.config.sampleRate,
       retention_days: settings.retentionDays ?? this.config.retentionDays,
-      redacted_features: settings.redactedFeatures ?? [],
+      redacted_features: redacted,
+      ...(warnings.length > 0 && { warnings }),
     };
   }
 }

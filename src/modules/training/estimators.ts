@@ -13,6 +13,14 @@ interface Estimator {
   hyperparameters: Record<string, Record<string, unknown>>;
   /** Hyperparameters that exist for one model type. */
   only: Record<string, ModelType>;
+  /** By field of a request's `training_config`, and its `batch_size`: the hyperparameter that it is. */
+  training_config: Record<string, { hyperparameter?: string }>;
+}
+
+/** What of a hyperparameter's description says its default. */
+interface Defaults {
+  default?: unknown;
+  default_for?: Partial<Record<ModelType, unknown>>;
 }
 
 interface Estimators {
@@ -59,6 +67,33 @@ export function chooseEstimator(
   }
   refuseMisfits(estimator, description, modelType, hyperparameters);
   return { estimator, hyperparameters };
+}
+
+/**
+ * The hyperparameters with which an estimator trains: those given, then what general settings say, then defaults.
+ * @param modelType null where only the data will tell: what depends on it is then left out
+ * @param settings `training_config` and `batch_size` of the request
+ */
+export function filledIn(
+  framework: TrainableFramework,
+  modelType: ModelType | null,
+  { estimator, hyperparameters: given }: Choice,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const description = frameworks[framework].estimators[estimator];
+  // The row of another release may name one that there is no more, or not yet.
+  if (!description) return given;
+  const { hyperparameters, only, training_config } = description;
+  const general = Object.entries(training_config).flatMap(([setting, { hyperparameter }]) =>
+    hyperparameter && (settings[setting] ?? null) !== null ? [[hyperparameter, settings[setting]]] : [],
+  );
+  const defaults = Object.entries(hyperparameters as Record<string, Defaults>).flatMap(([name, schema]) => {
+    const { default: usual, default_for = {} } = schema;
+    if (usual === undefined || (only[name] && only[name] !== modelType)) return [];
+    if (modelType === null && schema.default_for) return [];
+    return [[name, modelType && Object.hasOwn(default_for, modelType) ? default_for[modelType] : usual]];
+  });
+  return { ...Object.fromEntries(defaults), ...Object.fromEntries(general), ...given };
 }
 
 function choose(framework: TrainableFramework, modelType: ModelType | undefined, names: string[]): string {

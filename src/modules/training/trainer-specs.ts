@@ -29,7 +29,7 @@ export class TrainerSpecs {
         feature_columns: data_config.feature_columns ?? null,
         exclude_columns: data_config.exclude_columns ?? [],
         feature_types: data_config.feature_types ?? {},
-        validation_share: data_config.validation_share ?? 0.2,
+        validation_share: data_config.validation_share ?? null,
         batch_size: data_config.batch_size ?? null,
       },
       training: {
@@ -40,7 +40,7 @@ export class TrainerSpecs {
         learning_rate: training_config.learning_rate ?? null,
         early_stopping: training_config.early_stopping ?? null,
         patience: training_config.patience ?? null,
-        seed: training_config.seed ?? this.config.seed,
+        seed: training_config.seed,
         calibration: training_config.calibration ?? null,
       },
       limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },

@@ -6,7 +6,7 @@ import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
 import { JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
-import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
+import { filledIn, TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
 import { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
 import type { ProgressBody, TrainingBody, TrainingResultBody } from './training.dto.js';
 import type { TrainedModel } from './trained-model.js';
@@ -45,6 +45,24 @@ export class TrainingSpec extends TrainingSummary {
   training_config: TrainingConfigDto;
 }
 
+/** The request as it was understood; what only the data can tell is null or, among hyperparameters, absent. */
+function toTrainingRequest(spec: TrainingSpec): object {
+  const { model_name, framework, model_type = null, data_config, training_config } = spec;
+  const { estimator, hyperparameters } = spec;
+  const settings = { ...training_config, batch_size: data_config.batch_size };
+  return {
+    model_name,
+    framework,
+    model_type,
+    data_config,
+    training_config,
+    hyperparameters: {
+      estimator,
+      ...filledIn(framework, model_type, { estimator, hyperparameters }, settings),
+    },
+  };
+}
+
 export const TRAINING = new JobKind<TrainingSpec, ProgressBody, TrainingResultBody, TrainingSummary>({
   name: 'training',
   prefix: 'train',
@@ -61,6 +79,7 @@ export const TRAINING = new JobKind<TrainingSpec, ProgressBody, TrainingResultBo
       keptSeconds: config.get(JobsConfig).keptSeconds,
     };
   },
+  request: toTrainingRequest,
   needs: ({ training_config }) => ({ cpus: training_config.num_workers }),
 });
 
@@ -77,6 +96,7 @@ export const VALIDATION = new JobKind<TrainingSpec, never, ValidationResult, Tra
   spec: TrainingSpec,
   summary: TrainingSummary,
   isAwaited: true,
+  request: toTrainingRequest,
   limits: (config) => {
     const { validationSeconds, validationKeptSeconds } = config.get(TrainingConfig);
     return {

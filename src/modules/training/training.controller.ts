@@ -1,13 +1,21 @@
-import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
+import { ApiJobId } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { Idempotent } from '../../platform/idempotency/idempotent.decorator.js';
+import { ApiRerun } from '../../platform/jobs/job-reruns.http.js';
 import { JobRoutes } from '../../platform/jobs/job-routes.js';
 import { toTrainingBody, TRAINING } from './training-job.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
-import { ListTrainingQuery, SubmittedTrainingBody, TrainingBody, TrainingPage } from './training.dto.js';
+import {
+  ListTrainingQuery,
+  RerunTrainingBody,
+  SubmittedTrainingBody,
+  TrainingBody,
+  TrainingPage,
+} from './training.dto.js';
 import { TrainingService } from './training.service.js';
 import { TrainingValidationBody } from './validation.dto.js';
 import { ValidationService } from './validation.service.js';
@@ -39,6 +47,23 @@ export class TrainingController extends Routes {
   @ApiProblems(400, 403, 404, 409, 422, 503)
   submit(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
     return this.training.submit(caller, dto);
+  }
+
+  @Post(':job_id/rerun')
+  @Access('scientist')
+  @Idempotent()
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Submit the request of a training job again, with changes' })
+  @ApiJobId(TRAINING.prefix)
+  @ApiRerun(SubmitTrainingDto)
+  @ApiAcceptedResponse({ type: RerunTrainingBody })
+  @ApiProblems(400, 403, 404, 409, 422, 503)
+  rerun(
+    @Caller() caller: Identity,
+    @Param('job_id') id: string,
+    @Body() changes: object,
+  ): Promise<RerunTrainingBody> {
+    return this.training.rerun(caller, id, changes);
   }
 
   @Post('validate')

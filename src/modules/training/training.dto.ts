@@ -23,6 +23,14 @@ export class SubmittedTrainingBody {
   model_name: string;
 }
 
+export class RerunTrainingBody extends SubmittedTrainingBody {
+  /**
+   * Job whose request it repeats.
+   * @example train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  rerun_of: string;
+}
+
 export class ListTrainingQuery extends ListJobsQuery {
   /**
    * Only jobs for this model.

@@ -1,14 +1,19 @@
 import { Injectable } from '@nestjs/common';
+import { TrainingConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
+import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { Grants } from '../../platform/storage/grants.js';
 import type { Model, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
 import { TRAINING, type TrainingSpec } from './training-job.js';
-import type { SubmitTrainingDto } from './submit-training.dto.js';
-import type { SubmittedTrainingBody } from './training.dto.js';
+import { SubmitTrainingDto } from './submit-training.dto.js';
+import type { RerunTrainingBody, SubmittedTrainingBody } from './training.dto.js';
+
+/** Share of the rows that is held out where a request says nothing else. */
+const VALIDATION_SHARE = 0.2;
 
 /** Training jobs as their tenant uses them. */
 @Injectable()
@@ -17,13 +22,24 @@ export class TrainingService {
     private readonly jobs: JobsService,
     private readonly versions: VersionsService,
     private readonly grants: Grants,
+    private readonly reruns: JobReruns,
+    private readonly config: TrainingConfig,
   ) {}
 
   /** @throws Problem as `specify` */
-  async submit(caller: Identity, dto: SubmitTrainingDto): Promise<SubmittedTrainingBody> {
+  async submit(caller: Identity, dto: SubmitTrainingDto, rerunOf?: string): Promise<SubmittedTrainingBody> {
     const spec = await this.specify(caller.tenant, dto);
-    const job = await this.jobs.submit(caller.tenant, TRAINING, { spec, submittedBy: caller.subject });
+    const job = await this.jobs.submit(caller.tenant, TRAINING, { spec, request: dto, rerunOf, by: caller });
     return { job_id: job.id, status: job.status, model_name: spec.model_name };
+  }
+
+  /**
+   * Submits a job's request again, with changes.
+   * @throws Problem as `submit` and `JobReruns.request`
+   */
+  async rerun(caller: Identity, id: string, changes: unknown): Promise<RerunTrainingBody> {
+    const dto = await this.reruns.request(caller.tenant, TRAINING, id, SubmitTrainingDto, changes);
+    return { ...(await this.submit(caller, dto, id)), rerun_of: id };
   }
 
   /**
@@ -57,8 +73,10 @@ export class TrainingService {
       framework,
       model_type: modelType ?? null,
       ...choice,
-      data_config,
-      training_config,
+      data_config: data_config.validation_path
+        ? data_config
+        : { ...data_config, validation_share: data_config.validation_share ?? VALIDATION_SHARE },
+      training_config: { ...training_config, seed: training_config.seed ?? this.config.seed },
     };
   }
 }

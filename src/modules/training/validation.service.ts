@@ -30,7 +30,7 @@ export class ValidationService {
     const { validationSeconds } = this.config;
     this.hints.listen();
     const spec = await this.training.specify(caller.tenant, dto);
-    const { id } = await this.jobs.submit(caller.tenant, VALIDATION, { spec, submittedBy: caller.subject });
+    const { id } = await this.jobs.submit(caller.tenant, VALIDATION, { spec, by: caller });
     const inTime = AbortSignal.timeout(validationSeconds * 1000);
     while (!inTime.aborted) {
       const hint = this.hints.next(id, LOOK_MS, inTime);

@@ -4,11 +4,12 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { StorageConfig } from '../../config/index.js';
 import { Problem } from '../errors/problem.js';
 import type { SignIn } from '../http/surface.js';
 import { Surfaces } from '../http/surfaces.js';
 import { currentContext } from '../observability/request-context.js';
-import { Access, type NeededRole } from './access.decorator.js';
+import { Access, type NeededRole, OBJECT_READER } from './access.decorator.js';
 import { ApiKeyVerifier, KeyRefused } from './api-keys/api-key-verifier.js';
 import { apiKeyOf, unauthorized } from './credentials.js';
 import { allows, type Identity, type VerifiedIdentity } from './identity.js';
@@ -32,6 +33,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     private readonly reflector: Reflector,
     private readonly surfaces: Surfaces,
     private readonly keys: ApiKeyVerifier,
+    private readonly storage: StorageConfig,
   ) {
     super();
     keys.whenChanged((subject) => this.forget(subject));
@@ -44,7 +46,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const identity = request.identity ?? (await this.authenticate(request, http.getResponse<FastifyReply>()));
-    this.requireRole(identity, needed);
+    this.requireRole(identity, needed === OBJECT_READER ? this.storage.objectReaderRole : needed);
     return true;
   }
 

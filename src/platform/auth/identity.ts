@@ -14,6 +14,8 @@ export interface Identity {
   subject: string;
   tenant: string;
   roles: readonly Role[];
+  /** What the API key begins with that the caller signs in with: all before its secret. */
+  apiKey?: string;
 }
 
 /** An identity, and when its token or key ends in seconds since 1970. */

@@ -4,7 +4,7 @@ import { SnakeCaseNamingStrategy } from './naming-strategy.js';
 import { clientWithSilenceLimit } from './silence-limit.js';
 
 /** Longest wait for a connection, whether it has to be made or another request has it. */
-const CONNECT_MS = 2000;
+export const CONNECT_MS = 2000;
 /** Between the server's own limit and ours: the time its refusal needs to arrive. */
 const GRACE_MS = 500;
 

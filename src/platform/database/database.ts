@@ -1,8 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { currentContext } from '../observability/request-context.js';
+import { withinTime } from '../observability/within-time.js';
+import { CONNECT_MS } from './data-source.js';
 import { DatabaseUnavailable, isDatabaseAway } from './database-unavailable.js';
+import type { ImpatientClient } from './silence-limit.js';
 
 /** A transaction that sees one tenant's rows. Every repository method takes one. */
 export interface TenantScope {
@@ -17,6 +21,12 @@ interface Joinable {
   readonly scope: TenantScope;
   open: boolean;
 }
+
+/**
+ * Longest that a request waits for a transaction to begin, and then for each answer of the database: within 3 s its
+ * caller learns that the database is away. The jobs of the same process may have statements that take longer.
+ */
+export const REQUEST_MS = 2500;
 
 /** The name of the second data source, whose role sees no tenant data but job claims and the catalogue's needs. */
 export const SYSTEM = 'system';
@@ -74,12 +84,16 @@ export class Database {
 
   private async transact<T>(tenant: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     const runner = this.tenants.createQueryRunner();
+    const isOfRequest = currentContext()?.requestId !== undefined;
+    const start = performance.now();
+    const client = await connected(runner);
     try {
-      await runner.connect().catch((error: unknown) => {
-        throw new DatabaseUnavailable(error);
-      });
+      // What waited for a connection has less time left to begin.
+      const left = Math.max(1, REQUEST_MS - (performance.now() - start));
+      client.limitSilence(isOfRequest ? left : undefined);
       return await runner.manager.transaction(async (manager) => {
         await manager.query(`select set_config('app.tenant_id', $1, true)`, [tenant]);
+        if (isOfRequest) client.limitSilence(REQUEST_MS);
         return work(manager);
       });
     } catch (error) {
@@ -87,5 +101,18 @@ export class Database {
     } finally {
       await runner.release();
     }
+  }
+}
+
+/** @throws DatabaseUnavailable where there is no connection in time, whether the pool or the server has none */
+async function connected(runner: QueryRunner): Promise<ImpatientClient> {
+  const connecting = runner.connect() as Promise<ImpatientClient>;
+  try {
+    return await withinTime(connecting, CONNECT_MS);
+  } catch (error) {
+    // One that comes too late goes back at once.
+    const release = () => runner.release();
+    void connecting.then(release, release);
+    throw new DatabaseUnavailable(error);
   }
 }

@@ -7,21 +7,31 @@ interface Internals {
   connection: { stream: Socket };
 }
 
+export interface ImpatientClient {
+  /** Longest silence from now on, in milliseconds; without it what is usual for the connection. */
+  limitSilence(milliseconds?: number): void;
+}
+
 /**
- * A client that gives its connection up when the server owes it an answer and has sent nothing for `milliseconds`:
- * it hangs, or a network lost it. A server that is alive answers within `statement_timeout`, if only to refuse.
+ * A client that gives its connection up when the server owes it an answer and has sent nothing for `usualMs`: it
+ * hangs, or a network lost it. A server that is alive answers within `statement_timeout`, if only to refuse.
  */
-export function clientWithSilenceLimit(milliseconds: number): typeof pg.Client {
-  return class extends pg.Client {
+export function clientWithSilenceLimit(usualMs: number): typeof pg.Client {
+  return class extends pg.Client implements ImpatientClient {
     constructor(config?: string | pg.ClientConfig) {
       super(config);
       this.once('connect', () => {
         const client = this as unknown as Internals;
         const { stream } = client.connection;
-        stream.setTimeout(milliseconds, () => {
+        stream.on('timeout', () => {
           if (!client.readyForQuery) stream.destroy(new Error('the database does not answer'));
         });
+        this.limitSilence();
       });
+    }
+
+    limitSilence(milliseconds = usualMs): void {
+      (this as unknown as Internals).connection.stream.setTimeout(milliseconds);
     }
   };
 }

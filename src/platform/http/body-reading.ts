@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, jsonPointer } from '../errors/problem.js';
+import { decoded } from './content-encoding.js';
 import { duplicateKey } from './duplicate-key.js';
+import { noNumberIn, textOf } from './json-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -35,8 +37,14 @@ export function readBodiesOfKnownCallers(
     const { openBody, surface, streamBody, readsForms } = request.matched.config;
     if (!hasBody(request.raw)) return done();
     const read = () => {
-      if (!streamBody && !readsForms) limitTime(request.raw, reply.raw);
-      done();
+      if (streamBody) return done();
+      if (!readsForms) limitTime(request.raw, reply.raw);
+      if (request.headers['content-encoding'] === undefined) return done();
+      try {
+        done(null, decoded(request.raw, reply.raw));
+      } catch (error) {
+        refuse(error as Error);
+      }
     };
     const refuse = (error: Error) => {
       if (!(Number(request.headers['content-length']) <= DRAINED_BYTES)) reply.header('connection', 'close');
@@ -49,11 +57,12 @@ export function readBodiesOfKnownCallers(
 
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    void parse(request, text as string, (error, value) => {
-      if (error) return done(error);
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const text = textOf(body as Buffer);
+    void parse(request, text, (error, value) => {
+      if (error) return done(noNumberIn(text) ?? error);
       if (request.matched.config.lastNameHolds) return done(null, value);
-      const path = duplicateKey(text as string);
+      const path = duplicateKey(text);
       if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
       done(null, value);
     });

@@ -25,11 +25,7 @@ export class BodyValidationPipe implements PipeTransform {
     const value = sent === undefined && isOptionalBody(metatype) ? {} : sent;
     // Its controller checks it.
     if (metatype === Object) return Promise.resolve(value);
-    // A list would be checked item by item, and null as if it were {}.
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw invalid('', 'the body must be a JSON object');
-    }
-    refuseUnwieldy(value, MAX_DEPTH);
+    refuseUnwieldy(value);
     return this.body.transform(value, metadata);
   }
 }
@@ -60,7 +56,19 @@ export function fieldErrors(error: ValidationError, path: string[], nameOf: Name
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, here, nameOf))];
 }
 
-function refuseUnwieldy(value: unknown, levels: number): void {
+/**
+ * Lets through what can be copied and checked within bounds.
+ * @throws Problem 400 for what is no JSON object, or nests too deep, or holds an object of too many names
+ */
+export function refuseUnwieldy(body: unknown): asserts body is object {
+  // A list would be checked item by item, and null as if it were {}.
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw invalid('', 'the body must be a JSON object');
+  }
+  refuseUnwieldyWithin(body, MAX_DEPTH);
+}
+
+function refuseUnwieldyWithin(value: unknown, levels: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (levels === 0) throw invalid('', `the body must not nest deeper than ${MAX_DEPTH} levels`);
   const inner = Object.values(value);
@@ -69,5 +77,5 @@ function refuseUnwieldy(value: unknown, levels: number): void {
   }
   // class-transformer leaves this name out without a word; Fastify's parser refuses `__proto__` itself.
   if (Object.hasOwn(value, 'constructor')) throw invalid('', 'an object must not hold the name constructor');
-  for (const item of inner) refuseUnwieldy(item, levels - 1);
+  for (const item of inner) refuseUnwieldyWithin(item, levels - 1);
 }

@@ -3,7 +3,7 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Access, type NeededRole } from '../auth/access.decorator.js';
+import { Access, type NeededRole, OBJECT_READER } from '../auth/access.decorator.js';
 import { AccessGuard } from '../auth/access.guard.js';
 import type { Identity } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
@@ -65,7 +65,8 @@ export class DirectRoutes implements OnApplicationBootstrap {
     const path = ['', ...`${prefix}/${below}`.split('/').filter(Boolean)].join('/');
     const httpMethod = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod]!;
     const role = this.reflector.getAllAndOverride(Access, targets);
-    if (!role || role === 'public') throw new Error(`${path} must say which role may call it`);
+    if (!role || role === 'public' || role === OBJECT_READER)
+      throw new Error(`${path} must say which role may call it`);
     const cost = this.reflector.get(Cost, handler);
     this.routes.set(`${httpMethod} ${path}`, { role, cost, method: handler.bind(controller) });
     this.queue.add(httpMethod, path);

@@ -47,8 +47,8 @@ export function duplicateKey(json: string): (string | number)[] | undefined {
   return undefined;
 }
 
-/** Where the text that begins at `start` has its closing quotation mark. */
-function endOfText(json: string, start: number): number {
+/** Where the text that begins at `start` has its closing quotation mark; -1 where it has none. */
+export function endOfText(json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
     let escapes = 0;
     while (json.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
@@ -56,7 +56,8 @@ function endOfText(json: string, start: number): number {
   }
 }
 
-function isName(json: string, end: number): boolean {
+/** Whether the text that ends at `end` is the name of a value. */
+export function isName(json: string, end: number): boolean {
   let next = end + 1;
   while (json.charCodeAt(next) <= 0x20) next++;
   return json.charCodeAt(next) === COLON;

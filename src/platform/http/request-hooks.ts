@@ -52,6 +52,10 @@ export function addRequestHooks(fastify: FastifyInstance, observers: Observers):
   fastify.decorateRequest('context', null);
   fastify.decorateRequest('matched', null as unknown as FastifyRequest['routeOptions']);
 
+  fastify.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) if (each !== 'HEAD') observers.metrics.expectRoute(each, url);
+  });
+
   // One hook for all of it: each takes its turn in every request.
   fastify.addHook('onRequest', (request, reply, done) => {
     const { headers } = request;

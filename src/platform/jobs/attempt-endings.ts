@@ -7,6 +7,7 @@ import { DatabaseUnavailable } from '../database/database-unavailable.js';
 import { Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
 import { type JobAttempt, withoutNul } from './job-attempt.js';
+import { closingEvents } from './job-events.repository.js';
 import type { Outcome } from './job-handlers.js';
 import type { JobKind } from './job-kind.js';
 import type { AttemptEnd } from './job-metrics.js';
@@ -129,10 +130,8 @@ export class AttemptEndings {
       // An attempt that lost the job must not say anything after the next one has begun.
       const now = await this.jobs.giveBack(scope, claim, isCounted, update);
       if (!now) return undefined;
-      await attempt.writeEvents(scope, {
-        type: 'log',
-        data: { level: 'warning', message: `attempt ${claim.attempt} stopped: ${reason}` },
-      });
+      const message = `attempt ${claim.attempt} stopped: ${reason}`;
+      await attempt.writeEvents(scope, [{ type: 'log', data: { level: 'warning', message } }]);
       return now;
     });
     this.logger.info('job given back', { attempt: claim.attempt, reason, status });
@@ -151,7 +150,7 @@ export class AttemptEndings {
     const status = await this.database.asTenant(claim.tenant, async (scope) => {
       const last = await ending(scope);
       if (!(await this.jobs.end(scope, claim, last, update))) return 'lost';
-      await attempt.writeEvents(scope, { type: last.status, data: { ...last } });
+      await attempt.writeEvents(scope, closingEvents(last));
       if (last.status !== 'succeeded') await this.trees.cancelBelow(scope, claim.id);
       return last.status;
     });

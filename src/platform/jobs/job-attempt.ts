@@ -117,9 +117,9 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
     return this.pending.update;
   }
 
-  /** Writes the events that are not written yet, and `last`, in the transaction that lets the job go. */
-  async writeEvents(scope: TenantScope, last: EventBody): Promise<void> {
-    await this.events.add(scope, this.numbered([...this.pending.events, last]));
+  /** Writes the events that are not written yet, and the last ones, in the transaction that lets the job go. */
+  async writeEvents(scope: TenantScope, last: readonly EventBody[]): Promise<void> {
+    await this.events.add(scope, this.numbered([...this.pending.events, ...last]));
   }
 
   private async flush(): Promise<void> {

@@ -9,6 +9,9 @@ export function toJobBody(job: Job): JobBody {
     status: job.status,
     error: job.errorCode ? { code: job.errorCode, message: job.errorMessage ?? '' } : null,
     warnings: job.warnings,
+    submitted_by: job.submittedBy,
+    api_key: job.apiKey,
+    rerun_of: job.rerunOf,
     attempt: job.attempt,
     cancel_requested: job.cancelRequestedAt !== null,
     created_at: job.createdAt.toISOString(),
@@ -25,7 +28,6 @@ export function toListedJobBody(job: Job, kind: JobKind | undefined): ListedJobB
     ...toJobBody(job),
     kind: job.kind,
     parent_id: job.parentId,
-    submitted_by: job.submittedBy,
     links: { self: collection && `${collection}/${job.id}`, collection },
   };
 }

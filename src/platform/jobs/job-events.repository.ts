@@ -1,11 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantScope } from '../database/database.js';
 import { JobEvent } from './job.entity.js';
+import type { Ending } from './jobs.repository.js';
 
 /** What one event says; its place among the others is given to it when it is written. */
 export interface EventBody {
   readonly type: string;
   readonly data: Record<string, unknown>;
+}
+
+/** What a job says as it ends: why, where it has failed, as the last line of its log; then how. */
+export function closingEvents(ending: Ending): EventBody[] {
+  const last = { type: ending.status, data: { ...ending } };
+  if (ending.status !== 'failed') return [last];
+  const message = `${ending.errorCode}: ${ending.errorMessage}`;
+  return [{ type: 'log', data: { level: 'error', message } }, last];
 }
 
 /** SQL of what one tenant's jobs say. */

@@ -1,7 +1,7 @@
 import type { ClassConstructor } from 'class-transformer';
 import type { Config } from '../../config/index.js';
 import type { Job } from './job.entity.js';
-import { fieldsOf, parseSpec } from './job-spec.js';
+import { fieldsOf, parseSpec, UnreadableSpec } from './job-spec.js';
 
 /** Names a job: all that a queue carries, because the row has the rest. */
 export interface JobRef {
@@ -41,6 +41,11 @@ export interface JobKindDeclaration<Spec extends object, Summary extends object>
   readonly spec: ClassConstructor<Spec>;
   /** Class of the part of the spec that answers show; lists read no more of it. */
   readonly summary: ClassConstructor<Summary>;
+  /**
+   * The request as it was understood, with the choices made and the defaults filled in, in the fields of the kind's POST:
+   * what the answer about one job shows. The whole spec unless this says otherwise.
+   */
+  request?(spec: Spec): object;
   /** Path of the kind's own routes, such as `/api/v1/training`; absent for a kind that has none. */
   readonly collection?: string;
   /**
@@ -89,6 +94,17 @@ export class JobKind<
 
   needs(spec: Spec): Partial<JobNeeds> {
     return this.declaration.needs?.(spec) ?? {};
+  }
+
+  /** The request of the row as it was understood, or null where another release wrote it and this one cannot read it. */
+  understood(row: Job): object | null {
+    try {
+      const { spec } = this.read(row);
+      return this.declaration.request?.(spec) ?? spec;
+    } catch (error) {
+      if (error instanceof UnreadableSpec) return null;
+      throw error;
+    }
   }
 
   /** @throws UnreadableSpec where the row's spec is not one of this kind */

@@ -7,7 +7,8 @@ import { toListedJobBody } from './job-body.js';
 import type { JobKind } from './job-kind.js';
 import { JobKinds } from './job-kinds.js';
 import type { JobStatus } from './job.entity.js';
-import type { JobPage, ListAllJobsQuery, OpenJobsBody } from './jobs.dto.js';
+import type { JobPage, ListAllJobsQuery, ListedJobBody, OpenJobsBody } from './jobs.dto.js';
+import { jobNotFound } from './jobs.service.js';
 import { JobsRepository } from './jobs.repository.js';
 
 /** A tenant's jobs of all kinds. */
@@ -47,6 +48,15 @@ export class JobOverview {
         counts.find((count) => count.kind === name && count.status === status)?.jobs ?? 0;
       return { kind: name, running: of('running'), waiting: of('submitted'), paused: of('paused') };
     });
+  }
+
+  /** @throws Problem 404 where the tenant has no such job */
+  async get(tenant: string, id: string): Promise<ListedJobBody> {
+    const isId = /^[a-z]{1,32}-$/.test(id.slice(0, -36)) && isUuid(id.slice(-36));
+    const row = isId && (await this.database.asTenant(tenant, (scope) => this.jobs.findOfAnyKind(scope, id)));
+    if (!row) throw jobNotFound(id);
+    const kind = this.kinds.find(row.kind);
+    return { ...toListedJobBody(row, kind), ...(kind && { request: kind.understood(row) }) };
   }
 
   private known(name: string): JobKind {

@@ -5,7 +5,7 @@ import { AppLogger } from '../observability/logger.js';
 import type { TaskLease } from '../tasks/task-lease.js';
 import { Tasks } from '../tasks/tasks.js';
 import { type AbandonedJob, JobClaimsRepository } from './job-claims.repository.js';
-import { JobEventsRepository } from './job-events.repository.js';
+import { closingEvents, JobEventsRepository } from './job-events.repository.js';
 import { JobKinds } from './job-kinds.js';
 import { JobQueues } from './job-queues.js';
 import { JobTrees } from './job-trees.js';
@@ -58,7 +58,7 @@ export class JobReconciler implements OnApplicationBootstrap {
             errorMessage: `The job's worker died ${this.config.maxAttempts} times while it ran.`,
           } as const);
     if (!(await this.jobs.endAbandoned(scope, job, ending))) return false;
-    await this.events.addLast(scope, [job.id], { type: ending.status, data: { ...ending } });
+    for (const event of closingEvents(ending)) await this.events.addLast(scope, [job.id], event);
     await this.trees.cancelBelow(scope, job.id);
     return true;
   }

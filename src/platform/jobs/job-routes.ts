@@ -37,12 +37,13 @@ export function JobRoutes<Body extends object, Summary extends object, Progress,
 
     @Get(':job_id')
     @Access('viewer')
-    @ApiOperation({ summary: `Get how ${noun} stands and what it made` })
+    @ApiOperation({ summary: `Get what ${noun} was asked, how it stands and what it made` })
     @ApiJobId(kind.prefix)
     @ApiOkResponse({ type: body })
     @ApiProblems(404)
     async get(@Caller() caller: Identity, @Param('job_id') id: string): Promise<Body> {
-      return toBody(await this.jobs.get(caller.tenant, kind, id));
+      const { job, request } = await this.jobs.getWithRequest(caller.tenant, kind, id);
+      return { ...toBody(job), request };
     }
 
     @Delete(':job_id')

@@ -52,8 +52,20 @@ export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
   @Column('jsonb')
   spec: Spec;
 
+  /** The body that it was submitted with, as it came, for a rerun; null where another job submitted it. */
+  @Column('jsonb', { nullable: true })
+  request: object | null;
+
+  /** The job whose request this one repeats, with or without changes. */
+  @Column('text', { nullable: true })
+  rerunOf: string | null;
+
   @Column('text')
   submittedBy: string;
+
+  /** What the API key begins with that it was submitted with; null where it was a token. */
+  @Column('text', { nullable: true })
+  apiKey: string | null;
 
   /** W3C `traceparent` of the request that submitted it. */
   @Column('text', { nullable: true })

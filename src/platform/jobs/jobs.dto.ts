@@ -67,6 +67,39 @@ export class JobBody {
   warnings: string[];
 
   @ApiProperty({
+    description:
+      'Who submitted it: the subject of the token, or `key:` and the id of the API key; of a turn of a schedule, who made the schedule.',
+    example: 'ana@acme.example',
+  })
+  submitted_by: string;
+
+  @ApiProperty({
+    description: 'What the API key begins with that it was submitted with; null where it was a token.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  api_key: string | null;
+
+  @ApiProperty({
+    description: 'Job whose request it repeats, with or without changes; null where it was submitted anew.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  rerun_of: string | null;
+
+  @ApiProperty({
+    description:
+      'The request as it was understood, with the choices made and the defaults filled in; null where another release wrote it. Only in the answer about one job.',
+    type: Object,
+    required: false,
+    nullable: true,
+    example: { model_name: 'customer_churn_v2', framework: 'sklearn', training_config: { seed: 0 } },
+  })
+  request?: object | null;
+
+  @ApiProperty({
     description: 'How often it was started; more than once after a worker died.',
     example: 1,
   })
@@ -129,12 +162,6 @@ export class ListedJobBody extends JobBody {
     example: null,
   })
   parent_id: string | null;
-
-  @ApiProperty({
-    description: 'Subject of the token that it was submitted with.',
-    example: 'ana@acme.example',
-  })
-  submitted_by: string;
 
   @ApiProperty({ description: 'Where to read on.' })
   links: JobLinksBody;

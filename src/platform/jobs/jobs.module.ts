@@ -19,6 +19,7 @@ import { JobMetrics } from './job-metrics.js';
 import { JobOverview } from './job-overview.js';
 import { JobQueues } from './job-queues.js';
 import { JobReconciler } from './job-reconciler.js';
+import { JobReruns } from './job-reruns.js';
 import { JobRetention } from './job-retention.js';
 import { JobRunner } from './job-runner.js';
 import { JobTrees } from './job-trees.js';
@@ -72,6 +73,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobOverview,
     JobQueues,
     JobReconciler,
+    JobReruns,
     JobRetention,
     JobRunner,
     JobTrees,
@@ -85,6 +87,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobKinds,
     JobOverview,
     JobQueues,
+    JobReruns,
     JobsService,
   ],
 })

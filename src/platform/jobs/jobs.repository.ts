@@ -47,6 +47,8 @@ const COMMON = [
     'parentId',
     'status',
     'submittedBy',
+    'apiKey',
+    'rerunOf',
     'attempt',
     'cancelRequestedAt',
     'warnings',
@@ -74,6 +76,10 @@ export class JobsRepository {
     return manager.findOneBy(Job, { tenantId: tenant, kind, id });
   }
 
+  findOfAnyKind({ manager, tenant }: TenantScope, id: string): Promise<Job | null> {
+    return manager.findOneBy(Job, { tenantId: tenant, id });
+  }
+
   /** Locks the row, so that what follows in the transaction sees its last state. */
   lock({ manager, tenant }: TenantScope, id: string): Promise<Job | null> {
     return manager.findOne(Job, { where: { tenantId: tenant, id }, lock: { mode: 'pessimistic_write' } });
@@ -83,11 +89,11 @@ export class JobsRepository {
   async list({ manager, tenant }: TenantScope, kind: JobKind, filter: JobFilter): Promise<Job[]> {
     const shown = manager.connection
       .getMetadata(Job)
-      .columns.filter(({ propertyName }) => propertyName !== 'spec');
+      .columns.filter(({ propertyName }) => propertyName !== 'spec' && propertyName !== 'request');
     const query = manager
       .createQueryBuilder(Job, 'job')
       .select(shown.map(({ propertyName }) => `job.${propertyName}`))
-      // A spec may be as large as a request, and a page holds 200.
+      // A spec and a request may be as large as a body, and a page holds 200.
       .addSelect(
         `(select jsonb_object_agg(key, value) from jsonb_each(job.spec) where key = any (:fields))`,
         'job_spec',

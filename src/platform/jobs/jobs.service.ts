@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { JobsConfig } from '../../config/index.js';
+import type { Identity } from '../auth/identity.js';
 import { Database, type TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
 import { isUuid, newId } from '../http/identifiers.js';
@@ -18,7 +19,12 @@ import type { LogLine } from './jobs.dto.js';
 
 export interface Submission<Spec> {
   spec: Spec;
-  submittedBy: string;
+  /** The body of the caller, which a rerun changes and submits again. */
+  request?: object;
+  /** The job that is submitted again. */
+  rerunOf?: string;
+  /** Who asks for it. */
+  by: Pick<Identity, 'subject' | 'apiKey'>;
   /** Name of the engine that runs it; by default `local`. */
   engine?: string;
   warnings?: string[];
@@ -47,7 +53,7 @@ export class JobsService {
   async submit<Spec extends object, Progress, Result, Summary extends object>(
     tenant: string,
     kind: JobKind<Spec, Progress, Result, Summary>,
-    { parent, spec, engine = 'local', ...submission }: Submission<Spec>,
+    { parent, spec, by, engine = 'local', ...submission }: Submission<Spec>,
   ): Promise<Job<Spec, Progress, Result>> {
     const { cpus, memoryBytes } = kind.needs(spec);
     const job = await this.database.asTenant(tenant, async (scope) => {
@@ -57,6 +63,8 @@ export class JobsService {
       return this.jobs.insert(scope, {
         ...submission,
         spec,
+        submittedBy: by.subject,
+        apiKey: by.apiKey ?? null,
         engine,
         id: `${kind.prefix}-${newId()}`,
         kind: kind.name,
@@ -78,6 +86,29 @@ export class JobsService {
     id: string,
   ): Promise<Job<Summary, Progress, Result>> {
     return kind.readSummary(await this.find(tenant, kind, id));
+  }
+
+  /**
+   * A job together with its request as it was understood.
+   * @throws Problem 404 where the tenant has no such job of this kind
+   */
+  async getWithRequest<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+    id: string,
+  ): Promise<{ job: Job<Summary, Progress, Result>; request: object | null }> {
+    const row = await this.find(tenant, kind, id);
+    return { job: kind.readSummary(row), request: kind.understood(row) };
+  }
+
+  /**
+   * The body that a job was submitted with.
+   * @throws Problem 404 where the tenant has no such job of this kind, 409 where another job submitted it
+   */
+  async submittedBody(tenant: string, kind: JobKind, id: string): Promise<object> {
+    const { request } = await this.find(tenant, kind, id);
+    if (request) return request;
+    throw new Problem('JOB_STATE_CONFLICT', `The job ${id} was submitted by another job; rerun that one.`);
   }
 
   /** @throws Problem 404 where the tenant has no such job of this kind */
@@ -173,7 +204,7 @@ export class JobsService {
     const position = decodeCursor(tenant, query.cursor, (key) => /^\d{1,9}:\d{1,9}$/.test(key)) ?? '0:0';
     const [attempt = 0, seq = 0] = position.split(':').map(Number);
     const rows = await this.database.asTenant(tenant, async (scope) => {
-      if (!(await this.jobs.find(scope, kind.name, id))) throw notFound(id);
+      if (!(await this.jobs.find(scope, kind.name, id))) throw jobNotFound(id);
       return this.events.list(scope, id, { attempt, seq }, query.limit + 1, 'log');
     });
     return pageOf(
@@ -193,7 +224,7 @@ export class JobsService {
   private async find(tenant: string, kind: JobKind, id: string): Promise<Job> {
     refuseForeignId(kind, id);
     const job = await this.database.asTenant(tenant, (scope) => this.jobs.find(scope, kind.name, id));
-    if (!job) throw notFound(id);
+    if (!job) throw jobNotFound(id);
     return job;
   }
 
@@ -207,7 +238,7 @@ export class JobsService {
     refuseForeignId(kind, id);
     return this.database.asTenant(tenant, async (scope) => {
       const before = await this.jobs.lock(scope, id);
-      if (!before || before.kind !== kind.name) throw notFound(id);
+      if (!before || before.kind !== kind.name) throw jobNotFound(id);
       if (before.endedAt)
         throw new Problem('JOB_ENDED', `The job has ended: its status is ${before.status}.`);
       await work(scope, before);
@@ -243,7 +274,7 @@ export class JobsService {
   /** Locks the parent, so that it cannot be cancelled before the child is there to be cancelled with it. */
   private async refuseParent(scope: TenantScope, { id, attempt }: AttemptRef): Promise<void> {
     const parent = await this.jobs.lock(scope, id);
-    if (!parent) throw notFound(id);
+    if (!parent) throw jobNotFound(id);
     if (parent.endedAt || parent.cancelRequestedAt || parent.attempt !== attempt)
       throw new Problem(
         'JOB_STATE_CONFLICT',
@@ -252,12 +283,12 @@ export class JobsService {
   }
 }
 
-function notFound(id: string): Problem {
+export function jobNotFound(id: string): Problem {
   return new Problem('JOB_NOT_FOUND', `There is no job ${id}.`);
 }
 
 function refuseForeignId(kind: JobKind, id: string): void {
-  if (!isJobId(kind, id)) throw notFound(id);
+  if (!isJobId(kind, id)) throw jobNotFound(id);
 }
 
 function isJobId({ prefix }: JobKind, text: string): boolean {

@@ -3,7 +3,8 @@ import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 
 /** What is full: the main thread, the queue of one model, those of all models together, or that of explanations. */
-export type FullPlace = 'event_loop' | 'model' | 'rows' | 'explanations';
+const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations'] as const;
+export type FullPlace = (typeof FULL_PLACES)[number];
 
 /** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */
 @Injectable()
@@ -16,7 +17,7 @@ export class Refusals {
     this.count = metrics.counter(
       'modelplane_overloaded_total',
       'Predictions answered with 503 OVERLOADED, by what was full.',
-      ['where'],
+      { name: 'where', values: FULL_PLACES },
     );
   }
 

@@ -27,8 +27,24 @@ export class Metrics {
     this.requests.add(method, route, status, seconds);
   }
 
-  counter<const T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
-    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  /** Says that there is such a route, whose failures are counted from zero. */
+  expectRoute(method: string, route: string): void {
+    this.requests.expect(method, route);
+  }
+
+  /**
+   * @param label its name, and all values that it may have: a series that appeared with its first increase would show no
+   *   rate of it, so that each begins at zero
+   */
+  counter<const T extends string>(
+    name: string,
+    help: string,
+    label?: { name: T; values: readonly string[] },
+  ): Counter<T> {
+    const labelNames = label ? [label.name] : [];
+    const counter = new Counter<T>({ name, help, labelNames, registers: [this.registry] });
+    for (const value of label?.values ?? []) counter.inc({ [label!.name]: value } as Record<T, string>, 0);
+    return counter;
   }
 
   /** @param buckets in seconds; by default from 1 ms to a minute */

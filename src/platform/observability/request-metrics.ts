@@ -4,6 +4,8 @@ import { Counter, type Registry } from 'prom-client';
 interface Series {
   readonly labels: { method: string; route: string; status: number };
   count: number;
+  /** Once there was a request. */
+  durations?: Durations;
 }
 
 /** The times of one method and route. */
@@ -14,6 +16,9 @@ interface Durations {
   sum: number;
 }
 
+/** Statuses that any route may answer with and nobody wants to see. */
+const FAILURES = [500, 503];
+
 const DURATION = 'modelplane_http_request_duration_seconds';
 
 /**
@@ -21,7 +26,7 @@ const DURATION = 'modelplane_http_request_duration_seconds';
  * rest of counting; here they are added up, and handed over when somebody asks.
  */
 export class RequestMetrics {
-  private readonly series = new Map<string, Series & { durations: Durations }>();
+  private readonly series = new Map<string, Series>();
   private readonly durations = new Map<string, Durations>();
 
   /** @param buckets upper bounds in seconds, in their order */
@@ -50,24 +55,34 @@ export class RequestMetrics {
     registry.registerMetric(durations as never);
   }
 
+  /** Begins to count what alerts ask of a route, before there is any. */
+  expect(method: string, route: string): void {
+    for (const status of FAILURES) this.seriesOf(method, route, status);
+  }
+
   /** @param route template of the route, never its URL */
   add(method: string, route: string | undefined, status: number, seconds: number): void {
-    const key = `${status}${method}${route}`;
-    let series = this.series.get(key);
-    if (!series) {
-      const labels = { method, route: route ?? 'unmatched' };
-      series = { labels: { ...labels, status }, count: 0, durations: this.durationsOf(labels) };
-      this.series.set(key, series);
-    }
+    const series = this.seriesOf(method, route, status);
     series.count++;
-    const { durations } = series;
+    const durations = (series.durations ??= this.durationsOf(series.labels));
     durations.sum += seconds;
     let bucket = 0;
     while (bucket < this.buckets.length && seconds > this.buckets[bucket]!) bucket++;
     durations.counts[bucket]!++;
   }
 
-  private durationsOf(labels: Durations['labels']): Durations {
+  private seriesOf(method: string, route: string | undefined, status: number): Series {
+    const key = `${status}${method}${route}`;
+    let series = this.series.get(key);
+    if (!series) {
+      series = { labels: { method, route: route ?? 'unmatched', status }, count: 0 };
+      this.series.set(key, series);
+    }
+    return series;
+  }
+
+  private durationsOf({ method, route }: Durations['labels']): Durations {
+    const labels = { method, route };
     const key = `${labels.method}${labels.route}`;
     let durations = this.durations.get(key);
     if (!durations) {

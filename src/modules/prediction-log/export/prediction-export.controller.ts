@@ -2,9 +2,10 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Access, Caller } from '../../../platform/auth/access.decorator.js';
 import type { Identity } from '../../../platform/auth/identity.js';
-import { ApiModelId } from '../../../platform/http/api-params.decorator.js';
+import { ApiJobId, ApiModelId } from '../../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../../platform/http/api-problems.decorator.js';
 import { Idempotent } from '../../../platform/idempotency/idempotent.decorator.js';
+import { ApiRerun } from '../../../platform/jobs/job-reruns.http.js';
 import { JobRoutes } from '../../../platform/jobs/job-routes.js';
 import { ListJobsQuery } from '../../../platform/jobs/jobs.dto.js';
 import { PREDICTION_EXPORT, toBody } from './prediction-export-job.js';
@@ -44,6 +45,27 @@ const Routes = JobRoutes({
 @ApiTags('Prediction log')
 @Controller('api/v1/predictions/exports')
 export class PredictionExportsController extends Routes {
+  constructor(private readonly exports: PredictionExportService) {
+    super();
+  }
+
+  @Post(':job_id/rerun')
+  @Access('scientist')
+  @Idempotent()
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Submit the request of an export again, with changes' })
+  @ApiJobId(PREDICTION_EXPORT.prefix)
+  @ApiRerun(ExportPredictionsDto)
+  @ApiAcceptedResponse({ type: PredictionExportBody })
+  @ApiProblems(400, 403, 404, 409, 422)
+  rerun(
+    @Caller() caller: Identity,
+    @Param('job_id') id: string,
+    @Body() changes: object,
+  ): Promise<PredictionExportBody> {
+    return this.exports.rerun(caller, id, changes);
+  }
+
   @Get()
   @Access('viewer')
   @ApiOperation({ summary: 'List exports, newest first' })

@@ -2,11 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InvalidObjectUri, ObjectNotFound, type ObjectStore, parseObjectUri } from '#libs/object-store';
 import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem } from '../../../platform/errors/problem.js';
+import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
 import { PredictionLogService } from '../prediction-log.service.js';
-import type { ExportPredictionsDto, PredictionExportBody } from './prediction-export.dto.js';
+import { ExportPredictionsDto, type PredictionExportBody } from './prediction-export.dto.js';
 import { PREDICTION_EXPORT, type PredictionExportSpec, toBody } from './prediction-export-job.js';
 
 /** Exports of the prediction log, as their tenant uses them. */
@@ -16,11 +17,17 @@ export class PredictionExportService {
     private readonly jobs: JobsService,
     private readonly log: PredictionLogService,
     private readonly grants: Grants,
+    private readonly reruns: JobReruns,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
 
   /** @throws Problem 404, 403 for an object outside the grants, 409 where it exists */
-  async submit(caller: Identity, model: string, dto: ExportPredictionsDto): Promise<PredictionExportBody> {
+  async submit(
+    caller: Identity,
+    model: string,
+    dto: ExportPredictionsDto,
+    rerunOf?: string,
+  ): Promise<PredictionExportBody> {
     const { model_id } = await this.log.settings(caller.tenant, model);
     const { output_path, from = null, to = new Date().toISOString(), version = null } = dto;
     const address = addressOf(output_path);
@@ -32,9 +39,27 @@ export class PredictionExportService {
     const spec: PredictionExportSpec = { model_id, output_path, from, to, version };
     const job = await this.jobs.submit(caller.tenant, PREDICTION_EXPORT, {
       spec,
-      submittedBy: caller.subject,
+      request: dto,
+      rerunOf,
+      by: caller,
     });
     return toBody(job);
+  }
+
+  /**
+   * Submits an export's request again, of the same model, with changes.
+   * @throws Problem as `submit` and `JobReruns.request`
+   */
+  async rerun(caller: Identity, id: string, changes: unknown): Promise<PredictionExportBody> {
+    const { spec } = await this.jobs.get(caller.tenant, PREDICTION_EXPORT, id);
+    const dto = await this.reruns.request(
+      caller.tenant,
+      PREDICTION_EXPORT,
+      id,
+      ExportPredictionsDto,
+      changes,
+    );
+    return this.submit(caller, spec.model_id, dto, id);
   }
 
   private async exists(address: ReturnType<typeof parseObjectUri>): Promise<boolean> {

@@ -64,10 +64,8 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     this.dropped = metrics.counter(
       'modelplane_prediction_log_dropped_total',
       'Predictions answered but not logged: no room in memory or on disk, torn by a crash, or refused by PostgreSQL.',
-      ['reason'],
+      { name: 'reason', values: DROP_REASONS },
     );
-    // A counter that appears with its first increase shows no rate of it.
-    for (const reason of DROP_REASONS) this.dropped.inc({ reason }, 0);
     this.flushes = metrics.histogram(
       'modelplane_prediction_log_flush_duration_seconds',
       'One statement that writes logged predictions to PostgreSQL.',

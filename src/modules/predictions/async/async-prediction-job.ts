@@ -38,6 +38,7 @@ export const PREDICTION = new JobKind<
   collection: '/api/v1/predictions/async',
   spec: AsyncPredictionSpec,
   summary: AsyncPredictionSummary,
+  request: ({ request }) => JSON.parse(request) as object,
   limits: (config) => {
     const { concurrency, maxRunSeconds, keptSeconds } = config.get(AsyncPredictionsConfig);
     return { concurrency, maxRunSeconds, keptSeconds, cpus: 0, memoryBytes: 0 };

@@ -34,4 +34,31 @@ export class AsyncPredictionBody {
    * @example 2026-02-12T10:00:00.125Z
    */
   created_at: string;
+
+  @ApiProperty({
+    description:
+      'Who submitted it: the subject of the token, or `key:` and the id of the API key; only where the job is asked for.',
+    required: false,
+    example: 'ana@acme.example',
+  })
+  submitted_by?: string;
+
+  @ApiProperty({
+    description:
+      'What the API key begins with that it was submitted with, null where it was a token; only where the job is asked for.',
+    type: String,
+    nullable: true,
+    required: false,
+    example: null,
+  })
+  api_key?: string | null;
+
+  @ApiProperty({
+    description: 'The request, with the version that answers; only where the job is asked for.',
+    type: Object,
+    required: false,
+    nullable: true,
+    example: { model_id: '550e8400-e29b-41d4-a716-446655440000', features: { total_orders: 15 } },
+  })
+  request?: object | null;
 }

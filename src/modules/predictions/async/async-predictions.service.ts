@@ -35,7 +35,7 @@ export class AsyncPredictionsService {
     };
     const job = await this.jobs.submit(caller.tenant, PREDICTION, {
       spec,
-      submittedBy: caller.subject,
+      by: caller,
     });
     return toBody(job);
   }
@@ -48,8 +48,9 @@ export class AsyncPredictionsService {
     tenant: string,
     id: string,
   ): Promise<{ answer: PredictionBody } | { waiting: AsyncPredictionBody }> {
-    const job = await this.jobs.get(tenant, PREDICTION, id);
-    if (!job.endedAt) return { waiting: toBody(job) };
+    const { job, request } = await this.jobs.getWithRequest(tenant, PREDICTION, id);
+    if (!job.endedAt)
+      return { waiting: { ...toBody(job), submitted_by: job.submittedBy, api_key: job.apiKey, request } };
     if (job.endedAt.getTime() + this.config.keptSeconds * 1000 < Date.now())
       throw new Problem('JOB_NOT_FOUND', `There is no job ${id}.`);
     if (job.result) return { answer: JSON.parse(job.result.answer) as PredictionBody };

@@ -69,6 +69,10 @@ export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, Batc
   collection: '/api/v1/predictions/batch',
   spec: BatchSpec,
   summary: BatchSummary,
+  request: ({ batch_rows, part_rows: _, estimated_completion: __, ...spec }) => ({
+    ...spec,
+    batch_size: batch_rows,
+  }),
   limits: (config) => {
     const { concurrency, maxRunSeconds, threads, memoryBytes } = config.get(BatchConfig);
     return {

@@ -21,6 +21,14 @@ export class SubmittedBatchBody {
   estimated_completion: string;
 }
 
+export class RerunBatchBody extends SubmittedBatchBody {
+  /**
+   * Job whose request it repeats.
+   * @example batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  rerun_of: string;
+}
+
 export class BatchProgressBody {
   /**
    * Rows read so far, with those that could not be scored.

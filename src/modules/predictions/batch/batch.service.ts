@@ -5,13 +5,14 @@ import { BatchConfig } from '../../../config/index.js';
 import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
+import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
-import type { SubmittedBatchBody } from './batch.dto.js';
-import type { SubmitBatchDto } from './submit-batch.dto.js';
+import type { RerunBatchBody, SubmittedBatchBody } from './batch.dto.js';
+import { SubmitBatchDto } from './submit-batch.dto.js';
 
 /** Rows of one run of the model: few enough for the processor's caches. */
 const DEFAULT_BATCH_ROWS = 16_384;
@@ -29,6 +30,7 @@ export class BatchService {
     private readonly grants: Grants,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
+    private readonly reruns: JobReruns,
     private readonly config: BatchConfig,
   ) {}
 
@@ -45,7 +47,7 @@ export class BatchService {
   }
 
   /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */
-  async submit(caller: Identity, dto: SubmitBatchDto): Promise<SubmittedBatchBody> {
+  async submit(caller: Identity, dto: SubmitBatchDto, rerunOf?: string): Promise<SubmittedBatchBody> {
     const { tenant } = caller;
     const { input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
     const { modelId, version } = await this.check(tenant, dto);
@@ -67,11 +69,20 @@ export class BatchService {
       estimated_completion: await this.estimate(tenant, input),
     };
     const job = await this.jobs
-      .submit(tenant, BATCH, { spec, submittedBy: caller.subject })
+      .submit(tenant, BATCH, { spec, request: dto, rerunOf, by: caller })
       .catch((error: unknown) => {
         throw isTaken(error) ? beingWritten(output_path) : error;
       });
     return { job_id: job.id, status: job.status, estimated_completion: spec.estimated_completion };
+  }
+
+  /**
+   * Submits a batch's request again, with changes; without a version it takes the one that answers by default now.
+   * @throws Problem as `submit` and `JobReruns.request`
+   */
+  async rerun(caller: Identity, id: string, changes: unknown): Promise<RerunBatchBody> {
+    const dto = await this.reruns.request(caller.tenant, BATCH, id, SubmitBatchDto, changes);
+    return { ...(await this.submit(caller, dto, id)), rerun_of: id };
   }
 
   private async estimate(tenant: string, { files }: Input): Promise<string> {

@@ -43,7 +43,8 @@ describe('the check of an API key', () => {
     const id = uuidv7();
     const text = newApiKey(id, 'mp_');
     const nothing = { previousDigest: null, previousUntil: null, expiresAt: null, revokedAt: null };
-    rows.set(id, { id, tenantId: 'acme', roles: ['viewer'], digest: digestOf(text), ...nothing, ...change });
+    const key = { id, tenantId: 'acme', prefix: 'mp_', roles: ['viewer' as const], digest: digestOf(text) };
+    rows.set(id, { ...key, ...nothing, ...change });
     return text;
   }
   const madeUp = (): string => newApiKey(uuidv7(), 'mp_');
@@ -54,6 +55,7 @@ describe('the check of an API key', () => {
     const identities = await Promise.all([...texts, ...texts].map((text) => verifier.verify(text)));
     expect(identities[0]).toEqual({
       subject: expect.stringMatching(/^key:/),
+      apiKey: texts[0]!.slice(0, 25),
       tenant: 'acme',
       roles: ['viewer'],
       expiresAt: Infinity,

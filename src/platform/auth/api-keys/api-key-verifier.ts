@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Changes } from '../../changes/changes.js';
 import { Metrics } from '../../observability/metrics.js';
 import { KEY_SUBJECT, type VerifiedIdentity } from '../identity.js';
-import { digestOf, idOfApiKey } from './api-key.js';
+import { digestOf, idOfApiKey, visiblePart } from './api-key.js';
 import { ApiKeyLookup } from './api-key-lookup.js';
 import { ApiKeyUse } from './api-key-use.js';
 import type { SignInKey } from './api-keys.repository.js';
@@ -57,7 +57,7 @@ export class ApiKeyVerifier {
     this.refusals = metrics.counter(
       'modelplane_api_keys_refused_total',
       'Requests with a key that was refused.',
-      ['reason'],
+      { name: 'reason', values: Object.keys(REASONS) },
     );
     changes.on(API_KEY_CHANGE, (changed) =>
       this.refresh(changed?.map(({ key }) => key).filter((id) => this.known.has(id))),
@@ -132,6 +132,7 @@ function judge(key: SignInKey | undefined, digest: Buffer): VerifiedIdentity | R
   if (replacedMs <= Date.now()) return 'replaced';
   return {
     subject: subjectOf(key.id),
+    apiKey: visiblePart(key.id, key.prefix),
     tenant: key.tenantId,
     roles: key.roles,
     expiresAt: Math.min(expiresMs, replacedMs) / 1000,

@@ -1,13 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { LessThan, QueryFailedError } from 'typeorm';
 import { DatabaseUnavailable, isDatabaseAway } from '../../database/database-unavailable.js';
-import { Database, type TenantScope } from '../../database/database.js';
+import { Database, REQUEST_MS, type TenantScope } from '../../database/database.js';
+import { withinTime } from '../../observability/within-time.js';
 import { ApiKey } from './api-key.entity.js';
 
 /** What of a key decides whether, and as whom, its bearer signs in. */
 export type SignInKey = Pick<
   ApiKey,
-  'id' | 'tenantId' | 'roles' | 'digest' | 'previousDigest' | 'previousUntil' | 'expiresAt' | 'revokedAt'
+  | 'id'
+  | 'tenantId'
+  | 'prefix'
+  | 'roles'
+  | 'digest'
+  | 'previousDigest'
+  | 'previousUntil'
+  | 'expiresAt'
+  | 'revokedAt'
 >;
 
 /** SQL of API keys. */
@@ -61,14 +70,15 @@ export class ApiKeysRepository {
    */
   async findForSignIn(ids: readonly string[]): Promise<SignInKey[]> {
     try {
-      return await this.database.system.query(
-        `select id, tenant_id as "tenantId", roles, digest, previous_digest as "previousDigest",
+      const asked: Promise<SignInKey[]> = this.database.system.query(
+        `select id, tenant_id as "tenantId", prefix, roles, digest, previous_digest as "previousDigest",
                 previous_until as "previousUntil", expires_at as "expiresAt", revoked_at as "revokedAt"
          from api_keys where id = any($1)`,
         [ids],
       );
+      return await withinTime(asked, REQUEST_MS);
     } catch (error) {
-      // What fails before it is a query failed to connect.
+      // What fails before it is a query failed to connect, or was not answered in time.
       const isAway = !(error instanceof QueryFailedError) || isDatabaseAway(error);
       throw isAway ? new DatabaseUnavailable(error) : error;
     }
