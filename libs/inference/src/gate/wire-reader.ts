@@ -49,6 +49,32 @@ export function varintsOf(bytes: Uint8Array, start: number, end: number): bigint
   return values;
 }
 
+/**
+ * The integers of the repeated field `wanted` of a message, whether they are packed or one a field; null where one does
+ * not fit in 32 bits.
+ */
+export function integersOf(bytes: Uint8Array, wanted: number, start: number, end: number): Int32Array | null {
+  let values = new Int32Array(256);
+  let count = 0;
+  const add = (value: bigint): boolean => {
+    if (count === values.length) {
+      const longer = new Int32Array(2 * count);
+      longer.set(values);
+      values = longer;
+    }
+    const number = Number(value);
+    values[count] = number;
+    return values[count++] === number;
+  };
+  for (const { number, type, value, start: from, end: to } of fieldsOf(bytes, start, end)) {
+    if (number !== wanted) continue;
+    if (type === VARINT && !add(value)) return null;
+    const packed = new WireReader(bytes, from, to);
+    while (type === BYTES && !packed.isAtEnd) if (!add(packed.varint())) return null;
+  }
+  return values.subarray(0, count);
+}
+
 class WireReader {
   constructor(
     private readonly bytes: Uint8Array,
