@@ -4,6 +4,7 @@
 
 FOLDER/broken/<name>.onnx, each as damaged as its name says; sound-*.onnx are the same graphs undamaged.
 FOLDER/lying/<name>.onnx, which load and run, and say other things than signatures allow.
+FOLDER/maps/zipped.onnx, whose probabilities are maps, and cut.onnx, which is that file without them.
 FOLDER/real/<name>.onnx with <name>.json: rows, and what the library itself answers for them.
 """
 
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+import onnx
+import onnx.utils
 import onnxmltools
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
@@ -420,6 +423,22 @@ def lying():
     }
 
 
+def zipped():
+    """As CatBoost writes a classifier."""
+    attributes = TREE | weights("class", (0, 1, 1, 0)) | {"classlabels_int64s": [0, 1]}
+    trees = node(
+        "TreeEnsembleClassifier", ["x"], ["label", "probability_tensor"], domain="ai.onnx.ml", **attributes
+    )
+    maps = node(
+        "ZipMap", ["probability_tensor"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=[0, 1]
+    )
+    of_rows = helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(FLOAT, []))
+    output = helper.make_value_info("probabilities", helper.make_sequence_type_proto(of_rows))
+    made = graph([trees, maps], [values("label", INT64, [None]), output])
+    made.graph.value_info.append(values("probability_tensor", FLOAT, [None, 2]))
+    return made
+
+
 def real():
     """Name to (model type, exported, library's model, classes or None)."""
     random = np.random.default_rng(0)
@@ -510,6 +529,9 @@ def main(folder):
     write(folder / "broken", broken())
     write(folder / "versions", versions())
     write(folder / "lying", lying())
+    write(folder / "maps", {"zipped": zipped()})
+    zipped_path, cut_path = (str(folder / "maps" / f"{name}.onnx") for name in ("zipped", "cut"))
+    onnx.utils.extract_model(zipped_path, cut_path, ["x"], ["label", "probability_tensor"])
     rows, made = real()
     write(folder / "real", {name: exported for name, (exported, _) in made.items()})
     for name, (_, model) in made.items():

@@ -152,6 +152,14 @@ describe('the gate', () => {
     expect(() => new LocalGraph(read('versions', `${highest}.onnx`))).not.toThrow();
   });
 
+  it('should say how to get rid of maps, and take the file without them', () => {
+    expect(() => scanGraph(read('maps', 'zipped.onnx'))).toThrow(
+      /"ZipMap".*options=\{'zipmap': False\}.*convert_lightgbm .*zipmap=False; CatBoost .*onnx\.utils\.extract_model/,
+    );
+    const [label] = scanGraph(read('maps', 'cut.onnx')).outputs;
+    expect(label!.classes).toEqual([0, 1]);
+  });
+
   it('should take what scikit-learn, LightGBM and XGBoost export, and have it answer as they do', async () => {
     const names = named('real').filter((name) => name !== 'svc');
     expect(names.length).toBeGreaterThan(25);

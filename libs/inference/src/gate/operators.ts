@@ -34,8 +34,8 @@ const DOMAINS = new Map([
 /** What to do about a classifier whose probabilities are maps, which is what most exporters make of them. */
 export const WITHOUT_ZIPMAP =
   "export the probabilities as a tensor: skl2onnx with options={'zipmap': False}, convert_lightgbm of onnxmltools with " +
-  'zipmap=False; CatBoost always writes a ZipMap: take it off with select_model_inputs_outputs(model, ["label", ' +
-  '"probability_tensor"]) of skl2onnx.helpers.onnx_helper';
+  'zipmap=False; CatBoost always writes a ZipMap, which onnx.utils.extract_model("model.onnx", "cut.onnx", ' +
+  '["features"], ["label", "probability_tensor"]) cuts off';
 
 const WHY: Record<string, string> = {
   ZipMap: WITHOUT_ZIPMAP,
