@@ -183,7 +183,10 @@ function readAnswers(
   return Float64Array.from({ length: rows }, (_, row) => {
     const found = flat[row * width + (isOne ? 0 : index)]!;
     if (!Number.isFinite(found))
-      throw new ModelOutputError('not_finite', `the output '${name}' is NaN or infinite for a mixture of rows`);
+      throw new ModelOutputError(
+        'not_finite',
+        `the output '${name}' is NaN or infinite for a mixture of rows`,
+      );
     return isOne && index === 0 ? 1 - found : found + offset;
   });
 }

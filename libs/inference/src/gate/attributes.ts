@@ -2,8 +2,8 @@ import { GraphRefused } from '../errors.js';
 import { type ScannedTensor, checkTensor, numbersOf } from './tensor-scan.js';
 import {
   BYTES,
+  countFixed32,
   fieldsOf,
-  FIXED32,
   integersOf,
   textOf,
   VARINT,
@@ -19,17 +19,20 @@ const TYPES = { INT: 2, STRING: 3, TENSOR: 4, FLOATS: 6, INTS: 7, STRINGS: 8 } a
  * stay in the file; only integers are copied, when they are asked for.
  */
 export class Attributes {
-  private readonly fields = new Map<string, WireField>();
+  private readonly found = new Map<string, { readonly type: number; readonly field: WireField }>();
 
   constructor(
     private readonly bytes: Uint8Array,
     private readonly operator: string,
   ) {}
 
-  /** @throws GraphRefused for a second one of its name: readers may take either */
-  add(name: string, attribute: WireField): void {
-    if (this.fields.has(name)) throw this.refused(`${name} twice`);
-    this.fields.set(name, attribute);
+  /**
+   * @param type AttributeProto.AttributeType
+   * @throws GraphRefused for a second one of its name: readers may take either
+   */
+  add(name: string, type: number, field: WireField): void {
+    if (this.found.has(name)) throw this.refused(`${name} twice`);
+    this.found.set(name, { type, field });
   }
 
   /** The error for an attribute that is not as it must be. */
@@ -82,14 +85,7 @@ export class Attributes {
   /** How many numbers a list of floats has. */
   floats(name: string): number {
     const field = this.find(name, 'FLOATS');
-    let count = 0;
-    if (!field) return count;
-    for (const { number, type, start, end } of fieldsOf(this.bytes, field.start, field.end)) {
-      if (number !== 7) continue;
-      if (type !== BYTES && type !== FIXED32) throw this.refused(`floats in ${name} that cannot be read`);
-      count += (end - start) / 4;
-    }
-    return count;
+    return field ? countFixed32(this.bytes, 7, field.start, field.end) : 0;
   }
 
   tensor(name: string): ScannedTensor | undefined {
@@ -111,13 +107,8 @@ export class Attributes {
   }
 
   private find(name: string, type: keyof typeof TYPES): WireField | undefined {
-    const field = this.fields.get(name);
-    if (!field) return undefined;
-    let found = 0;
-    for (const each of fieldsOf(this.bytes, field.start, field.end)) {
-      if (each.number === 20) found = Number(each.value);
-    }
-    if (found !== TYPES[type]) throw this.refused(`${name} of another type than ${type}`);
-    return field;
+    const found = this.found.get(name);
+    if (found && found.type !== TYPES[type]) throw this.refused(`${name} of another type than ${type}`);
+    return found?.field;
   }
 }

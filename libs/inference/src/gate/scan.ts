@@ -235,17 +235,18 @@ class GraphScan {
     const attributes = new Attributes(this.bytes, operator);
     for (const field of checked(this.bytes, NODE, node)) {
       if (field.number !== 5) continue;
-      const name = this.checkAttribute(field, operator);
-      if (MODELS.has(operator)) attributes.add(name, field);
+      const { name, type } = this.checkAttribute(field, operator);
+      if (MODELS.has(operator)) attributes.add(name, type, field);
     }
     this.nodes.push({ operator, inputs, outputs, ...checkModel(operator, attributes) });
   }
 
-  /** @returns its name */
-  private checkAttribute(attribute: WireField, operator: string): string {
+  private checkAttribute(attribute: WireField, operator: string): { name: string; type: number } {
     let name = '';
+    let type = 0;
     for (const field of checked(this.bytes, ATTRIBUTE, attribute)) {
       if (field.number === 1) name = nameOf(this.bytes, field);
+      if (field.number === 20) type = Number(field.value);
       if (field.number === 5 || field.number === 10) checkTensor(this.bytes, field);
       if (field.number === 6 || field.number === 11) {
         throw new GraphRefused(
@@ -256,7 +257,7 @@ class GraphScan {
         throw new GraphRefused(`the operator ${quote(operator)} holds a sparse tensor, which is not taken`);
       }
     }
-    return name;
+    return { name, type };
   }
 }
 
