@@ -12,7 +12,7 @@ import {
 } from './wire-reader.js';
 
 /** AttributeProto.AttributeType of onnx.proto. */
-const TYPES = { INT: 2, STRING: 3, TENSOR: 4, FLOATS: 6, INTS: 7, STRINGS: 8 } as const;
+const TYPES = { INT: 2, TENSOR: 4, FLOATS: 6, INTS: 7, STRINGS: 8 } as const;
 
 /**
  * The attributes of a node whose operator a runtime trusts with its memory: how long they are, and what they say. They
@@ -66,12 +66,6 @@ export class Attributes {
     const field = this.find(name, 'INT');
     const value = field && this.fieldsOf(field, 3, VARINT).at(-1)?.value;
     return value === undefined ? undefined : Number(value);
-  }
-
-  text(name: string): string | undefined {
-    const field = this.find(name, 'STRING');
-    const value = field && this.fieldsOf(field, 4, BYTES).at(-1);
-    return value && textOf(this.bytes, value);
   }
 
   *texts(name: string): Generator<string> {

@@ -232,13 +232,13 @@ class GraphScan {
     }
     const refusal = refuseOperator(domain, operator);
     if (refusal !== null) throw new GraphRefused(refusal);
-    const attributes = new Attributes(this.bytes, operator);
+    const attributes = MODELS.has(operator) ? new Attributes(this.bytes, operator) : null;
     for (const field of checked(this.bytes, NODE, node)) {
       if (field.number !== 5) continue;
       const { name, type } = this.checkAttribute(field, operator);
-      if (MODELS.has(operator)) attributes.add(name, type, field);
+      attributes?.add(name, type, field);
     }
-    this.nodes.push({ operator, inputs, outputs, ...checkModel(operator, attributes) });
+    this.nodes.push({ operator, inputs, outputs, ...(attributes && checkModel(operator, attributes)) });
   }
 
   private checkAttribute(attribute: WireField, operator: string): { name: string; type: number } {

@@ -29,7 +29,7 @@ export function columnValues(inputs: readonly SignatureInput[], example: Row | u
           ? [...(categories ?? []).slice(0, MOST_TEXTS), '', UNSEEN]
           : [...(type === 'integer' ? INTEGERS : NUMBERS)];
     if (nullable) values.push(null);
-    if (example && name in example) values.push(example[name]);
+    if (example && Object.hasOwn(example, name)) values.push(example[name]);
     return { name, values, isWhole: type === 'integer' };
   });
 }
@@ -50,12 +50,17 @@ export function* madeUpRows(columns: readonly ColumnValues[], first: Row, random
   for (let place = 0; place < longest && made < count / 3; place++, made++) {
     yield rowOf(columns, ({ values }) => values[place % values.length]);
   }
-  const singles = columns.flatMap(({ name, values }) => values.map((value) => ({ name, value })));
-  // Where there are more of them than rows, they are spread over all features.
-  const step = Math.max(1, singles.length / (count / 3));
-  for (let at = 0; at < singles.length; at += step, made++) {
-    const { name, value } = singles[Math.floor(at)]!;
-    yield rowOf(columns, (column) => (column.name === name ? value : first[column.name]));
+  // Where there are more values than rows, those that are tried are spread over all features.
+  const total = columns.reduce((sum, { values }) => sum + values.length, 0);
+  const step = Math.max(1, total / (count / 3));
+  let at = 0;
+  let before = 0;
+  for (const { name, values } of columns) {
+    for (; at < before + values.length; at += step, made++) {
+      const value = values[Math.floor(at) - before];
+      yield rowOf(columns, (column) => (column.name === name ? value : first[column.name]));
+    }
+    before += values.length;
   }
   for (; made < count; made++) {
     // Where a value is extreme, most models are sure of one class, and say little else.

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Predictions } from '../answers.js';
 import type { Row } from '../columns.js';
 import { FeatureErrors } from '../feature-errors.js';
 import { GraphRefused, ModelOutputError, ModelRunError, type OutputFault } from '../errors.js';
@@ -10,6 +9,8 @@ import { usualRow, columnValues, madeUpRows } from './made-up-rows.js';
 
 /** Rows of one run. They begin as one and double, so that a slow model shows itself before it takes too long. */
 const MOST_ROWS_OF_A_RUN = 64;
+/** The most values of one run, as this thread, which makes tensors of them, answers others, too. */
+const MOST_VALUES_OF_A_RUN = 20_000;
 /** Features of a row that a refusal shows. */
 const SHOWN_FEATURES = 8;
 
@@ -25,27 +26,28 @@ export async function tryModel(model: OnnxModel, example: Row | undefined, budge
   const { inputs, output } = model.signature.definition;
   const columns = columnValues(inputs, example);
   const first = example ?? usualRow(columns, 0);
-  await answer(model, [first], example ? 'the example' : 'one row of ones');
-  await answer(model, [first, usualRow(columns, 1), first], 'three rows');
+  await expectAnswers(model, [first], example ? 'the example' : 'one row of ones');
+  await expectAnswers(model, [first, usualRow(columns, 1), first], 'three rows');
 
   const until = performance.now() + budgetMs;
   const random = randomFrom(createHash('sha256').update(JSON.stringify(inputs)).digest());
   const answered: Row[] = [];
   const rows = madeUpRows(columns, first, random);
-  for (let size = 1; ; size = Math.min(2 * size, MOST_ROWS_OF_A_RUN)) {
+  const most = Math.min(MOST_ROWS_OF_A_RUN, Math.ceil(MOST_VALUES_OF_A_RUN / inputs.length));
+  for (let size = 1; ; size = Math.min(2 * size, most)) {
     const some = take(rows, size);
     if (some.length === 0 || performance.now() > until) break;
     await tryRows(model, some, until, answered);
   }
   if (output.type === 'classification' && output.probabilities === 'logits') {
-    await refuseProbabilities(model, output, [first, ...answered.slice(0, MOST_ROWS_OF_A_RUN)]);
+    await refuseProbabilities(model, output, [first, ...answered.slice(0, most)]);
   }
 }
 
-/** Asks for an answer that the model has to give. */
-async function answer(model: OnnxModel, rows: readonly Row[], what: string): Promise<Predictions> {
+/** Asks for answers that the model has to give. */
+async function expectAnswers(model: OnnxModel, rows: readonly Row[], what: string): Promise<void> {
   try {
-    return await model.predict(rows);
+    await model.predict(rows);
   } catch (error) {
     if (error instanceof FeatureErrors) throw new GraphRefused(`the example does not fit: ${error.message}`);
     if (error instanceof ModelOutputError) throw refusal(error, `asked for ${what}`);
@@ -56,7 +58,7 @@ async function answer(model: OnnxModel, rows: readonly Row[], what: string): Pro
   }
 }
 
-/** Asks for answers; where rows together fail, by halves for each alone. Those without a finite answer are passed over. */
+/** Asks for answers; where rows together fail, by halves for each alone. Those that have none are passed over. */
 async function tryRows(
   model: OnnxModel,
   rows: readonly Row[],
@@ -68,13 +70,11 @@ async function tryRows(
     answered.push(...rows);
     return;
   } catch (error) {
+    if (error instanceof ModelOutputError && error.fault !== 'not_finite')
+      throw refusal(error, `asked for ${show(rows[error.row ?? 0]!)}`);
     if (!(error instanceof ModelRunError || error instanceof ModelOutputError)) throw error;
-    if (rows.length === 1) {
-      if (error instanceof ModelRunError || error.fault === 'not_finite') return;
-      throw refusal(error, `asked for ${show(rows[0]!)}`);
-    }
   }
-  if (performance.now() > until) return;
+  if (rows.length === 1 || performance.now() > until) return;
   const half = rows.length >> 1;
   await tryRows(model, rows.slice(0, half), until, answered);
   await tryRows(model, rows.slice(half), until, answered);
