@@ -91,9 +91,9 @@ def regressor(**changed):
     )
 
 
-def classifier(**changed):
+def classifier(label_type=STRING, **changed):
     attributes = TREE | weights("class", (0, 1, 1, 0)) | {"classlabels_strings": ["a", "b"]} | changed
-    outputs = [values("label", STRING, [None]), values("probabilities", FLOAT, [None, 2])]
+    outputs = [values("label", label_type, [None]), values("probabilities", FLOAT, [None, 2])]
     return learned("TreeEnsembleClassifier", attributes, outputs)
 
 
@@ -203,6 +203,9 @@ def broken():
             target_nodeids=[2, 1, 0, 5],
         ),
         "sound-leaf-features": regressor(nodes_featureids=[0, 1, -2, -2, 99, -2]),
+        "sound-long-labels": classifier(
+            classlabels_strings=None, classlabels_int64s=[20260131000000, 20260201000000], label_type=INT64
+        ),
         "sound-one-base-value": classifier(class_ids=[0, 0, 0, 0], base_values=[0.5]),
         **{f"short-{name}": regressor(**{name: TREE[name][:-1]}) for name in TREE},
         "no-nodes": learned("TreeEnsembleRegressor", {"n_targets": 1}, [values("y")]),

@@ -84,8 +84,9 @@ interface Node {
 /**
  * Reads an ONNX file (onnx.proto, ModelProto) without loading it, and refuses what a runtime should never see:
  * operators outside of the allow-list, subgraphs and functions, data outside of the file, tensors that claim to be
- * larger than their data, cycles, and inputs or outputs that are no plain tensors. Takes one pass and copies names
- * alone.
+ * larger than their data, trees and support vector machines whose attributes do not fit each other, cycles, versions
+ * that are too new, and inputs or outputs that are no plain tensors. Takes time and memory by the file's length; copies
+ * names and the integers of trees.
  * @throws GraphRefused with a sentence for the one who made the file
  */
 export function scanGraph(bytes: Uint8Array): ScannedGraph {
@@ -288,9 +289,7 @@ function checkModel(operator: string, attributes: Attributes): Pick<Node, 'class
 /** In the order of the probabilities. @throws GraphRefused where there are less than two */
 function classesOf(attributes: Attributes): readonly (string | number)[] {
   const texts = [...attributes.texts('classlabels_strings')];
-  const integers = ['classlabels_ints', 'classlabels_int64s'].flatMap((name) => [
-    ...attributes.integers(name),
-  ]);
+  const integers = ['classlabels_ints', 'classlabels_int64s'].flatMap((name) => attributes.longs(name));
   const classes = texts.length > 0 ? texts : integers;
   if (classes.length < 2 || classes.length > MAX_CLASSES) {
     throw attributes.refused(`${classes.length} class labels; 2 to ${MAX_CLASSES} are taken`);
