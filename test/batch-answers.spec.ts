@@ -269,6 +269,38 @@ describe('the answers of batches', () => {
       await expectEqual(await score(request), model, rows);
     });
 
+    it('equal them with logits', async () => {
+      const rows: Row[] = [
+        { a: 1, b: 0 },
+        { a: 3, b: -2 },
+        { a: -1e30, b: 1e30 },
+        { a: -1e38, b: 3 },
+        { a: 0, b: 0 },
+      ];
+      await put('logits.jsonl', jsonLines(rows));
+      for (const [file, labels] of [
+        ['good-logits.onnx', ['one', 'two', 'three']],
+        ['good-one-logit.onnx', ['no', 'yes']],
+      ] as const) {
+        const signature = { features: ['a', 'b'], labels, probabilities: 'logits' };
+        const model = await uploaded('classification', file, signature);
+        const request = { model_id: model, input_path: 's3://data/logits.jsonl', max_error_share: 0.5 };
+        await expectEqual(await score(request), model, rows);
+      }
+    });
+
+    it('equal them where it breaks its own words', async () => {
+      const signature = { features: ['a', 'b'], labels: ['one', 'two', 'three'] };
+      const model = await uploaded('classification', 'good-false-for-some.onnx', signature);
+      const rows: Row[] = [12344, 12345, 12346, 12347, 12348, 12349].map((a) => ({ a, b: 0 }));
+      rows.push({ a: 12345, b: 12345 }, { a: 1, b: 2 });
+      await put('false.jsonl', jsonLines(rows));
+      const request = { model_id: model, input_path: 's3://data/false.jsonl', max_error_share: 1 };
+      const output = await score(request);
+      expect(output.errors).toHaveLength(6);
+      await expectEqual(output, model, rows);
+    });
+
     it('fail where it takes too long', async () => {
       const model = await uploaded('regression', 'good-slow-on-demand.onnx');
       await put('slow.jsonl', jsonLines([{ x: 1 }, { x: 7000 }]));

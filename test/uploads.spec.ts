@@ -142,6 +142,103 @@ describe('models made elsewhere', () => {
     expect(body.confidence[0]).toBe(body.probabilities[0][0]);
   });
 
+  it('should answer probabilities where the graph has logits, as the signature says', async () => {
+    const [three, two] = [
+      await registerModel(acme, 'classification'),
+      await registerModel(acme, 'classification'),
+    ];
+    const features = ['a', 'b'];
+    const refused = await upload(acme, three, files.get('good-logits.onnx')!, {
+      features,
+      labels: ['one', 'two', 'three'],
+    });
+    expect([refused.status, refused.body.errors?.[0].message]).toEqual([
+      422,
+      expect.stringMatching(
+        /^asked for one row of ones, the output 'scores' says .*"probabilities": "logits"/,
+      ),
+    ]);
+    const probabilities = 'logits';
+    const signature = { features, labels: ['one', 'two', 'three'], probabilities };
+    const { status, body } = await upload(acme, three, files.get('good-logits.onnx')!, signature);
+    expect([status, body.signature?.output.probabilities]).toEqual([201, 'logits']);
+    const powers = [3, -1, -2].map(Math.exp);
+    const sum = powers[0]! + powers[1]! + powers[2]!;
+    const answer = await predict(three, { a: 3, b: -1 });
+    expect(answer.body.prediction).toEqual(['one']);
+    powers.forEach((power, at) => expect(answer.body.probabilities[0][at]).toBeCloseTo(power / sum, 6));
+    expect((await predict(three, { a: 1e30, b: 0 })).body.probabilities).toEqual([[1, 0, 0]]);
+
+    const labels = ['no', 'yes'];
+    expect((await upload(acme, two, files.get('good-one-logit.onnx')!, { features, labels })).status).toBe(
+      422,
+    );
+    const taken = await upload(acme, two, files.get('good-one-logit.onnx')!, {
+      features,
+      labels,
+      probabilities,
+    });
+    expect(taken.status).toBe(201);
+    const one = await predict(two, { a: 1, b: 0 });
+    expect(one.body.probabilities[0][1]).toBeCloseTo(1 / (1 + Math.exp(-1)), 6);
+  });
+
+  it('should be held to their own words while they serve, and be counted where they break them', async () => {
+    const id = await registerModel(acme, 'classification');
+    const signature = { features: ['a', 'b'], labels: ['one', 'two', 'three'] };
+    const countOf = async (fault: string) => {
+      const text = String((await service.with(undefined).get('/metrics')).body);
+      return Number(
+        new RegExp(`modelplane_model_output_faults_total\\{fault="${fault}"\\} (\\d+)`).exec(text)?.[1],
+      );
+    };
+    const faults = ['sum', 'no_probability', 'not_finite', 'label', 'unknown_class', 'length'];
+    for (const fault of faults) expect([fault, await countOf(fault)]).toEqual([fault, 0]);
+    expect((await upload(acme, id, files.get('good-false-for-some.onnx')!, signature)).status).toBe(201);
+    expect((await predict(id, { a: 12344, b: 0 })).body.prediction).toEqual(['one']);
+    const expected: [number, string, string][] = [
+      [
+        12346,
+        'no_probability',
+        "the output 'scores' says the probabilities [2.0000, -1.0000, 0.0000], not all of them within 0 to 1",
+      ],
+      [
+        12345,
+        'no_probability',
+        "the output 'scores' says the probabilities [2.0000, 0.0000, 0.0000], not all of them within 0 to 1",
+      ],
+      [12347, 'not_finite', "the output 'scores' is NaN or infinite"],
+      [
+        12348,
+        'label',
+        'the output \'label\' is "three", of probability 0.0000, and \'scores\' says 1.0000 of "one"',
+      ],
+      [12349, 'unknown_class', 'the output \'label\' is "four", none of its 3 labels'],
+    ];
+    for (const [a, fault, message] of expected) {
+      const before = await countOf(fault);
+      const alone = await predict(id, { a, b: 0 });
+      const detail = `the uploaded model cannot answer this: ${message}`;
+      expect([alone.status, alone.body.code, alone.body.errors]).toEqual([
+        422,
+        'VALIDATION_ERROR',
+        [{ pointer: '/features', message: detail }],
+      ]);
+      const among = await predict(id, [
+        { a: 1, b: 0 },
+        { a, b: 0 },
+      ]);
+      expect(among.body.errors).toEqual([{ pointer: '/features/1', message: detail }]);
+      expect(await countOf(fault)).toBe(before + 2);
+    }
+    // Probabilities that are each within 0 to 1, but too many.
+    const twice = await predict(id, { a: 12345, b: 12345 });
+    expect(twice.body.errors[0].message).toMatch(
+      /\[1\.0000, 1\.0000, 0\.0000\], which sum to 2\.0000 and not to 1/,
+    );
+    expect(await countOf('sum')).toBe(1);
+  });
+
   it('should be numbered by what requests they take', async () => {
     const id = await registerModel(acme, 'classification');
     const versions: string[] = [];

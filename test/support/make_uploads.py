@@ -78,6 +78,76 @@ def network():
     )
 
 
+def scores(*more, initializers=(), label=None):
+    """Three scores of two features, and what makes of them what is answered."""
+    x = helper.make_tensor_value_info("input", FLOAT, ["batch", 2])
+    outputs = [helper.make_tensor_value_info("scores", FLOAT, ["batch", 3])]
+    if label:
+        outputs.insert(0, helper.make_tensor_value_info("label", label, ["batch"]))
+    weights = constant("w", [[1, 0, -1], [0, 1, -1]], numpy.float32)
+    return model([node("MatMul", ["input", "w"], ["z"]), *more], [x], outputs, [weights, *initializers])
+
+
+def logits():
+    return scores(node("Identity", ["z"], ["scores"]))
+
+
+def one_logit():
+    x = helper.make_tensor_value_info("input", FLOAT, ["batch", 2])
+    y = helper.make_tensor_value_info("scores", FLOAT, ["batch", 1])
+    weights = constant("w", [[1], [-2]], numpy.float32)
+    return model([node("MatMul", ["input", "w"], ["scores"])], [x], [y], [weights])
+
+
+def false_for_some():
+    """
+    Softmax and the text of the largest, as they must be, but where the first feature is
+    12345: twice the probabilities;
+    12346: one more and one less of them;
+    12347: NaN;
+    12348: the label of the smallest;
+    12349: a label that is none.
+    """
+    ranges = {"none": [0], "one": [1]}
+    factors = {12345: [2, 2, 2], 12347: [numpy.nan] * 3}
+    nodes = [node("Softmax", ["z"], ["p0"]), node("Slice", ["input", "none", "one", "one"], ["a"])]
+    initializers = [constant(name, values) for name, values in ranges.items()]
+    for at, (value, times) in enumerate(factors.items()):
+        nodes += [
+            node("Equal", ["a", f"v{at}"], [f"is{at}"]),
+            node("Where", [f"is{at}", f"t{at}", "ones"], [f"f{at}"]),
+            node("Mul", [f"p{at}", f"f{at}"], [f"p{at + 1}"]),
+        ]
+        initializers += [
+            constant(f"v{at}", value, numpy.float32),
+            constant(f"t{at}", times, numpy.float32),
+        ]
+    nodes += [
+        node("Equal", ["a", "v_more"], ["is_more"]),
+        node("Where", ["is_more", "more", "zeros"], ["added"]),
+        node("Add", ["p2", "added"], ["scores"]),
+        node("ArgMax", ["z"], ["best"], axis=1, keepdims=0),
+        node("ArgMin", ["z"], ["worst"], axis=1, keepdims=0),
+        node("Squeeze", ["a", "one"], ["flat"]),
+        node("Equal", ["flat", "v_worst"], ["is_worst"]),
+        node("Where", ["is_worst", "worst", "best"], ["chosen"]),
+        node("Equal", ["flat", "v_absent"], ["is_absent"]),
+        node("Where", ["is_absent", "four", "chosen"], ["place"]),
+        node("Gather", ["texts", "place"], ["label"]),
+    ]
+    initializers += [
+        constant("ones", [1, 1, 1], numpy.float32),
+        constant("zeros", [0, 0, 0], numpy.float32),
+        constant("more", [1, -1, 0], numpy.float32),
+        constant("v_more", 12346, numpy.float32),
+        constant("v_worst", 12348, numpy.float32),
+        constant("v_absent", 12349, numpy.float32),
+        constant("four", 3),
+        helper.make_tensor("texts", TensorProto.STRING, [4], [b"one", b"two", b"three", b"four"]),
+    ]
+    return scores(*nodes, initializers=initializers, label=TensorProto.STRING)
+
+
 def square_work(at_least):
     """Multiplies two matrices of x * x numbers: the larger x, the longer it takes; x + at_least a side."""
     nodes = [
@@ -257,6 +327,9 @@ def main(folder):
         "columns": columns(),
         "network": network(),
         "slow-on-demand": square_work(1),
+        "logits": logits(),
+        "one-logit": one_logit(),
+        "false-for-some": false_for_some(),
     }
     for kind, models in {"good": good, "bad": bad_models(zipped)}.items():
         for name, content in models.items():

@@ -15,11 +15,7 @@ const value = (name: string, type: Value['type'] = 'float32', shape: Value['shap
   type,
   shape,
 });
-const graph = (
-  inputs: Value[],
-  outputs: Value[] = [value('y')],
-  classes: ScannedGraph['classes'] = null,
-): ScannedGraph => ({ inputs, outputs, classes });
+const graph = (inputs: Value[], outputs: Value[] = [value('y')]): ScannedGraph => ({ inputs, outputs });
 
 describe('the signature of a graph', () => {
   it('should name features after the inputs, of the type of their tensors', () => {
@@ -64,14 +60,16 @@ describe('the signature of a graph', () => {
     else expect(encode()).toEqual([fed]);
   });
 
-  it.each<[string, 'value' | 'index', readonly (string | number)[] | null, (string | number)[]]>([
-    ['those that the graph names', 'value', [3, 5], [3, 5]],
-    ['names for those that the graph numbers', 'index', [0, 1], ['no', 'yes']],
-    ['integers of a graph that names none', 'value', null, [3, 5]],
-    ['texts of a graph that names none', 'index', null, ['no', 'yes']],
+  it.each<[string, 'value' | 'index', Value['classes'], (string | number)[]]>([
+    ['those that the classifier names', 'value', [3, 5], [3, 5]],
+    ['texts of those that it names', 'value', [3, 5], ['3', '5']],
+    ['names for those that it numbers', 'index', [0, 1], ['no', 'yes']],
+    ['integers of a graph that names none', 'value', undefined, [3, 5]],
+    ['texts of a graph that names none', 'index', undefined, ['no', 'yes']],
   ])('should take the classes for %s as its %s', (_, encoding, classes, labels) => {
-    const outputs = [value('label', 'int64', [null]), value('p', 'float32', [null, 2])];
-    const { output } = completeSignature(graph([value('x')], outputs, classes), 'classification', { labels });
+    const label = { ...value('label', 'int64', [null]), classes };
+    const outputs = [label, value('p', 'float32', [null, 2])];
+    const { output } = completeSignature(graph([value('x')], outputs), 'classification', { labels });
     expect(output).toMatchObject({
       label_tensor: 'label',
       label_encoding: encoding,

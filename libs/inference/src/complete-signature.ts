@@ -26,10 +26,14 @@ export interface SignatureDescription {
   readonly target?: string;
   /** Classes in the order of the probabilities. */
   readonly labels?: readonly Label[];
-  readonly label_tensor?: string;
-  /** Whether the graph answers a label itself or its index; guessed where absent. */
+  /** null where the most probable class is the answer, whatever the graph's label says. */
+  readonly label_tensor?: string | null;
+  /** Whether the graph answers a label itself or its index; where absent, as the graph and the labels tell. */
   readonly label_encoding?: 'index' | 'value';
-  readonly probabilities_tensor?: string;
+  /** null where the graph's probabilities are not read. */
+  readonly probabilities_tensor?: string | null;
+  /** What that output holds. */
+  readonly probabilities?: 'logits' | 'probabilities';
   readonly value_tensor?: string;
 }
 
@@ -112,6 +116,12 @@ function packed(input: GraphValue, features: readonly FeatureDescription[] | und
   if (width !== null && features.length !== width) {
     throw new SignatureIncomplete(`${shown}, and ${features.length} features are named`, '/features');
   }
+  if (features.length < (input.columnsRead ?? 0)) {
+    throw new SignatureIncomplete(
+      `the graph reads ${input.columnsRead} columns of the input ${quote(input.name)}, and ${features.length} features are named`,
+      '/features',
+    );
+  }
   return features.map((feature, column) => {
     if (feature.tensor !== undefined && feature.tensor !== input.name) {
       throw new SignatureIncomplete(
@@ -165,27 +175,17 @@ function regression(graph: ScannedGraph, { value_tensor: name }: SignatureDescri
 }
 
 function classification(graph: ScannedGraph, description: SignatureDescription): ClassificationOutput {
-  const labels = description.labels ?? graph.classes;
+  const probabilities = outputFor(graph, description.probabilities_tensor, isNumber, 'probabilities');
+  const label = outputFor(graph, description.label_tensor, (output) => !isNumber(output), 'label');
+  // A label that is not read names the classes all the same. Its maker does so before that of the probabilities, which
+  // may be of a model within, whose classes are numbered.
+  const names = label ?? graph.outputs.find((output) => !isNumber(output)) ?? probabilities;
+  const labels = description.labels ?? names?.classes;
   if (!labels) {
     throw new SignatureIncomplete('name the classes, in the order of the probabilities', '/labels');
   }
   if (labels.length < 2)
     throw new SignatureIncomplete('a classification has at least two classes', '/labels');
-  const { label_tensor: labelName, probabilities_tensor: probabilitiesName } = description;
-  const numbers = graph.outputs.filter(isNumber);
-  const others = graph.outputs.filter((output) => !isNumber(output));
-  const probabilities =
-    probabilitiesName !== undefined
-      ? find(graph, probabilitiesName, '/probabilities_tensor')
-      : numbers.length > 0
-        ? onlyOne(numbers, 'probabilities', '/probabilities_tensor')
-        : null;
-  const label =
-    labelName !== undefined
-      ? find(graph, labelName, '/label_tensor')
-      : others.length > 0
-        ? onlyOne(others, 'label', '/label_tensor')
-        : null;
   if (probabilities && !isNumber(probabilities)) {
     throw wrongType(probabilities, 'float32 or float64', '/probabilities_tensor');
   }
@@ -199,32 +199,67 @@ function classification(graph: ScannedGraph, description: SignatureDescription):
   if (label && !['int64', 'int32', 'string'].includes(label.type)) {
     throw wrongType(label, 'int64, int32 or string', '/label_tensor');
   }
+  if (!probabilities && description.probabilities) {
+    throw new SignatureIncomplete('the signature reads no probabilities', '/probabilities');
+  }
   return {
     type: 'classification',
     labels,
     label_tensor: label?.name ?? null,
     ...(label && {
-      label_encoding: description.label_encoding ?? guessEncoding(label, labels, graph.classes),
+      label_encoding: encodingOf(label, labels, description.label_encoding, probabilities !== null),
     }),
     probabilities_tensor: probabilities?.name ?? null,
+    ...(description.probabilities === 'logits' && { probabilities: 'logits' as const }),
   };
 }
 
+/** The output that is named, else the only one of its kind; null where there is none or none is wanted. */
+function outputFor(
+  graph: ScannedGraph,
+  named: string | null | undefined,
+  isKind: (output: GraphValue) => boolean,
+  what: 'label' | 'probabilities',
+): GraphValue | null {
+  if (named === null) return null;
+  if (named !== undefined) return find(graph, named, `/${what}_tensor`);
+  const outputs = graph.outputs.filter(isKind);
+  return outputs.length > 0 ? onlyOne(outputs, what, `/${what}_tensor`) : null;
+}
+
 /**
- * Classifiers of ai.onnx.ml say what they answer; where that is not what the caller calls the classes, it is their
- * index. Of any other graph, an integer can be a label only where the labels are integers.
+ * Whether the graph answers a label itself or its index. The classifier that makes the label says what it answers. Of
+ * any other graph that answers integers, those are the labels where these are integers, and indexes elsewhere; that is
+ * believed only where the trial can compare it with probabilities.
  */
-function guessEncoding(
-  { type }: GraphValue,
+function encodingOf(
+  label: GraphValue,
   labels: readonly Label[],
-  classes: ScannedGraph['classes'],
+  given: 'index' | 'value' | undefined,
+  hasProbabilities: boolean,
 ): 'index' | 'value' {
-  if (type === 'string') return 'value';
-  const known = new Set(labels);
-  const isLabel = classes
-    ? classes.every((value) => known.has(value))
-    : labels.every((value) => Number.isInteger(value));
-  return isLabel ? 'value' : 'index';
+  const { classes } = label;
+  if (classes) {
+    const known = new Set(labels.map(String));
+    const isValue = classes.every((value) => known.has(String(value)));
+    const isIndex = classes.length === labels.length && classes.every((value, index) => value === index);
+    if (given === undefined ? isValue || isIndex : given === 'value' ? isValue : isIndex)
+      return given ?? (isValue ? 'value' : 'index');
+    throw new SignatureIncomplete(
+      `the output ${quote(label.name)} answers ${list(classes.map(String))}, which are ${given === 'index' ? `no indexes from 0 to ${labels.length - 1}` : `neither the labels nor their indexes from 0 to ${labels.length - 1}`}: leave out labels, or say "label_tensor": null, and the most probable class is the answer`,
+      given ? '/label_encoding' : '/labels',
+    );
+  }
+  if (given) return given;
+  if (label.type === 'string') return 'value';
+  const areIndexes = labels.every((value, index) => value === index);
+  if (!hasProbabilities && !areIndexes) {
+    throw new SignatureIncomplete(
+      `say whether the integers of the output ${quote(label.name)} are the labels ("value") or their places in labels, from 0 ("index")`,
+      '/label_encoding',
+    );
+  }
+  return labels.every((value) => Number.isInteger(value)) ? 'value' : 'index';
 }
 
 function onlyOne(outputs: readonly GraphValue[], what: string, pointer: string): GraphValue {

@@ -39,9 +39,30 @@ export class ModelRunError extends InferenceError {
   readonly code = 'MODEL_RUN_FAILED';
 }
 
-/** The graph answered with something that is no prediction: NaN, infinity, or a label out of range. */
+/** What an output can be instead of an answer. */
+export const OUTPUT_FAULTS = [
+  'not_finite',
+  'no_probability',
+  'sum',
+  'label',
+  'unknown_class',
+  'length',
+] as const;
+export type OutputFault = (typeof OUTPUT_FAULTS)[number];
+
+/** The graph answered with something that is no prediction, or not what its signature says. */
 export class ModelOutputError extends InferenceError {
   readonly code = 'MODEL_OUTPUT_INVALID';
+
+  constructor(
+    readonly fault: OutputFault,
+    /** What the output did, without the row. */
+    readonly deed: string,
+    /** Of the rows that were asked for together; absent where it is all of them. */
+    readonly row?: number,
+  ) {
+    super(row === undefined ? deed : `${deed} (row ${row})`);
+  }
 }
 
 /** The process that runs the model died, hung or may not start yet. Nothing is wrong with the request. */

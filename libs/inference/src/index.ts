@@ -4,7 +4,7 @@ export type { Explanation } from './explanations/explainer.js';
 export { FeatureErrors } from './feature-errors.js';
 export type { FeatureProblem } from './feature-errors.js';
 export { OnnxModel } from './onnx-model.js';
-export type { Predictions } from './onnx-model.js';
+export type { Predictions } from './answers.js';
 export { compileSignature } from './signature.js';
 export type { EncodedRows, Signature } from './signature.js';
 export { compileSignatureContract } from './signature-definition.js';

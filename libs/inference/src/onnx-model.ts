@@ -1,16 +1,12 @@
 import type { Tensor } from 'onnxruntime-node';
-import { InferenceError, ModelOutputError, ModelRunError } from './errors.js';
+import { checkAnswers, type Predictions, readAnswers } from './answers.js';
+import { InferenceError, ModelRunError } from './errors.js';
 import type { GraphSession, OutputTensor } from './graph-session.js';
 import { LocalGraph } from './local-graph.js';
 import { checkTensors, openGraph } from './open-graph.js';
 import { isRowByRow } from './row-by-row.js';
 import { isSoonerTogether, QUICK_BUILD_MS, type RunCost } from './run-cost.js';
-import {
-  type ClassificationOutput,
-  inputTensors,
-  type Label,
-  type SignatureDefinition,
-} from './signature-definition.js';
+import { inputTensors, type SignatureDefinition } from './signature-definition.js';
 import type { Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
@@ -36,16 +32,6 @@ export interface OffThread {
   readonly mostRows: number;
   /** Reads the artifact again: its bytes move to the thread, which may lose them. */
   read(): Promise<Uint8Array>;
-}
-
-export interface Predictions {
-  /** One a row: the predicted class, or the value of a regression. */
-  readonly predictions: Label[];
-  /** Of a classification: one array a row, in the order of the signature's labels. */
-  readonly probabilities?: number[][];
-  /** Of a classification: the probability of the predicted class, one a row. */
-  readonly confidences?: number[];
-  readonly warnings: string[];
 }
 
 /** What is known of a graph that runs on the calling thread. */
@@ -82,6 +68,8 @@ export class OnnxModel {
     readonly sizeBytes: number,
     /** Absent where the graph does not run on this thread, or where nothing was measured. */
     private readonly here?: RunsHere,
+    /** Whether answers are held to the signature, which nothing but a trial has proven. */
+    private readonly isUploaded = false,
   ) {
     this.fetches = fetchesOf(signature.definition);
   }
@@ -204,10 +192,9 @@ export class OnnxModel {
 
   private read(outputs: Record<string, OutputTensor>, rows: number, warnings: string[]): Predictions {
     const { output } = this.signature.definition;
-    if (output.type === 'regression') {
-      return { predictions: readValues(outputs[output.value_tensor], output.offset, rows), warnings };
-    }
-    return { ...readClasses(outputs, output, rows), warnings };
+    const answers = readAnswers(outputs, output, rows);
+    if (this.isUploaded) checkAnswers(answers, output);
+    return { ...answers, warnings };
   }
 
   /** Frees the native memory once the predictions under way have ended; later ones get a `ModelRunError`. */
@@ -275,100 +262,4 @@ function fetchesOf({ output }: SignatureDefinition): string[] {
 
 function durationMs({ firstMs, perRowMs }: RunCost, rows: number): number {
   return firstMs + perRowMs * (rows - 1);
-}
-
-function readClasses(
-  outputs: Record<string, OutputTensor>,
-  output: ClassificationOutput,
-  rows: number,
-): Omit<Predictions, 'warnings'> {
-  const { labels, label_tensor: label, probabilities_tensor: tensor } = output;
-  const probabilities =
-    tensor === null ? undefined : readProbabilities(outputs[tensor], tensor, labels.length, rows);
-  const indexes =
-    label === null ? probabilities!.map(indexOfLargest) : readIndexes(outputs[label], label, output, rows);
-  const predictions = indexes.map((index) => labels[index]!);
-  if (!probabilities) return { predictions };
-  return {
-    predictions,
-    probabilities,
-    confidences: indexes.map((index, row) => probabilities[row]![index]!),
-  };
-}
-
-function readProbabilities(
-  tensor: OutputTensor | undefined,
-  name: string,
-  classes: number,
-  rows: number,
-): number[][] {
-  const flat = tensor?.data as ArrayLike<number> | undefined;
-  const isOne = classes === 2 && flat?.length === rows;
-  checkLength(name, flat?.length, isOne ? rows : rows * classes);
-  const probabilities = new Array<number[]>(rows);
-  for (let row = 0; row < rows; row++) {
-    if (isOne) {
-      const second = checkFinite(flat[row]!, 'probability', row);
-      probabilities[row] = [1 - second, second];
-      continue;
-    }
-    const ofRow = new Array<number>(classes);
-    for (let at = 0; at < classes; at++)
-      ofRow[at] = checkFinite(flat![row * classes + at]!, 'probability', row);
-    probabilities[row] = ofRow;
-  }
-  return probabilities;
-}
-
-/** For each row the index, among the signature's labels, of the class that the graph answers. */
-function readIndexes(
-  tensor: OutputTensor | undefined,
-  name: string,
-  { labels, label_encoding: encoding }: ClassificationOutput,
-  rows: number,
-): number[] {
-  checkLength(name, tensor?.data.length, rows);
-  const places = encoding === 'value' ? new Map(labels.map((label, index) => [String(label), index])) : null;
-  const { data } = tensor!;
-  const indexes = new Array<number>(rows);
-  for (let row = 0; row < rows; row++) {
-    const value = data[row]!;
-    const index = places ? places.get(String(value)) : Number(value);
-    if (index === undefined || labels[index] === undefined) {
-      const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
-      throw new ModelOutputError(
-        `the model predicted class ${shown} in row ${row}, but it has ${labels.length}`,
-      );
-    }
-    indexes[row] = index;
-  }
-  return indexes;
-}
-
-/** Classes this close to the most probable one are tied with it: a thousand votes summed in float32 lose as much. */
-const TIE_WIDTH = 2e-6;
-
-/** The first of the most probable classes. */
-function indexOfLargest(values: readonly number[]): number {
-  const least = Math.max(...values) - TIE_WIDTH;
-  return values.findIndex((value) => value >= least);
-}
-
-function readValues(tensor: OutputTensor | undefined, offset: number | undefined, rows: number): number[] {
-  const values = tensor?.data as ArrayLike<number>;
-  checkLength('value', values?.length, rows);
-  return Array.from(values, (value, row) => checkFinite(value, 'value', row) + (offset ?? 0));
-}
-
-function checkFinite(value: number, what: string, row: number): number {
-  if (!Number.isFinite(value)) throw new ModelOutputError(`the model's ${what} in row ${row} is ${value}`);
-  return value;
-}
-
-function checkLength(tensor: string, actual: number | undefined, expected: number): void {
-  if (actual !== expected) {
-    throw new ModelOutputError(
-      `the model's output '${tensor}' has ${actual ?? 'no'} values instead of ${expected}`,
-    );
-  }
 }

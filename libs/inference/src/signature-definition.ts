@@ -55,6 +55,11 @@ export interface ClassificationOutput {
   readonly label_encoding?: 'index' | 'value';
   /** float32 or float64, shape [n, classes], or [n, 1] or [n] of the second of two classes. */
   readonly probabilities_tensor: string | null;
+  /**
+   * What that output holds. Logits become probabilities in float64: by softmax of a row, or by the sigmoid function
+   * where there is one column. Probabilities where absent.
+   */
+  readonly probabilities?: 'logits' | 'probabilities';
 }
 
 export interface RegressionOutput {

@@ -6,6 +6,7 @@ import {
   IsBoolean,
   IsIn,
   IsObject,
+  IsOptional,
   IsString,
   MaxLength,
   MinLength,
@@ -114,16 +115,17 @@ export class UploadSignatureDto {
   labels?: (string | number | boolean)[];
 
   /**
-   * Output with the class; needed where several could be it. Without one the most probable class is the answer.
+   * Output with the class; needed where several could be it. Without one, or where it is null, the most probable class
+   * is the answer.
    * @example label
    */
-  @MayBeAbsent()
+  @IsOptional()
   @IsString()
   @MaxLength(4096)
-  label_tensor?: string;
+  label_tensor?: string | null;
 
   /**
-   * Whether that output is the class itself or its index; guessed from the graph where left out.
+   * Whether that output is the class itself or its index from 0; needed where neither the graph nor probabilities tell.
    * @example index
    */
   @MayBeAbsent()
@@ -131,13 +133,22 @@ export class UploadSignatureDto {
   label_encoding?: 'index' | 'value';
 
   /**
-   * Output with the probabilities, one column a class, or one column of the second of two classes.
+   * Output with the probabilities, one column a class, or one column of the second of two classes. Where it is null none
+   * are answered.
+   * @example probabilities
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(4096)
+  probabilities_tensor?: string | null;
+
+  /**
+   * What that output holds. Logits become probabilities by softmax, or by the sigmoid function where there is one column.
    * @example probabilities
    */
   @MayBeAbsent()
-  @IsString()
-  @MaxLength(4096)
-  probabilities_tensor?: string;
+  @IsIn(['logits', 'probabilities'])
+  probabilities?: 'logits' | 'probabilities';
 
   /**
    * Output with the value of a regression; needed where several could be it.

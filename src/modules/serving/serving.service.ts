@@ -5,10 +5,12 @@ import {
   ModelOutputError,
   ModelRunError,
   type OnnxModel,
+  OUTPUT_FAULTS,
   type Predictions,
 } from '#libs/inference';
 import { fieldsProblem, type Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
+import { Metrics } from '../../platform/observability/metrics.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
 import { ServingQueues } from './serving-queues.js';
@@ -39,12 +41,21 @@ export interface Scored {
  */
 @Injectable()
 export class ServingService {
+  private readonly outputFaults;
+
   constructor(
     private readonly catalog: ModelCatalog,
     private readonly queues: ServingQueues,
     private readonly versions: VersionsService,
     private readonly load: Load,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.outputFaults = metrics.counter(
+      'modelplane_model_output_faults_total',
+      'Requests that were refused because an output of the model was no answer, or not what its signature says.',
+      { name: 'fault', values: OUTPUT_FAULTS },
+    );
+  }
 
   /**
    * @throws Problem 404 or 409 from the registry, 422 naming every feature that does not fit, 503 where too many wait
@@ -69,7 +80,7 @@ export class ServingService {
       this.catalog.find(tenant, request.model, request.version) ?? (await this.waitForModel(tenant, request));
     return loaded.model.keepFor(async () => {
       const scored = await this.run(tenant, loaded, request);
-      return work(scored, loaded.model).catch(throwProblemOf(loaded.servable, request));
+      return work(scored, loaded.model).catch(this.throwProblemOf(loaded.servable, request));
     });
   }
 
@@ -93,7 +104,7 @@ export class ServingService {
     try {
       compileSignature(servable.signature).encode(request.rows);
     } catch (error) {
-      throw problemOf(error, servable, request);
+      throw this.problemOf(error, servable, request);
     }
   }
 
@@ -116,35 +127,43 @@ export class ServingService {
       try {
         return { servable, predictions: model.predictNow(rows) };
       } catch (error) {
-        throw problemOf(error, servable, request);
+        throw this.problemOf(error, servable, request);
       }
     }
     const later = isShort
       ? model.predictGathered(rows)
       : this.queues.waitForRun(tenant, servable.modelId, rows.length, () => model.predict(rows));
-    return later.then((predictions) => ({ servable, predictions }), throwProblemOf(servable, request));
+    return later.then((predictions) => ({ servable, predictions }), this.throwProblemOf(servable, request));
   }
-}
 
-function throwProblemOf(servable: ServableVersion, request: ScoreRequest) {
-  return (error: unknown): never => {
-    throw problemOf(error, servable, request);
-  };
-}
+  private throwProblemOf(servable: ServableVersion, request: ScoreRequest) {
+    return (error: unknown): never => {
+      throw this.problemOf(error, servable, request);
+    };
+  }
 
-/** What a caller may know of an error of a model; others are as they were. */
-function problemOf(
-  error: unknown,
-  { origin }: ServableVersion,
-  { single }: Pick<ScoreRequest, 'single'>,
-): unknown {
-  if (error instanceof FeatureErrors) return featuresProblem(error, single);
-  // What an uploaded model cannot answer is for its maker to mend, not for the service.
-  if (origin === 'uploaded' && (error instanceof ModelOutputError || error instanceof ModelRunError))
-    return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
-  if (error instanceof ModelOutputError)
-    return unfit('/features', 'the model has no finite answer for these values; check for extreme ones');
-  return error;
+  /** What a caller may know of an error of a model; others are as they were. */
+  private problemOf(
+    error: unknown,
+    { origin }: ServableVersion,
+    { single }: Pick<ScoreRequest, 'single'>,
+  ): unknown {
+    if (error instanceof FeatureErrors) return featuresProblem(error, single);
+    const isUploaded = origin === 'uploaded';
+    if (error instanceof ModelOutputError) {
+      this.outputFaults.inc({ fault: error.fault });
+      return unfit(
+        `/features${single || error.row === undefined ? '' : `/${error.row}`}`,
+        isUploaded
+          ? `the uploaded model cannot answer this: ${error.deed}`
+          : 'the model has no finite answer for these values; check for extreme ones',
+      );
+    }
+    // What an uploaded model cannot answer is for its maker to mend, not for the service.
+    if (isUploaded && error instanceof ModelRunError)
+      return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
+    return error;
+  }
 }
 
 /** 422 naming every feature that does not fit; the row is named where the caller sent a list of them. */

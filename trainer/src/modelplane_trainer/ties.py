@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Classes this close are tied: what summing a thousand float32 votes loses. libs/inference/src/onnx-model.ts
+# Classes this close are tied: what summing a thousand float32 votes loses. libs/inference/src/answers.ts
 # has it too.
 TIE_WIDTH = 2e-6
 

@@ -196,6 +196,55 @@ describe('explanations by a whole graph of several tensors', () => {
   );
 });
 
+describe('explanations of a graph that answers logits', () => {
+  const WEIGHTS = [
+    [1, -1, 0.5],
+    [0.5, 2, -1],
+  ];
+  const input = (name: string, column: number) => ({
+    ...{ name, type: 'number', tensor: 'x', dtype: 'float32', nullable: false, categories: null },
+    column,
+  });
+
+  it.each([
+    ['a column a class', ['a', 'b', 'c']],
+    ['one column of two classes', ['a', 'b']],
+  ])('should be exact for the probability: %s', async (_, labels) => {
+    const columns = labels.length === 2 ? 1 : 3;
+    const session: GraphSession = {
+      run: async ({ x }) => {
+        const rows = x!.data as Float32Array;
+        const data = Array.from({ length: (rows.length / 2) * columns }, (__, at) => {
+          const [row, column] = [Math.floor(at / columns), at % columns];
+          return rows[2 * row]! * WEIGHTS[0]![column]! + rows[2 * row + 1]! * WEIGHTS[1]![column]!;
+        });
+        return { z: { data } };
+      },
+      release: async () => undefined,
+    };
+    const output = { type: 'classification', labels, label_tensor: null, probabilities_tensor: 'z' };
+    const definition = {
+      signature_version: 1,
+      target: null,
+      inputs: [input('p', 0), input('q', 1)],
+      ignored: [],
+      output: { ...output, probabilities: 'logits' },
+    };
+    const model = new OnnxModel(session, compileSignature(definition), 1);
+    const background = [
+      { p: 0, q: 0 },
+      { p: -1, q: 2 },
+      { p: 3, q: 0.5 },
+    ];
+    const row = { p: 1.5, q: -0.5 };
+    const [found] = await explain(model, background, [row]);
+    const { confidences } = await model.predict([row]);
+    expect(found!.baseValue + sum(found!.contributions)).toBeCloseTo(confidences![0]!, 10);
+    const expected = await byEveryCoalition(model, background, row);
+    found!.contributions.forEach((value, at) => expect(value).toBeCloseTo(expected[at]!, 10));
+  });
+});
+
 /** Shapley's formula over JSON rows, which the model encodes one by one. */
 async function byEveryCoalition(model: OnnxModel, background: Row[], row: Row): Promise<number[]> {
   const names = model.signature.definition.inputs.map(({ name }) => name);

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Predictions, readProbabilities } from '../answers.js';
 import { ModelOutputError } from '../errors.js';
 import type { OutputTensor } from '../graph-session.js';
-import type { OnnxModel, Predictions } from '../onnx-model.js';
+import type { OnnxModel } from '../onnx-model.js';
 import type { Label, SignatureDefinition } from '../signature-definition.js';
 import type { EncodedRows } from '../signature.js';
 import { chooseGame, type Game, mostCoalitions } from './game.js';
@@ -177,6 +178,9 @@ function readAnswers(
 ): Float64Array {
   const isClassification = output.type === 'classification';
   const name = isClassification ? output.probabilities_tensor! : output.value_tensor;
+  if (isClassification && output.probabilities === 'logits') {
+    return Float64Array.from(readProbabilities(outputs[name], output, rows), (ofRow) => ofRow[index]!);
+  }
   const offset = isClassification ? 0 : (output.offset ?? 0);
   const flat = outputs[name]!.data as ArrayLike<number>;
   const width = flat.length / rows;
@@ -184,7 +188,11 @@ function readAnswers(
   const isOne = isClassification && width === 1;
   return Float64Array.from({ length: rows }, (_, row) => {
     const found = flat[row * width + (isOne ? 0 : index)]!;
-    if (!Number.isFinite(found)) throw new ModelOutputError(`the model's answer to a mixture is ${found}`);
+    if (!Number.isFinite(found))
+      throw new ModelOutputError(
+        'not_finite',
+        `the output '${name}' is NaN or infinite for a mixture of rows`,
+      );
     return isOne && index === 0 ? 1 - found : found + offset;
   });
 }

@@ -31,8 +31,14 @@ const DOMAINS = new Map([
   ['ai.onnx.ml', MACHINE_LEARNING],
 ]);
 
+/** What to do about a classifier whose probabilities are maps, which is what most exporters make of them. */
+export const WITHOUT_ZIPMAP =
+  "export the probabilities as a tensor: skl2onnx with options={'zipmap': False}, convert_lightgbm of onnxmltools with " +
+  'zipmap=False; CatBoost always writes a ZipMap, which onnx.utils.extract_model("model.onnx", "cut.onnx", ' +
+  '["features"], ["label", "probability_tensor"]) cuts off';
+
 const WHY: Record<string, string> = {
-  ZipMap: `export the classifier with options={'zipmap': False}, so that its probabilities are a tensor`,
+  ZipMap: WITHOUT_ZIPMAP,
   If: 'branches hold graphs of their own; compute both sides and choose with Where',
   Loop: 'a loop may never end',
   Scan: 'a loop may never end',
@@ -48,6 +54,21 @@ export function refuseOperator(domain: string, operator: string): string | null 
   if (allowed.has(operator)) return null;
   const why = Object.hasOwn(WHY, operator) ? `: ${WHY[operator]}` : '';
   return `the operator ${name} of ${domain || 'ai.onnx'} is not taken${why}`;
+}
+
+/** The highest versions that the pinned runtime takes: of the file format, and of the operators by domain. */
+export const HIGHEST_IR_VERSION = 13;
+const HIGHEST_OPSETS = new Map([
+  ['', 26],
+  ['ai.onnx', 26],
+  ['ai.onnx.ml', 5],
+]);
+
+/** Why a version of a domain's operators is not taken, as a sentence; null for one that is. */
+export function refuseOpset(domain: string, version: number): string | null {
+  const highest = HIGHEST_OPSETS.get(domain);
+  if (highest === undefined || version <= highest) return null;
+  return `the file asks for opset ${version} of ${domain || 'ai.onnx'}, and the highest one taken is ${highest}: tell the exporter to write that one or a lower one (target_opset, opset_version)`;
 }
 
 function words(text: string): ReadonlySet<string> {

@@ -39,12 +39,22 @@ const MAX_NAME_BYTES = 4096;
 /** float_data, int32_data, int64_data, double_data, uint64_data: bytes of an element, or 0 for varints. */
 const NUMBERS: Readonly<Record<number, number>> = { 4: 4, 5: 0, 7: 0, 10: 8, 11: 0 };
 
+/** A tensor in the file whose data is as long as its dimensions say. */
+export interface ScannedTensor {
+  readonly name: string;
+  /** TensorProto.DataType */
+  readonly dataType: number;
+  /** How many elements it has. */
+  readonly size: number;
+  /** The TensorProto. */
+  readonly field: WireField;
+}
+
 /**
  * Checks a TensorProto: its data lies in the file, and is as long as its dimensions say.
- * @returns its name
  * @throws GraphRefused
  */
-export function checkTensor(bytes: Uint8Array, tensor: WireField): string {
+export function checkTensor(bytes: Uint8Array, tensor: WireField): ScannedTensor {
   let name = '';
   let dataType = 0;
   let rawBytes = -1;
@@ -83,8 +93,35 @@ export function checkTensor(bytes: Uint8Array, tensor: WireField): string {
         numbers += countNumbers(bytes, field, name);
     }
   }
-  checkSize(name, dims, { dataType, rawBytes, numbers, texts });
-  return name;
+  const size = checkSize(name, dims, { dataType, rawBytes, numbers, texts });
+  return { name, dataType, size, field: tensor };
+}
+
+/** The elements of a tensor of uint8, float or double, one after the other. @throws GraphRefused for other types */
+export function* numbersOf(
+  bytes: Uint8Array,
+  { name, dataType, field: { start, end } }: ScannedTensor,
+): Generator<number> {
+  const width = ELEMENT_BYTES[dataType]!;
+  if (![1, 2, 11].includes(dataType)) throw refused(name, `has the element type ${dataType}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (const field of fieldsOf(bytes, start, end)) {
+    const { number, type } = field;
+    // float_data and double_data lie in the file as raw_data does; bytes lie in int32_data as varints.
+    const isRaw = number === 9 || (number === 4 && dataType === 1) || (number === 10 && dataType === 11);
+    if (number === 5 && dataType === 2) {
+      const values = type === BYTES ? varintsOf(bytes, field.start, field.end) : [field.value];
+      for (const value of values) yield Number(value);
+    }
+    if (!isRaw) continue;
+    for (let at = field.start; at + width <= field.end; at += width) {
+      yield width === 1
+        ? view.getUint8(at)
+        : width === 4
+          ? view.getFloat32(at, true)
+          : view.getFloat64(at, true);
+    }
+  }
 }
 
 function countNumbers(bytes: Uint8Array, { number, type, start, end }: WireField, name: string): number {
@@ -99,7 +136,7 @@ function checkSize(
   name: string,
   dims: readonly number[],
   data: { dataType: number; rawBytes: number; numbers: number; texts: number },
-): void {
+): number {
   const { dataType, rawBytes, numbers, texts } = data;
   if (dims.some((size) => !Number.isSafeInteger(size) || size < 0)) {
     throw refused(name, 'has a dimension that is no size');
@@ -122,6 +159,7 @@ function checkSize(
   if (elements > held || elements < held - spare) {
     throw refused(name, `has dimensions for ${elements} elements and data for ${held}`);
   }
+  return elements;
 }
 
 function variant(field: WireField): bigint {

@@ -1,4 +1,5 @@
 import { GraphRefused } from '../errors.js';
+import { WITHOUT_ZIPMAP } from './operators.js';
 import { BYTES, fieldsOf, textOf, VARINT, type WireField } from './wire-reader.js';
 
 /** TensorProto.DataType of the tensors that features and answers may be. */
@@ -11,6 +12,10 @@ export interface GraphValue {
   readonly type: TensorType;
   /** null for a size that is known only at run time; null altogether where the file does not say. */
   readonly shape: readonly (number | null)[] | null;
+  /** Of an output: the classes of the classifier that makes it, in the order of its probabilities. */
+  readonly classes?: readonly (string | number)[];
+  /** Of an input that does not say its width: how many columns trees read of it, at least. */
+  readonly columnsRead?: number;
 }
 
 const MAX_NAME_BYTES = 4096;
@@ -34,7 +39,7 @@ export function readValueInfo(bytes: Uint8Array, info: WireField, role: 'input' 
   for (const field of fieldsOf(bytes, typeField.start, typeField.end)) {
     if (field.number === 1) tensor = only(field, tensor, role);
     else if (field.number !== 6) {
-      const hint = role === 'output' ? `; export a classifier with options={'zipmap': False}` : '';
+      const hint = role === 'output' ? `; of a classifier, ${WITHOUT_ZIPMAP}` : '';
       throw new GraphRefused(`${shown} is no tensor but a sequence, map or the like${hint}`);
     }
   }

@@ -49,6 +49,53 @@ export function varintsOf(bytes: Uint8Array, start: number, end: number): bigint
   return values;
 }
 
+/**
+ * The integers of the repeated field `wanted` (below 16) of a message, whether they are packed or one a field; null where
+ * one does not fit in 32 bits.
+ */
+export function integersOf(bytes: Uint8Array, wanted: number, start: number, end: number): Int32Array | null {
+  let values = new Int32Array(256);
+  let count = 0;
+  const add = (value: number): boolean => {
+    if (count === values.length) {
+      const longer = new Int32Array(2 * count);
+      longer.set(values);
+      values = longer;
+    }
+    values[count] = value;
+    return values[count++] === value;
+  };
+  const reader = new WireReader(bytes, start, end);
+  while (!reader.isAtEnd) {
+    // Trees have millions of these, so that no field is made of each.
+    if (reader.takes((wanted << 3) | VARINT)) {
+      if (!add(reader.integer())) return null;
+      continue;
+    }
+    const field = reader.field();
+    if (field.number !== wanted || field.type !== BYTES) continue;
+    const packed = new WireReader(bytes, field.start, field.end);
+    while (!packed.isAtEnd) if (!add(packed.integer())) return null;
+  }
+  return values.subarray(0, count);
+}
+
+/** How many numbers of 32 bits the repeated field `wanted` (below 16) of a message has, packed or one a field. */
+export function countFixed32(bytes: Uint8Array, wanted: number, start: number, end: number): number {
+  const reader = new WireReader(bytes, start, end);
+  let count = 0;
+  while (!reader.isAtEnd) {
+    if (reader.takes((wanted << 3) | FIXED32)) {
+      reader.skip(4);
+      count++;
+      continue;
+    }
+    const field = reader.field();
+    if (field.number === wanted && field.type === BYTES) count += (field.end - field.start) / 4;
+  }
+  return count;
+}
+
 class WireReader {
   constructor(
     private readonly bytes: Uint8Array,
@@ -77,16 +124,43 @@ class WireReader {
     return { number, type, start, end: this.at, value: 0n };
   }
 
+  /** Goes past this byte where it is the next one. */
+  takes(byte: number): boolean {
+    if (this.bytes[this.at] !== byte) return false;
+    this.at++;
+    return true;
+  }
+
+  skip(length: number): void {
+    if (length > this.end - this.at) throw damaged();
+    this.at += length;
+  }
+
   varint(): bigint {
-    // Nearly every varint of a model fits in four bytes, where plain numbers are far faster.
-    let low = 0;
+    return BigInt(this.short() ?? this.long());
+  }
+
+  /** A varint as the number nearest to it. */
+  integer(): number {
+    return this.short() ?? Number(this.long());
+  }
+
+  /** Nearly every varint of a model fits in four bytes, where plain numbers are far faster; else it is not read. */
+  private short(): number | undefined {
+    const from = this.at;
+    let value = 0;
     for (let shift = 0; shift < 28; shift += 7) {
       const byte = this.byte();
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt(low);
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
     }
-    let value = BigInt(low);
-    for (let shift = 28n; shift < 70n; shift += 7n) {
+    this.at = from;
+    return undefined;
+  }
+
+  private long(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.byte();
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asIntN(64, value);

@@ -53,7 +53,7 @@ export class ModelHosts {
         run: (feeds, fetches) => running.run(feeds, fetches, MAX_TRIAL_VALUES),
         release: () => running.stop(),
       };
-      await tryModel(new OnnxModel(session, compileSignature(definition), file.sizeBytes), example);
+      await tryModel(uploadedModel(session, definition, file), example, runTimeoutMs / 4);
       return definition;
     } catch (error) {
       // A process that ends or hangs while it tries a file does so for the fault of the file.
@@ -75,7 +75,7 @@ export class ModelHosts {
       released: () => this.graphs.delete(graph),
     });
     this.graphs.add(graph);
-    return new OnnxModel(graph, compileSignature(definition), file.sizeBytes);
+    return uploadedModel(graph, definition, file);
   }
 
   /** The ids of the processes that hold models now. */
@@ -102,6 +102,10 @@ export class ModelHosts {
     }
     idle.rest();
   }
+}
+
+function uploadedModel(graph: GraphSession, definition: SignatureDefinition, file: ModelFile): OnnxModel {
+  return new OnnxModel(graph, compileSignature(definition), file.sizeBytes, undefined, true);
 }
 
 const MAX_TRIAL_VALUES = 1_000_000;

@@ -12,6 +12,10 @@ import pyarrow as pa
 from ..ties import most_probable
 
 NOT_FINITE = "the model has no finite answer for these values; check for extreme ones"
+# What rounding may make of probabilities that are right; libs/inference/src/answers.ts has these, too.
+_RANGE_TOLERANCE = 1e-4
+_SUM_TOLERANCE = 1e-3
+_LABEL_TOLERANCE = 1e-5
 
 
 class UnusableAnswer(Exception):
@@ -38,10 +42,11 @@ class AnswerReader:
 
     Args:
         output: `output` of the signature.
+        is_uploaded: whether answers are held to the signature, which nothing but a trial has proven.
     """
 
-    def __init__(self, output: dict[str, Any]) -> None:
-        self._output = output
+    def __init__(self, output: dict[str, Any], is_uploaded: bool = False) -> None:
+        self._output, self._is_uploaded = output, is_uploaded
         self.fetches = [
             output[role]
             for role in ("label_tensor", "probabilities_tensor", "value_tensor")
@@ -72,19 +77,68 @@ class AnswerReader:
             values = self._flat(outputs, "value_tensor", rows).astype(np.float64) + self._output.get(
                 "offset", 0
             )
-            return Answers(pa.array(values), None, _faults(~np.isfinite(values), NOT_FINITE))
+            return Answers(pa.array(values), None, self._not_finite("value_tensor", np.isfinite(values)))
         probabilities = self._probabilities(outputs, rows)
-        faults: dict[int, str] = {}
-        if probabilities is not None:
-            faults = _faults(~np.isfinite(probabilities).all(axis=1), NOT_FINITE)
         if self._output["label_tensor"] is None:
             places = most_probable(probabilities)
         else:
             places = self._places_of(self._flat(outputs, "label_tensor", rows))
         outside = (places < 0) | (places >= len(self._labels))
-        faults |= _faults(outside, f"the model predicted a class that is none of its {len(self._labels)}")
-        prediction = self._labels.take(pa.array(np.where(outside, 0, places)))
-        return Answers(prediction, probabilities, faults)
+        places = np.where(outside, 0, places)
+        faults: dict[int, str] = {}
+        if probabilities is not None and self._is_uploaded:
+            faults |= self._broken_words(probabilities, places)
+        faults |= self._unknown_classes(outputs, np.flatnonzero(outside).tolist())
+        if probabilities is not None:
+            faults |= self._not_finite("probabilities_tensor", np.isfinite(probabilities).all(axis=1))
+        return Answers(self._labels.take(pa.array(places)), probabilities, faults)
+
+    def _not_finite(self, role: str, is_finite: np.ndarray) -> dict[int, str]:
+        fault = f"the output '{self._output[role]}' is NaN or infinite"
+        return dict.fromkeys(np.flatnonzero(~is_finite).tolist(), self._reason(fault))
+
+    def _reason(self, fault: str) -> str:
+        """An output of an uploaded model is for its maker to mend; a trained model meets extreme values."""
+        return f"the uploaded model cannot answer this: {fault}" if self._is_uploaded else NOT_FINITE
+
+    def _unknown_classes(self, outputs: dict[str, np.ndarray], rows: list[int]) -> dict[int, str]:
+        if not rows:
+            return {}
+        name, count = self._output["label_tensor"], len(self._output["labels"])
+        is_value = self._output.get("label_encoding") == "value"
+        allowed = f"none of its {count} labels" if is_value else f"no index from 0 to {count - 1}"
+        answered = outputs[name].reshape(-1)[rows].tolist()
+        return {
+            row: self._reason(f"the output '{name}' is {_shown(label)}, {allowed}")
+            for row, label in zip(rows, answered, strict=True)
+        }
+
+    def _broken_words(self, probabilities: np.ndarray, places: np.ndarray) -> dict[int, str]:
+        """What is wrong in rows whose probabilities are none, or whose label is not the most probable."""
+        name, label, labels = (
+            self._output[key] for key in ("probabilities_tensor", "label_tensor", "labels")
+        )
+        with np.errstate(invalid="ignore"):
+            sums, largest = probabilities.sum(axis=1), probabilities.max(axis=1)
+        answered = probabilities[np.arange(len(places)), places]
+        is_outside = (probabilities.min(axis=1) < -_RANGE_TOLERANCE) | (largest > 1 + _RANGE_TOLERANCE)
+        is_other_sum = np.abs(sums - 1) > _SUM_TOLERANCE
+        faults: dict[int, str] = {}
+        for row in np.flatnonzero(is_outside | is_other_sum | (answered < largest - _LABEL_TOLERANCE)):
+            shown = ", ".join(f"{value:.4f}" for value in probabilities[row, :5])
+            said = f"'{name}' says the probabilities [{shown}{', …' if len(labels) > 5 else ''}]"
+            if is_outside[row]:
+                fault = f"{said}, not all of them within 0 to 1"
+            elif is_other_sum[row]:
+                fault = f"{said}, which sum to {sums[row]:.4f} and not to 1"
+            else:
+                best = _shown(labels[int(probabilities[row].argmax())])
+                fault = (
+                    f"'{label}' is {_shown(labels[places[row]])}, of probability {answered[row]:.4f}, "
+                    f"and '{name}' says {largest[row]:.4f} of {best}"
+                )
+            faults[int(row)] = self._reason(f"the output {fault}")
+        return faults
 
     def _places_of(self, labels: np.ndarray) -> np.ndarray:
         if self._output.get("label_encoding") != "value":
@@ -96,14 +150,16 @@ class AnswerReader:
         name = self._output["probabilities_tensor"]
         if name is None:
             return None
-        flat = outputs[name].reshape(-1)
+        flat = outputs[name].reshape(-1).astype(np.float64)
         classes = len(self._labels)
+        are_logits = self._output.get("probabilities") == "logits"
         if classes == 2 and len(flat) == rows:
-            second = flat.astype(np.float64)
+            second = _sigmoid(flat) if are_logits else flat
             return np.column_stack([1 - second, second])
         if len(flat) != rows * classes:
             raise UnusableAnswer(f"the model's output '{name}' has {len(flat)} values for {rows} rows")
-        return flat.reshape(rows, classes).astype(np.float64)
+        values = flat.reshape(rows, classes)
+        return _softmax(values) if are_logits else values
 
     def _flat(self, outputs: dict[str, np.ndarray], role: str, rows: int) -> np.ndarray:
         name = self._output[role]
@@ -113,8 +169,19 @@ class AnswerReader:
         return flat
 
 
-def _faults(where: np.ndarray, reason: str) -> dict[int, str]:
-    return dict.fromkeys(np.flatnonzero(where).tolist(), reason)
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        # A logit that is not finite has no probability, as every answer that is not finite.
+        return np.where(np.isfinite(logits), 1 / (1 + np.exp(-logits)), np.nan)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """The largest of each row is taken away first, so that none overflows; [rows, classes]."""
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = powers / powers.sum(axis=1, keepdims=True)
+    # A row of which one logit is not finite has no answer.
+    return np.where(np.isfinite(logits).all(axis=1, keepdims=True), probabilities, np.nan)
 
 
 def _label_array(labels: list[Any]) -> pa.Array:
@@ -134,3 +201,10 @@ def _text_of(label: Any) -> str:
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return json.dumps(label)
+
+
+def _shown(label: Any) -> str:
+    """In a message: a text in quotes, and not all of a long one."""
+    if isinstance(label, bytes):
+        label = label.decode("utf-8", "replace")
+    return json.dumps(label[:80], ensure_ascii=False) if isinstance(label, str) else _text_of(label)

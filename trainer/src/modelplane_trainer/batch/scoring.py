@@ -93,7 +93,7 @@ class Scorer:
         self._encoder = Encoder(model["signature"], is_text, has_core="core" in model)
         # One column a category can make a row hundreds of times as wide as it was.
         self._rows_at_once = max(1, min(batch_rows, _VALUES_AT_ONCE // self._encoder.width))
-        self._reader = AnswerReader(model["signature"]["output"])
+        self._reader = AnswerReader(model["signature"]["output"], model["origin"] == "uploaded")
         added = [*self._reader.columns, *(pa.field(name, _NAMED) for name in ("model_id", "model_version"))]
         taken = [each.name for each in added if each.name in passed.names]
         if taken:
