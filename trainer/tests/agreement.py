@@ -153,6 +153,7 @@ class Reading:
 
     Attributes:
         columns: the features by name.
+        inputs: of the signature by name.
         refused: why the other columns are none.
         warnings: what training said.
         errors: why rows of a batch have no answer, by row over all files.
@@ -194,6 +195,7 @@ class Reading:
             },
         )
         self.signature = {"inputs": inputs(dataset)}
+        self.inputs = {each["name"]: each for each in self.signature["inputs"]}
         self._frame = frame(dataset.features)
         scored = self.score(files)
         self.errors, self.short = scored.errors, scored.short

@@ -15,14 +15,17 @@ from .blocks import Block, Wanted, Warn
 
 
 class JsonLinesSource:
-    """An object a line. A column passed on has the type that its values in the first rows have."""
+    """An object a line. A column passed on has the type that its values in the first rows have.
+
+    Where these are whole numbers and the model knows better, it is one of floats.
+    """
 
     is_text = False
     # A file without rows names no keys, and none are missing.
     has_columns = True
 
     def __init__(self, wanted: Wanted, warn: Warn) -> None:
-        self._passed, self._warn = wanted.passed, warn
+        self._passed, self._numbers, self._warn = wanted.passed, wanted.numbers, warn
         self.schema = pa.schema([])
         self._is_known = False
 
@@ -36,6 +39,9 @@ class JsonLinesSource:
         for _, row in block.objects:
             for name, value in row.items():
                 found.setdefault(name, set()).add(type(value))
+        for name in self._numbers & found.keys():
+            if int in found[name]:
+                found[name].add(float)
         for name in folders:
             found.setdefault(name, {str})
         passed = list(found) if self._passed is None else list(dict.fromkeys(self._passed))

@@ -115,9 +115,11 @@ class _Run:
 
     def _open_source(self) -> Source:
         """A source that knows the columns, and how many rows there are where the files tell that."""
+        inputs = self._spec["model"]["signature"]["inputs"]
         wanted = Wanted(
-            [each["name"] for each in self._spec["model"]["signature"]["inputs"]],
+            [each["name"] for each in inputs],
             self._spec["output"]["passthrough_columns"],
+            frozenset(each["name"] for each in inputs if each["type"] == "number"),
         )
         source = SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
         total: int | None = 0 if len(self._files) <= _MOST_COUNTED_FILES else None

@@ -57,6 +57,8 @@ def interpret(
         return "holds no value"
     if is_text(values.type):
         return _text_column(table, name, values, warn, asked, is_target)
+    if asked is None and name in table.categories and not is_target and _holds_numbers(values.type):
+        asked = "category"
     decision = typed_as_asked(name, values, asked) if asked else decide_typed(values)
     if isinstance(decision, str):
         return decision
@@ -71,7 +73,15 @@ def interpret(
             f"column '{name}' holds {odd.count} of {odd.of} values that are not {NOUNS[decision.kind]}, "
             f"such as {odd.shown} in {odd.place}; they count as missing."
         )
+        if odd.words:
+            decision.reading["missing"] = sorted(odd.words)
+    if name in table.absent:
+        decision.reading["may_be_absent"] = True
     return _column(name, found, decision, warn, is_target)
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
 def _text_column(
@@ -91,17 +101,22 @@ def _text_column(
     if isinstance(decision, str):
         return decision
     found = (from_cells if is_guessed else from_arrow)(array, decision.kind, decision.reading)
-    column = _column(name, found, decision, warn, is_target)
     if decision.kind != "string":
-        _tell_markers(table, name, array, found, decision.kind, warn)
+        words = _tell_markers(table, name, array, found, decision.kind, warn)
+        # A cell of CSV is empty where JSON has null; an empty text of JSON stands there as such.
+        words -= {""} if is_guessed else set()
+        if words:
+            decision.reading["missing"] = sorted(words)
         _tell_odd(table, name, found, decision.kind, asked, warn)
+    if name in table.absent:
+        decision.reading["may_be_absent"] = True
     if name in table.odd:
         odd = table.odd[name]
         warn(
             f"column '{name}' holds {odd.count} of {odd.of} values that are no texts, such as {odd.shown} "
             f"in {odd.place}; they count as missing."
         )
-    return column
+    return _column(name, found, decision, warn, is_target)
 
 
 def _column(
@@ -180,8 +195,9 @@ def _tell_odd(
 
 def _tell_markers(
     table: Table, name: str, array: pa.Array, found: Values, kind: Kind, warn: Callable[[str], None]
-) -> None:
-    """An empty cell is plainly missing; a blank or a word needs telling."""
+) -> set[str]:
+    """The words that stand for missing values, told but for an empty cell, which plainly is one."""
+    held = array.filter(pa.array(found.missing)).drop_null()
     told = found.missing & pc.not_equal(array, "").fill_null(False).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(told)
     if len(rows):
@@ -191,3 +207,4 @@ def _tell_markers(
             f"blank or words for a missing value, such as {first} in {table.place(rows[0])}; "
             "these count as missing."
         )
+    return set(pc.utf8_trim_whitespace(held).unique().to_pylist())
