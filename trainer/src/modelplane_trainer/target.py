@@ -54,12 +54,13 @@ def read_target(column: Column, model_type: str | None) -> Target:
         uniques = np.unique(column.numbers)
         distinct = len(uniques)
     whole = column.kind != "string" and bool(np.all(column.numbers == np.round(column.numbers)))
+    rows = len(column.codes if column.kind == "string" else column.numbers)
     stated = model_type is not None
     if stated:
         reason = "as the model's type says"
     elif column.kind in ("string", "boolean"):
         model_type, reason = "classification", f"because '{column.name}' holds {_noun(column.kind)}"
-    elif whole and distinct <= MOST_INTEGER_CLASSES:
+    elif whole and distinct <= MOST_INTEGER_CLASSES and distinct <= rows / 2:
         model_type, reason = "classification", f"because '{column.name}' holds {distinct} different integers"
     else:
         model_type, reason = "regression", f"because '{column.name}' holds {distinct} different numbers"
