@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from modelplane_trainer import parity, training
@@ -44,7 +45,15 @@ class Agreement:
         table: the batch's output.
     """
 
-    def __init__(self, store, files: dict[str, Any], target: str = "y", **changes: Any) -> None:
+    def __init__(
+        self,
+        store,
+        files: dict[str, Any],
+        target: str = "y",
+        passed: list[str] | None = (),
+        output: str = "parquet",
+        **changes: Any,
+    ) -> None:
         spec = store.spec(files, target, **changes)
         with Path(os.devnull).open("wb") as nowhere:
             events = EventWriter(nowhere.fileno(), spec["job_id"], 1)
@@ -60,9 +69,9 @@ class Agreement:
         self._store = store
         self._spec = spec
         self._result = result
-        self._score(files)
+        self._score(files, passed, output)
 
-    def _score(self, files: dict[str, Any]) -> None:
+    def _score(self, files: dict[str, Any], passed: list[str] | None, output: str) -> None:
         out = f"out-{uuid.uuid4().hex}"
         output_uri = self._spec["output_uri"]
         spec = {
@@ -79,9 +88,9 @@ class Agreement:
             "output": {
                 "uri": f"s3://{out}/",
                 "name": "x",
-                "format": "parquet",
+                "format": output,
                 "csv_safe": False,
-                "passthrough_columns": [],
+                "passthrough_columns": None if passed is None else list(passed),
             },
             "model": {
                 "id": "m",
@@ -108,11 +117,12 @@ class Agreement:
         for part in self.batch.get("parts", []):
             folder = self._store.path(f"s3://{out}/")
             if part["output"]:
-                tables.append(pq.read_table(folder / part["output"]["name"]))
+                read = pq.read_table if output == "parquet" else pa_csv.read_csv
+                tables.append(read(folder / part["output"]["name"]))
             if part["errors"]:
                 lines = (folder / part["errors"]["name"]).read_text().splitlines()
                 self.errors += [json.loads(line) for line in lines]
-        self.table = pa.concat_tables(tables) if tables else None
+        self.table = pa.concat_tables(tables, promote_options="permissive") if tables else None
 
     @property
     def answers(self) -> list:

@@ -1,4 +1,4 @@
-"""Data sets that come with scikit-learn. bench/parity asks more of them, with every estimator and more seeds."""
+"""Data sets that come with scikit-learn. bench/parity asks every estimator about these and others."""
 
 import pyarrow as pa
 import pytest
