@@ -55,7 +55,7 @@ PYDATASET = {
     "esoph": "ncases",
     "faithful": "eruptions",
     "Fair": "nbaffairs",
-    "Hitters": "Salary",
+    "Hitters": "Errors",
     "infert": "case",
     "iris": "Species",
     "Melanoma": "status",

@@ -100,6 +100,37 @@ class TestEncodings:
             return self.arrow(kind)
         return b"<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
 
+    @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), "dictionary"])
+    @pytest.mark.parametrize("text", [b"\xff\xfe", b"K\xf6ln", b"\xed\xa0\x80"])
+    def test_of_parquet_that_are_no_text_are_named(self, store, kind, text):
+        good = pa.array([b"a", b"b", b"c"] * 20)
+        bad = pa.array([text, b"b", b"c"] * 20)
+        files = []
+        for at, values in enumerate((good, bad)):
+            is_dictionary = kind == "dictionary"
+            array = values.view(pa.string()) if is_dictionary else values.view(pa.string()).cast(kind)
+            columns = simple(ROWS, t=array.dictionary_encode() if is_dictionary else array)
+            files.append(store.parquet(columns, f"s3://data/{at}.parquet"))
+        code, message = store.failure(store.spec(files[1], "y"))
+        assert (code, message) == (
+            "DATA_UNREADABLE",
+            "Column 't' of 1.parquet holds texts that are not UTF-8.",
+        )
+        read = Reading(store, files[0])
+        with pytest.raises(JobFailure, match="not UTF-8"):
+            read.score(files[1])
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"\xef\xbb\xbf" + plans().replace("gold", "g\u00f6ld").encode("cp1252"),
+            plans().encode().replace(b"gold", b"go" + b"\xc3\xb6" * 4 + b"\xed\xa0\xbdld"),
+        ],
+    )
+    def test_of_what_begins_or_mostly_is_utf_8_are_named(self, store, content):
+        code, message = store.failure(store.spec(store.text(content), "y"))
+        assert code == "DATA_UNREADABLE" and "is UTF-8 but for" in message and "in line 3" in message
+
     def arrow(self, kind):
         made, table = io.BytesIO(), pa.table(simple(ROWS))
         if kind == "orc":

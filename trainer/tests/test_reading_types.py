@@ -222,6 +222,28 @@ class TestParquet:
         read = Reading(store, {"format": "parquet", "uris": uris})
         assert read.columns["k"].numbers.tolist() == [place % 7 for place in range(ROWS)] * 2
 
+    @pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+    @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+    def test_whole_numbers_beyond_json_are_told(self, store, kind, form):
+        numbers = [2**60 + place * 2**40 for place in range(ROWS)]
+        rows = [{"k": number, "y": place % 2} for place, number in enumerate(numbers)]
+        files = {
+            "parquet": lambda: store.parquet({"k": pa.array(numbers, kind), "y": [row["y"] for row in rows]}),
+            "csv": lambda: store.text(csv(["k", "y"], [row.values() for row in rows])),
+            "jsonl": lambda: store.text(lines(rows), "s3://data/a.jsonl"),
+        }[form]()
+        read = Reading(store, files)
+        assert any("'k' holds whole numbers beyond 9007199254740991" in each for each in read.warnings)
+        asked = Reading(store, files, feature_types={"k": "category"}, keeps_all=True)
+        assert asked.texts("k") == [str(number) for number in numbers] and asked.warnings == []
+
+    def test_classes_beyond_json_are_refused_unless_they_are_texts(self, store):
+        files = store.parquet(simple(ROWS, y=pa.array([2**60 + place % 3 for place in range(ROWS)])))
+        code, message = store.failure(store.spec(files, "y", model_type="classification"))
+        assert code == "DATA_UNFIT" and ("beyond 9007199254740991" in message or "one class only" in message)
+        result = store.result(store.spec(files, "y", feature_types={"y": "category"}))
+        assert result["signature"]["output"]["labels"] == [str(2**60 + place) for place in range(3)]
+
     def test_times_of_several_units_and_zones(self, store):
         moments = [datetime(2024, 1, 1) + timedelta(hours=place) for place in range(ROWS)]
         kinds = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column
+from .columns import LARGEST_WHOLE, Column
 from .failures import listed, unfit
 from .float32 import centre_of
 
@@ -103,6 +103,11 @@ def _classification(column: Column, distinct: int, whole: bool, reason: str) -> 
         table = np.array([index.get(text, -1) for text in column.texts], dtype=np.int64)
         return Target(column.name, "classification", table[column.codes], labels, reason)
     uniques, values = np.unique(column.numbers, return_inverse=True)
+    if np.abs(uniques).max() > LARGEST_WHOLE:
+        raise unfit(
+            f"target column '{column.name}' holds classes beyond {LARGEST_WHOLE}, which lose their last "
+            "digits; say category for it in data_config.feature_types, or train regression."
+        )
     if column.kind == "boolean":
         labels = [bool(value) for value in uniques]
     else:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ..failures import unreadable
-from ..reading.parquet_file import is_empty, open_parquet, plain
+from ..reading.parquet_file import is_empty, open_parquet, plain, refuse_other_bytes
 from . import blocks
 from .blocks import Block, Wanted, Warn
 
@@ -83,7 +83,9 @@ class ParquetSource:
                         is_last = done == groups[at].num_rows
                         place = {"group": at + 1} if is_last else {"group": at, "row_of_group": done}
                         # A name with a dot also selects what is nested below it; select again by exact name.
-                        table = self._as_passed(batch.select(names), said, shown)
+                        chosen = batch.select(names)
+                        refuse_other_bytes(chosen, shown)
+                        table = self._as_passed(chosen, said, shown)
                         rows = range(number, number + len(table))
                         yield Block(number, len(table), table, rows, place, folders=said)
                         number += len(table)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import MOST_TEXT_BYTES, Column, Kind
+from ..columns import LARGEST_WHOLE, MOST_TEXT_BYTES, Column, Kind
 from ..failures import unfit
 from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS
 from .asked_types import NOUNS, refuse_misfits, text_as_asked, typed_as_asked
@@ -18,6 +18,7 @@ from .parquet_file import is_text
 from .tables import Table
 from .values import Values, from_arrow, from_cells, short, texts_of
 
+_MANY_DIGITS = r"^\s*[+-]?(\d{16,}|0[xX][0-9a-fA-F]{14,})\s*$"
 _PLURALS = {
     "number": "numbers",
     "integer": "numbers",
@@ -77,7 +78,23 @@ def interpret(
             decision.reading["missing"] = sorted(odd.words)
     if name in table.absent:
         decision.reading["may_be_absent"] = True
+    if decision.kind == "number" and pa.types.is_integer(values.type):
+        _tell_rounded(name, warn)
     return _column(name, found, decision, warn, is_target)
+
+
+def _are_rounded(array: pa.Array, found: Values) -> bool:
+    """Whether cells are whole numbers that a float64 does not hold."""
+    if np.nanmax(np.abs(found.data), initial=0) <= LARGEST_WHOLE:
+        return False
+    return bool(pc.any(pc.match_substring_regex(array, _MANY_DIGITS)).as_py())
+
+
+def _tell_rounded(name: str, warn: Callable[[str], None]) -> None:
+    warn(
+        f"column '{name}' holds whole numbers beyond {LARGEST_WHOLE}, which lose their last digits; say "
+        "category in data_config.feature_types if they are names."
+    )
 
 
 def _holds_numbers(kind: pa.DataType) -> bool:
@@ -108,6 +125,8 @@ def _text_column(
         if words:
             decision.reading["missing"] = sorted(words)
         _tell_odd(table, name, found, decision.kind, asked, warn)
+        if decision.kind == "number" and _are_rounded(array, found):
+            _tell_rounded(name, warn)
     if name in table.absent:
         decision.reading["may_be_absent"] = True
     if name in table.odd:

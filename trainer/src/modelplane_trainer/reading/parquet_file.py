@@ -44,6 +44,21 @@ def open_parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:
         raise unreadable(f"{shown} is not a readable Parquet file.") from error
 
 
+def refuse_other_bytes(table: pa.Table | pa.RecordBatch, shown: str) -> None:
+    """
+    Raises:
+        JobFailure: a column of text holds what is not UTF-8; Parquet's writers do not always look.
+    """
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if not is_text(kind):
+            continue
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise unreadable(f"column '{name}' of {shown} holds texts that are not UTF-8.") from error
+
+
 def index_columns(schema: pa.Schema) -> set[str]:
     """Columns that pandas wrote as the index of a data frame."""
     names = {name for name in schema.names if name.startswith(_INDEX_LEVEL)}

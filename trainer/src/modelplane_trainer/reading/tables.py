@@ -17,7 +17,14 @@ from ..storage import Store
 from .csv_file import open_csv
 from .json_columns import JsonColumn, Odd
 from .json_lines import line_of, lines_of, open_json_lines
-from .parquet_file import categorical_columns, index_columns, is_empty, open_parquet, plain
+from .parquet_file import (
+    categorical_columns,
+    index_columns,
+    is_empty,
+    open_parquet,
+    plain,
+    refuse_other_bytes,
+)
 from .partitions import partitions_of
 
 Choose = Callable[[list[str]], list[str]]
@@ -236,6 +243,7 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
                 try:
                     # A name with a dot also selects what is nested below it; select again by exact name.
                     table = parquet.read(columns=in_file, use_threads=False).select(in_file)
+                    refuse_other_bytes(table, shown)
                     arrays = [plain(column) for column in table.columns]
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
