@@ -315,7 +315,7 @@ class TestCells:
         content = numbered(cells) if ending == "csv" else "".join(json.dumps(row) + "\n" for row in rows)
         read = Reading(store, store.text(content, f"s3://data/a.{ending}"), keeps_all=True)
         assert read.texts("x") == cells
-        assert any(f"such as '{cells[0]}' are in no form" in each for each in read.warnings)
+        assert any(f"such as '{cells[0]}' are not read as" in each for each in read.warnings)
 
     @pytest.mark.parametrize("form", ["plan {}", "A{}", "{}th street"])
     def test_of_words_are_not_told_for_their_digits(self, store, form):

@@ -55,7 +55,8 @@ export class Signature {
 
   /**
    * Encodes rows of features: `null` becomes NaN or the empty text, booleans 0 and 1. Every feature must be
-   * there, if only as null, unless rows of the training data did not name it either. Ignored columns and unseen categories are accepted with a warning.
+   * there, if only as null, unless rows of the training data did not name it either. Ignored columns and unseen
+   * categories are accepted with a warning.
    * @param rows JSON objects, one a row
    * @throws FeatureErrors naming everything that is wrong in all rows
    */

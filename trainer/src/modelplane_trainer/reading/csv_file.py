@@ -228,7 +228,7 @@ def _rewrite(file: BinaryIO, dialect: Dialect, copy: BinaryIO) -> None:
     """The same rows without spaces before quotes, which Arrow would take for a part of the text."""
     text = io.TextIOWrapper(copy, "utf-8", newline="")
     with _rows(file, dialect) as (_, rows):
-        # What ends lines is also what the writer quotes in cells: either of the two does so for Arrow.
+        # The writer quotes cells with a character of its line end; Arrow ends rows at either of these two.
         csv.writer(text, delimiter=dialect.separator, lineterminator="\r\n").writerows(filter(None, rows))
     text.flush()
     text.detach()

@@ -213,8 +213,8 @@ def _tell_unread(name: str, texts: pa.Array, counts: np.ndarray, warn: Callable[
     if counts[alike.to_numpy(zero_copy_only=False)].sum() >= MAJORITY * counts.sum():
         told = short(texts.filter(alike)[0].as_py())
         warn(
-            f"column '{name}' is used as text: values such as '{told}' are in no form of a number or a time "
-            "that is read; times are written 2026-02-12 or 2026-02-12T10:00:00Z."
+            f"column '{name}' is used as text: values such as '{told}' are not read as numbers or times; "
+            "write 1234.5 and 2026-02-12T10:00:00Z, or try number in data_config.feature_types."
         )
 
 
