@@ -1,7 +1,7 @@
 """Trains every estimator on data sets that come with Python packages, and counts what is not alike.
 
-A model must pass the gate of the trainer, and then a batch, single rows and the pipeline in Python must answer
-every row of its data set alike. Each is trained with several seeds, so that other rows are held out and asked.
+A model must pass the trainer's gate, and a batch, single rows and the pipeline in Python must answer every
+row of its data set alike. Each is trained with several seeds, so that other rows are held out and asked.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def outcome_of(
             is_other = "choose another estimator" in failure.message
             return (OTHER_TARGET, "") if is_other else (failure.code, failure.message)
         except AssertionError as error:
-            return "ANSWERS_DIFFER", " ".join(str(error).split())[:300]
+            return "ANSWERS_DIFFER", traceback.extract_tb(error.__traceback__)[-1].line
     return ALIKE, ""
 
 

@@ -30,6 +30,8 @@ from modelplane_trainer.reading.partitions import partitions_of
 from modelplane_trainer.reading.tables import read_files
 from modelplane_trainer.ties import TIE_WIDTH
 
+BATCH_ROWS = 100
+
 
 class Agreement:
     """What came of files in training, in a batch, and row by row.
@@ -101,7 +103,7 @@ class Agreement:
                 "origin": "trained",
                 "signature": self.signature,
             },
-            "batch": {"batch_rows": 100, "part_rows": 1_000_000, "max_error_share": 1, "threads": 1},
+            "batch": {"batch_rows": BATCH_ROWS, "part_rows": 1_000_000, "max_error_share": 1, "threads": 1},
             "limits": {"memory_bytes": 2**32, "model_memory_bytes": 2**31, "model_run_seconds": 10},
         }
         if "core" not in self._result["files"]:
@@ -170,7 +172,11 @@ class Agreement:
         assert encoded.faults == {}
         reader = AnswerReader(self.signature["output"])
         graph = SessionGraph(self._graph)
-        return reader.read(graph.run(encoded.feeds(0, len(rows)), reader.fetches), len(rows))
+        # As many at a time as the batch takes: products of matrices round otherwise for another number.
+        ends = [(first, min(first + BATCH_ROWS, len(rows))) for first in range(0, len(rows), BATCH_ROWS)]
+        runs = [graph.run(encoded.feeds(first, end), reader.fetches) for first, end in ends]
+        whole = {name: np.concatenate([run[name] for run in runs]) for name in reader.fetches}
+        return reader.read(whole, len(rows))
 
 
 class Reading:
