@@ -1,5 +1,3 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { jsonLines, readOutput, type Row, rowsOf, toParquet } from './support/batches.js';
 import type { Client } from './support/client.js';
@@ -8,9 +6,6 @@ import { Service } from './support/service.js';
 const BATCH = '/api/v1/predictions/batch';
 const ROWS = 60;
 const PLANS = ['free', 'gold', 'basic'];
-
-/** Files of other people's making, which the project does not contain. */
-const ODD = resolve(process.env.MODELPLANE_TEST_DATA ?? resolve(__dirname, '../../shared/data'), 'odd');
 
 /** Rows whose target follows from `plan`. */
 function plans(more: (row: number) => Row = () => ({})): Row[] {
@@ -116,6 +111,20 @@ describe('one reading of a file', () => {
     await expectOneReading('zip.csv', rows, { feature_types: { y: 'category' } });
   });
 
+  it('of JSON lines whose rows lack keys and hold words for missing values', async () => {
+    const rows = plans((row) => ({
+      ...(row % 5 ? { visits: row } : {}),
+      spent: row % 7 ? row / 2 : 'NA',
+      seen: row % 11 ? `2024-01-${String((row % 28) + 1).padStart(2, '0')}` : '0000-00-00',
+      is_member: row % 2 ? row % 3 === 0 : Number(row % 3 === 0),
+    }));
+    await put('words.jsonl', jsonLines(rows));
+    const { warnings } = await expectOneReading('words.jsonl', rows);
+    for (const cell of ['"NA" in row 0', '"0000-00-00" in row 0']) {
+      expect(warnings).toContainEqual(expect.stringContaining(`${cell} of words.jsonl`));
+    }
+  });
+
   it('of amounts and words for missing values, which a single prediction writes as JSON does', async () => {
     const rows = plans((row) => ({ amount: row === 7 ? null : row * 1000.5 }));
     const written = rows.map((row) => ({
@@ -155,45 +164,4 @@ describe('one reading of a file', () => {
       expect(error.message).toContain(text);
     }
   });
-
-  (existsSync(ODD) ? it : it.skip).each(
-    existsSync(ODD)
-      ? [
-          'space_before_quote.csv',
-          'cr_only.csv',
-          'trailing_separator.csv',
-          'hex_codes.csv',
-          'cp1252.csv',
-          'one_odd_cell.csv',
-          'zero_date.csv',
-          'na_is_a_region.csv',
-          'na_is_a_region.jsonl',
-          'int96_open_end.parquet',
-          'us_open_end.parquet',
-          'hive/',
-        ]
-      : [''],
-  )(
-    'of %s, a file of other making',
-    async (name) => {
-      for (const file of filesOf(join(ODD, name))) {
-        await put(`odd/${file.slice(ODD.length + 1)}`, readFileSync(file));
-      }
-      const { result } = await train(`odd/${name}`);
-      const { model_id } = result as { model_id: string };
-      const scored = await score(model_id, `odd/${name}`);
-      expect(scored).toMatchObject({ status: 'succeeded' });
-      const found = await rowsOf(await readOutput(acme, scored.folder as string));
-      const right = found.filter(({ y, prediction }) => String(y) === String(prediction));
-      expect(right.length / found.length).toBeGreaterThan(0.95);
-    },
-    60_000,
-  );
 });
-
-function filesOf(path: string): string[] {
-  if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(path, name))
-    .filter((name) => statSync(name).isFile());
-}

@@ -83,10 +83,12 @@ def test_labels_keep_their_type_and_order(store, labels, expected):
         (np.arange(ROWS) % 20, "classification"),
         (np.arange(ROWS) % 21, "regression"),
         (np.arange(ROWS) / 7, "regression"),
+        (np.arange(20) % 10, "classification"),
+        (np.arange(20) % 11, "regression"),
     ],
 )
 def test_the_target_decides_the_model_type(store, values, model_type):
-    events = store.run(store.spec(store.parquet(simple(ROWS, y=values)), "y"))
+    events = store.run(store.spec(store.parquet(simple(len(values), y=values)), "y"))
     assert events[-1]["result"]["model_type"] == model_type
     assert any(
         event["type"] == "log" and f"Training {model_type}, because" in event["message"] for event in events

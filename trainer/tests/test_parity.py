@@ -285,6 +285,27 @@ def test_labels_follow_the_probabilities_of_a_model_that_learnt_nothing(store, f
     assert result["metrics"]["val_accuracy"] is not None
 
 
+@pytest.mark.parametrize(("framework", "estimator"), [*CLASSIFIERS])
+def test_a_column_whose_only_news_is_what_is_missing(store, framework, estimator):
+    x = [5.0 if place % 2 else None for place in range(60)]
+    spec = store.spec(
+        store.parquet({"x": x, "y": [place % 2 for place in range(60)]}),
+        "y",
+        framework,
+        estimator,
+        hyperparameters=SMALL.get(estimator, {}),
+    )
+    assert store.result(spec)["metrics"]["val_accuracy"] is not None
+
+
+def test_a_model_that_tells_no_rows_apart_says_so(store):
+    columns = simple(40)
+    spec = store.spec(store.parquet(columns), "y", "lightgbm", "lightgbm")
+    assert any("gives every row the same answer" in each for each in store.warnings(spec))
+    spec["hyperparameters"] = {"min_child_samples": 1}
+    assert not any("the same answer" in each for each in store.warnings(spec))
+
+
 @pytest.mark.parametrize(("framework", "estimator"), REGRESSORS)
 def test_a_target_far_from_zero_keeps_its_digits(store, framework, estimator):
     columns = mixed()

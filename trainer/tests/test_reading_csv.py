@@ -52,6 +52,15 @@ class TestDialects:
         assert read.texts("plan") == [PLANS[place % 3] for place in range(ROWS)]
         assert read.errors == {}
 
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("inner", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("before", ["", " "])
+    def test_of_lines_in_cells_is_read_alike(self, store, end, inner, before):
+        content = plans(end, before=before, quote='"').replace("gold", f"go{inner}ld")
+        read = Reading(store, store.text(content))
+        assert set(read.texts("plan")) == {"free", f"go{inner}ld", "basic"}
+        assert read.columns["price"].missing.sum() == 0 and read.short == 0
+
     def test_of_two_lines_in_a_name(self, store):
         content = plans().replace("price", '"price\nin €"')
         assert list(Reading(store, store.text(content)).columns) == ["price\nin €", "plan"]
@@ -128,6 +137,11 @@ class TestDialects:
         with pytest.raises(JobFailure, match="more than one column named 'plan'"):
             Reading(store, store.text(plans().replace("price", " plan ")))
 
+    def test_with_two_columns_without_a_name(self, store):
+        content = csv(["a", "", "", "y"], [(place, "", "", place % 2) for place in range(ROWS)])
+        with pytest.raises(JobFailure, match="more than one column without a name"):
+            Reading(store, store.text(content))
+
 
 class TestCells:
     @pytest.mark.parametrize(
@@ -143,6 +157,7 @@ class TestCells:
             (["1,23,456.5", "12", "12,34,567", "-3.5"], "number", [123456.5, 12, 1234567, -3.5]),
             (["1 234,5", "12", "1\u00a0234\u202f567", "-3"], "number", [1234.5, 12, 1234567, -3]),
             (["1'234.5", "12", "1'234'567", "-3"], "number", [1234.5, 12, 1234567, -3]),
+            (["1\u2019234.5", "12", "1'234\u2019567", "-3"], "number", [1234.5, 12, 1234567, -3]),
             (["$5", "-$7.5", "$ 1,000", "12"], "number", [5, -7.5, 1000, 12]),
             (["5 €", "-7,5 €", "1.000,25 €", "12"], "number", [5, -7.5, 1000.25, 12]),
             (["12%", "7.5 %", "0%", "-3%"], "number", [12, 7.5, 0, -3]),
@@ -274,15 +289,38 @@ class TestCells:
             ("2024-06-19T10:00:00Z", 1718791200000),
             ("2024-06-19 10:00:00 +0200", 1718784000000),
             ("2024-06-19", 1718755200000),
+            ("2024/06/19", 1718755200000),
+            ("2024/06/19 10:00", 1718791200000),
+            ("2024-06-19T10:00:00,5Z", 1718791200500),
+            ("2024-06-19t10:00:00z", 1718791200000),
+            ("2024-06-19 10:00:00 GMT", 1718791200000),
             ("9999-12-31", 253402214400000),
             ("0001-01-01", -62135596800000),
         ],
     )
     def test_are_times_in_the_forms_of_databases(self, store, text, milliseconds):
-        cells = [text, *(f"2024-0{place % 9 + 1}-01" for place in range(ROWS - 1))]
+        cells = [f'"{text}"', *(f"2024-0{place % 9 + 1}-01" for place in range(ROWS - 1))]
         read = Reading(store, store.text(numbered(cells)))
         assert read.columns["x"].kind == "timestamp"
         assert read.columns["x"].numbers[0] == milliseconds
+
+    @pytest.mark.parametrize(
+        "form",
+        ["{0:02}.{1:02}.2024", "{1}/{0}/24 10:00 AM", "{0} Mar 2024", "{0}.5 EUR", "({0}.5)", "{0}_000"],
+    )
+    @pytest.mark.parametrize("ending", ["csv", "jsonl"])
+    def test_in_a_form_that_is_not_read_are_told(self, store, form, ending):
+        cells = [form.format(place % 28 + 1, place % 12 + 1) for place in range(ROWS)]
+        rows = [{"x": cell, "y": place % 2} for place, cell in enumerate(cells)]
+        content = numbered(cells) if ending == "csv" else "".join(json.dumps(row) + "\n" for row in rows)
+        read = Reading(store, store.text(content, f"s3://data/a.{ending}"), keeps_all=True)
+        assert read.texts("x") == cells
+        assert any(f"such as '{cells[0]}' are not read as" in each for each in read.warnings)
+
+    @pytest.mark.parametrize("form", ["plan {}", "A{}", "{}th street"])
+    def test_of_words_are_not_told_for_their_digits(self, store, form):
+        cells = [form.format(place % 7) for place in range(ROWS)]
+        assert Reading(store, store.text(numbered(cells))).warnings == []
 
     def test_with_nul_characters_are_refused(self, store):
         content = plans().replace("gold", "go\0ld")

@@ -51,7 +51,79 @@ class TestJsonLines:
         read = self.read(store, lines(rows))
         assert read.columns["x"].kind == "number" and read.columns["x"].missing.sum() == ROWS // 5
         assert any("12 of 60 values" in each and '"NA" in row 0' in each for each in read.warnings)
-        assert len(read.errors) == ROWS // 5
+        assert read.errors == {} and read.inputs["x"]["reading"] == {"missing": ["NA"]}
+
+    @pytest.mark.parametrize("word", ["", " ", "NA", " NA", "NaT", "0000-00-00", "null", "None", "-"])
+    @pytest.mark.parametrize("kind", ["number", "boolean", "timestamp"])
+    def test_words_for_missing_values_are_so_in_every_row(self, store, word, kind):
+        values = {
+            "number": [place / 4 for place in range(ROWS)],
+            "boolean": [place % 3 == 0 for place in range(ROWS)],
+            "timestamp": [f"2024-01-{place % 28 + 1:02}" for place in range(ROWS)],
+        }[kind]
+        rows = [{"k": value, "y": place % 2} for place, value in enumerate(values)]
+        for place in (4, 17, 30):
+            rows[place]["k"] = word
+        read = self.read(store, lines(rows))
+        column = read.columns["k"]
+        assert column.kind == kind and np.flatnonzero(column.missing).tolist() == [4, 17, 30]
+        assert read.errors == {} and column.reading["missing"] == [word.strip()]
+
+    @pytest.mark.parametrize("kind", ["number", "boolean", "timestamp", "string"])
+    def test_rows_may_lack_a_key(self, store, kind):
+        values = {"number": 1.5, "boolean": True, "timestamp": "2024-01-01", "string": "gold"}
+        others = {"number": 2, "boolean": False, "timestamp": "2024-01-02", "string": "free"}
+        rows = [
+            {"k": (values if place % 3 else others)[kind], "x": place / 4, "y": place % 2}
+            for place in range(ROWS)
+        ]
+        for place in range(0, ROWS, 5):
+            rows[place].pop("k")
+        read = self.read(store, lines(rows))
+        column = read.columns["k"]
+        assert column.kind == kind and np.flatnonzero(column.missing).tolist() == list(range(0, ROWS, 5))
+        assert read.errors == {} and column.reading["may_be_absent"] is True
+        # What every row of the training data names is asked of every row.
+        assert "may_be_absent" not in read.columns["x"].reading
+        rows[7].pop("x")
+        assert list(read.score(store.text(lines(rows), "s3://data/b.jsonl")).errors) == [7]
+
+    def test_whole_parts_may_lack_a_key(self, store):
+        parts = [[{"y": place % 2} for place in range(ROWS)], self.rows(), [{"y": 1, "x": None}]]
+        uris = [store.text(lines(part), f"s3://data/{at}.jsonl")["uris"][0] for at, part in enumerate(parts)]
+        read = Reading(store, {"format": "json_lines", "uris": uris})
+        assert read.columns["x"].missing.sum() == ROWS + 1 and read.errors == {}
+
+    @pytest.mark.parametrize(("flags", "others"), [(58, 2), (30, 30), (2, 58)])
+    def test_booleans_are_also_0_and_1(self, store, flags, others):
+        values = [place % 3 == 0 if place < flags else int(place % 3 == 0) for place in range(flags + others)]
+        rows = [{"k": value, "y": place % 2} for place, value in enumerate(values)]
+        read = self.read(store, lines(rows))
+        assert read.columns["k"].kind == "boolean"
+        assert read.columns["k"].numbers.tolist() == [float(place % 3 == 0) for place in range(ROWS)]
+        assert read.errors == {} and read.warnings == []
+
+    @pytest.mark.parametrize(("number", "flag"), [(2.5, True), (7, False)])
+    def test_a_boolean_among_numbers_is_none(self, store, number, flag):
+        rows = [{"k": number + place, "y": place % 2} for place in range(ROWS)]
+        rows[11]["k"] = flag
+        read = self.read(store, lines(rows))
+        assert np.flatnonzero(read.columns["k"].missing).tolist() == [11] and list(read.errors) == [11]
+        assert any(f"such as {str(flag).lower()} in row 11" in each for each in read.warnings)
+
+    def test_blanks_around_times_do_not_count(self, store):
+        rows = [{"t": f" 2024-01-{place % 28 + 1:02}\t", "y": place % 2} for place in range(ROWS)]
+        read = self.read(store, lines(rows))
+        assert read.columns["t"].kind == "timestamp" and read.errors == {}
+
+    def test_folders_of_later_files_count(self, store):
+        uris = [
+            store.text(lines(self.rows()), f"s3://data/{folder}/a.jsonl")["uris"][0]
+            for folder in ("none", "plan=gold", "plan=free")
+        ]
+        read = Reading(store, {"format": "json_lines", "uris": uris})
+        assert read.texts("plan") == [None] * ROWS + ["gold"] * ROWS + ["free"] * ROWS
+        assert read.errors == {}
 
     def test_first_rows_may_be_null_or_lack_the_key(self, store):
         rows = self.rows()
@@ -135,6 +207,43 @@ class TestParquet:
             read = Reading(store, {"format": "parquet", "uris": uris})
             assert read.columns["k"].missing.sum() == ROWS
 
+    @pytest.mark.parametrize(
+        "others",
+        [pa.int64(), pa.float32(), pa.decimal128(9, 4), pa.decimal256(40, 1), pa.uint64(), pa.float16()],
+    )
+    def test_parts_of_decimals_and_other_numbers_are_numbers(self, store, others):
+        numbers = pa.array([float(place % 7) for place in range(ROWS)])
+        uris = [
+            store.parquet(simple(ROWS, k=numbers.cast(kind, safe=False)), f"s3://data/{at}.parquet")["uris"][
+                0
+            ]
+            for at, kind in enumerate([others, pa.decimal128(12, 2)])
+        ]
+        read = Reading(store, {"format": "parquet", "uris": uris})
+        assert read.columns["k"].numbers.tolist() == [place % 7 for place in range(ROWS)] * 2
+
+    @pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+    @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+    def test_whole_numbers_beyond_json_are_told(self, store, kind, form):
+        numbers = [2**60 + place * 2**40 for place in range(ROWS)]
+        rows = [{"k": number, "y": place % 2} for place, number in enumerate(numbers)]
+        files = {
+            "parquet": lambda: store.parquet({"k": pa.array(numbers, kind), "y": [row["y"] for row in rows]}),
+            "csv": lambda: store.text(csv(["k", "y"], [row.values() for row in rows])),
+            "jsonl": lambda: store.text(lines(rows), "s3://data/a.jsonl"),
+        }[form]()
+        read = Reading(store, files)
+        assert any("'k' holds whole numbers beyond 9007199254740991" in each for each in read.warnings)
+        asked = Reading(store, files, feature_types={"k": "category"}, keeps_all=True)
+        assert asked.texts("k") == [str(number) for number in numbers] and asked.warnings == []
+
+    def test_classes_beyond_json_are_refused_unless_they_are_texts(self, store):
+        files = store.parquet(simple(ROWS, y=pa.array([2**60 + place % 3 for place in range(ROWS)])))
+        code, message = store.failure(store.spec(files, "y", model_type="classification"))
+        assert code == "DATA_UNFIT" and ("beyond 9007199254740991" in message or "one class only" in message)
+        result = store.result(store.spec(files, "y", feature_types={"y": "category"}))
+        assert result["signature"]["output"]["labels"] == [str(2**60 + place) for place in range(3)]
+
     def test_times_of_several_units_and_zones(self, store):
         moments = [datetime(2024, 1, 1) + timedelta(hours=place) for place in range(ROWS)]
         kinds = [
@@ -205,6 +314,19 @@ class TestParquet:
         assert kinds == {"x": "number", "n": "integer", "b": "boolean", "c": "string", "s": "string"}
         assert read.columns["n"].missing.sum() == 1 and read.columns["b"].missing.sum() == 1
         assert read.texts("c") == read.texts("s") == ["01", "02", None] * 20
+
+    @pytest.mark.parametrize("values", [[3, 1, 2], [0.5, 2.0, None], [10, None, 20]])
+    def test_categories_of_numbers_are_categories(self, store, values):
+        frame = pd.DataFrame(simple(ROWS))
+        frame["k"] = pd.Categorical(values * 20, ordered=len(set(values)) % 2 == 0)
+        uri = "s3://data/a.parquet"
+        frame.to_parquet(store.path(uri))
+        files = {"format": "parquet", "uris": [uri]}
+        read = Reading(store, files)
+        assert read.texts("k") == [None if each is None else f"{each:g}" for each in values] * 20
+        assert Reading(store, files, feature_types={"k": "number"}).columns["k"].kind == "integer" or any(
+            isinstance(each, float) for each in values
+        )
 
     def test_empty_parts(self, store):
         full = pa.table(simple(ROWS))

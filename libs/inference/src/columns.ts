@@ -1,9 +1,8 @@
 import { MAX_TEXT_BYTES } from './feature-errors.js';
+import { type Row, valueReader } from './feature-value.js';
 import type { SignatureInput } from './signature-definition.js';
 import { partOf, toMilliseconds } from './timestamp.js';
 import type { UnseenValues } from './unseen-values.js';
-
-export type Row = Record<string, unknown>;
 
 /** The values of a tensor, row by row. */
 export type Values = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array | string[];
@@ -30,14 +29,6 @@ export function compileColumn(input: SignatureInput, places: readonly Place[]): 
   if (input.type === 'string') return textColumn(input, place, textReader(input));
   const read = numberReader(input);
   return input.dtype === 'int64' ? bigintColumn(place, read) : numberColumn(place, read);
-}
-
-/** Reads a feature of a row. */
-export function valueReader({ name }: SignatureInput): (row: Row) => unknown {
-  // A row without a feature called "constructor" still answers `row.constructor`, with what it inherits.
-  return name in Object.prototype
-    ? (row) => (Object.hasOwn(row, name) ? row[name] : undefined)
-    : (row) => row[name];
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type ColumnFiller, numberReader, textReader, valueReader } from './columns.js';
+import { type ColumnFiller, numberReader, textReader } from './columns.js';
+import { valueReader } from './feature-value.js';
 import {
   type CoreColumn,
   type SignatureDefinition,

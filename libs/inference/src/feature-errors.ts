@@ -1,5 +1,6 @@
 import { closestName } from './closest-name.js';
 import { InferenceError } from './errors.js';
+import { type Row, valueReader } from './feature-value.js';
 import type { SignatureInput } from './signature-definition.js';
 import { toMilliseconds } from './timestamp.js';
 
@@ -38,6 +39,7 @@ export function diagnose(
   ignored: ReadonlySet<string>,
 ): FeatureErrors {
   const names = new Set(inputs.map(({ name }) => name));
+  const readers = inputs.map(valueReader);
   const suggestions = new Map<string, string | null>();
   const problems: FeatureProblem[] = [];
   let more = 0;
@@ -64,11 +66,12 @@ export function diagnose(
       report(index, null, () => `must be an object of features, got ${show(row)}`);
       return;
     }
-    for (const input of inputs) {
-      const { name } = input;
-      if (!Object.hasOwn(row, name)) report(index, name, () => `the feature '${shorten(name)}' is missing`);
-      else {
-        const value = (row as Record<string, unknown>)[name];
+    for (const [at, input] of inputs.entries()) {
+      const { name, reading } = input;
+      if (!Object.hasOwn(row, name) && !reading?.may_be_absent) {
+        report(index, name, () => `the feature '${shorten(name)}' is missing`);
+      } else {
+        const value = readers[at]!(row as Row);
         const expected = explainMisfit(value, input);
         if (expected) report(index, name, () => `'${shorten(name)}' must be ${expected}, got ${show(value)}`);
       }

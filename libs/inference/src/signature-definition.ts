@@ -28,10 +28,12 @@ export interface SignatureInput {
   readonly offset?: number;
   /** For a text column: the values that the model tells apart. */
   readonly categories: readonly string[] | null;
-  /** How training read the column from its files; single predictions need what concerns texts and booleans. */
+  /** How training read the column from its files; single predictions need what concerns JSON. */
   readonly reading?: {
-    /** Of a text: words that stand for a missing value. */
+    /** Words that stand for a missing value. */
     readonly missing?: readonly string[];
+    /** A row need not name the feature, and its value is then missing. */
+    readonly may_be_absent?: true;
     /**
      * What a text was made of, which is then taken as its text; `boolean` also of a number that takes true and false,
      * because it was made of booleans or was 0 or 1 in every row of training.
@@ -170,8 +172,8 @@ export function checkSignature(json: unknown): SignatureDefinition {
     if (categories && type !== 'string') {
       throw new InvalidSignature(`the feature '${name}' of type ${type} has categories`);
     }
-    if (reading?.missing && (type !== 'string' || !nullable)) {
-      throw new InvalidSignature(`the feature '${name}' has words for a missing value, which it cannot have`);
+    if ((reading?.missing || reading?.may_be_absent) && !nullable) {
+      throw new InvalidSignature(`the feature '${name}' is read as missing, which it cannot be`);
     }
     inputNames.add(name);
   }

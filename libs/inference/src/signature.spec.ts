@@ -89,14 +89,14 @@ describe('compileSignature', () => {
     ],
     ['an ignored feature', document([input('a')], ['a']), /both a feature and ignored/],
     [
-      'words for a missing number',
-      document([input('a', { reading: { missing: ['NA'] } })]),
-      /'a' has words for a missing value, which it cannot have/,
-    ],
-    [
       'words for a missing value that the model does not take',
       document([input('a', { ...text, nullable: false, reading: { missing: ['NA'] } })]),
-      /'a' has words for a missing value, which it cannot have/,
+      /'a' is read as missing, which it cannot be/,
+    ],
+    [
+      'a value that may be absent but not missing',
+      document([input('a', { nullable: false, reading: { may_be_absent: true } })]),
+      /'a' is read as missing, which it cannot be/,
     ],
   ])('should refuse %s', (_, json, message) => {
     expect(() => compileSignature(json)).toThrow(InvalidSignature);
@@ -146,6 +146,38 @@ describe('encode', () => {
         "'size' must be a number, got false",
       ],
     );
+  });
+
+  it('should read words for missing values of any type as training did, and what its rows need not name', () => {
+    const reading = { missing: ['', 'NA'], may_be_absent: true } as const;
+    const inputs = [
+      input('n', { reading }),
+      input('i', { type: 'integer', reading }),
+      input('b', { type: 'boolean', reading }),
+      time('t', { reading }),
+      input('s', { ...text, categories: ['x'], reading }),
+      input('toString', { reading }),
+      input('strict'),
+    ];
+    const full = { n: 1.5, i: 2, b: true, t: '2024-01-01', s: 'x', toString: 3, strict: 1 };
+    const words = { ...full, n: 'NA', i: ' NA', b: '', t: 'NA ', s: 'NA', toString: 'NA' };
+    const signature = compileSignature(document(inputs));
+    const { feeds } = signature.encode([full, words, { strict: 1 }]);
+    for (const tensor of ['n', 'i', 'b', 't_year', 'toString']) {
+      expect([tensor, ...feeds[tensor]!.data].map((each) => Number.isNaN(each))).toEqual([
+        ...[false, false, true, true],
+      ]);
+    }
+    expect([...feeds.s!.data]).toEqual(['x', '', '']);
+    expect(messagesOf([{ n: 'na', t: 'NA' }], inputs)).toEqual([
+      '\'n\' must be a number, got the text "na"',
+      "the feature 'strict' is missing",
+    ]);
+    // As many names as features, but one of them is none.
+    const { s: _, ...others } = full;
+    expect(messagesOf([{ ...others, S: 'x' }], inputs)).toEqual([
+      expect.stringContaining("unknown feature 'S'"),
+    ]);
   });
 
   it('should read texts as training did: words for a missing value, and numbers that it took for texts', () => {

@@ -1,7 +1,8 @@
 import { Tensor } from 'onnxruntime-node';
-import { type ColumnFiller, compileColumn, type Place, type Row, type Values } from './columns.js';
+import { type ColumnFiller, compileColumn, type Place, type Values } from './columns.js';
 import { compileCoreColumns } from './core-columns.js';
 import { diagnose } from './feature-errors.js';
+import type { Row } from './feature-value.js';
 import {
   checkSignature,
   type GraphPart,
@@ -38,6 +39,8 @@ export class Signature {
   private readonly fillers: readonly ColumnFiller[];
   private readonly names: ReadonlySet<string>;
   private readonly ignored: ReadonlySet<string>;
+  /** Whether a row must name every feature. */
+  private readonly namesAll: boolean;
 
   constructor(
     readonly definition: SignatureDefinition,
@@ -47,11 +50,13 @@ export class Signature {
     this.fillers = part === 'core' ? compileCoreColumns(definition) : this.compileColumns();
     this.names = new Set(definition.inputs.map(({ name }) => name));
     this.ignored = new Set(definition.ignored);
+    this.namesAll = definition.inputs.every(({ reading }) => !reading?.may_be_absent);
   }
 
   /**
    * Encodes rows of features: `null` becomes NaN or the empty text, booleans 0 and 1. Every feature must be
-   * there, if only as null. Ignored columns and unseen categories are accepted with a warning.
+   * there, if only as null, unless rows of the training data did not name it either. Ignored columns and unseen
+   * categories are accepted with a warning.
    * @param rows JSON objects, one a row
    * @throws FeatureErrors naming everything that is wrong in all rows
    */
@@ -71,17 +76,17 @@ export class Signature {
       const shape = rank === 1 ? [rows.length] : [rows.length, width];
       feeds[name] = new Tensor(dtype, values[at] as never, shape);
     });
-    // Every feature is there now, so a row with as many keys as features has no other.
+    // Where every feature must be there, it is now, so that a row with as many keys as features has no other.
     const usedIgnored = new Set<string>();
     for (const row of objects) {
       const keys = Object.keys(row);
-      if (keys.length === inputs.length) continue;
+      if (this.namesAll && keys.length === inputs.length) continue;
       for (const key of keys) {
         if (this.names.has(key)) continue;
         if (!this.ignored.has(key)) throw fail();
         usedIgnored.add(key);
       }
-      if (keys.length < inputs.length) throw fail();
+      if (this.namesAll && keys.length < inputs.length) throw fail();
     }
     const warnings = Array.from(usedIgnored, (name) => `the model does not use '${name}'; it was ignored`);
     return { feeds, warnings: [...warnings, ...unseen.describe(rows.length)] };

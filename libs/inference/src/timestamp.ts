@@ -4,7 +4,7 @@ const MINUTE = 60_000;
 const EARLIEST = -62_135_596_800_000;
 const LATEST = 253_402_300_799_999;
 const TEXT =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:Z| ?UTC| ?([+-])(\d{2})(?::?(\d{2}))?)?)?$/;
+  /^\s*(\d{4})[-/](\d{2})[-/](\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:[Zz]| ?UTC| ?GMT| ?([+-])(\d{2})(?::?(\d{2}))?)?)?\s*$/;
 /** 400 years, after which the calendar repeats; the first of them begins on 0000-03-01. */
 const DAYS_OF_ERA = 146_097;
 const ERA_TO_1970 = 719_468;
@@ -13,9 +13,9 @@ const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 export type TimestampPart = 'epoch_days' | 'year' | 'month' | 'day_of_month' | 'day_of_week' | 'hour';
 
 /**
- * Milliseconds since 1970-01-01 UTC of an ISO 8601 date or time (UTC without an offset; also with the offsets `+00` of
- * Postgres and ` UTC` of BigQuery), or of a whole number of them; null for anything else and outside the years 1 to 9999. trainer/src/modelplane_trainer/timestamps.py is
- * the same in Python.
+ * Milliseconds since 1970-01-01 UTC of an ISO 8601 date or time (UTC without an offset; also with slashes for its
+ * dashes, and with the offsets `+00` of Postgres and ` UTC` of BigQuery), or of a whole number of them; null for
+ * anything else and outside the years 1 to 9999. trainer/src/modelplane_trainer/timestamps.py is the same in Python.
  */
 export function toMilliseconds(value: unknown): number | null {
   if (typeof value === 'number') {

@@ -132,10 +132,12 @@ def thresholds_of(model: bytes, columns: list[Column]) -> dict[str, np.ndarray]:
             column = columns[place]
             if set(column) <= {"tensor", "missing"}:
                 found.setdefault(column["tensor"], []).append(limits[features == place])
-    return {
-        tensor: np.unique(np.concatenate(limits)[np.isfinite(np.concatenate(limits))])
-        for tensor, limits in found.items()
+    # A split by what is missing alone has an infinite one.
+    finite = {
+        tensor: np.unique(joined[np.isfinite(joined)])
+        for tensor, joined in ((tensor, np.concatenate(limits)) for tensor, limits in found.items())
     }
+    return {tensor: limits for tensor, limits in finite.items() if len(limits)}
 
 
 def beside(frame: pd.DataFrame, thresholds: dict[str, np.ndarray], seed: int) -> pd.DataFrame:

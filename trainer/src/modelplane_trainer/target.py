@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column
+from .columns import LARGEST_WHOLE, Column
 from .failures import listed, unfit
 from .float32 import centre_of
 
@@ -54,12 +54,13 @@ def read_target(column: Column, model_type: str | None) -> Target:
         uniques = np.unique(column.numbers)
         distinct = len(uniques)
     whole = column.kind != "string" and bool(np.all(column.numbers == np.round(column.numbers)))
+    rows = len(column.codes if column.kind == "string" else column.numbers)
     stated = model_type is not None
     if stated:
         reason = "as the model's type says"
     elif column.kind in ("string", "boolean"):
         model_type, reason = "classification", f"because '{column.name}' holds {_noun(column.kind)}"
-    elif whole and distinct <= MOST_INTEGER_CLASSES:
+    elif whole and distinct <= MOST_INTEGER_CLASSES and distinct <= rows / 2:
         model_type, reason = "classification", f"because '{column.name}' holds {distinct} different integers"
     else:
         model_type, reason = "regression", f"because '{column.name}' holds {distinct} different numbers"
@@ -102,6 +103,11 @@ def _classification(column: Column, distinct: int, whole: bool, reason: str) -> 
         table = np.array([index.get(text, -1) for text in column.texts], dtype=np.int64)
         return Target(column.name, "classification", table[column.codes], labels, reason)
     uniques, values = np.unique(column.numbers, return_inverse=True)
+    if np.abs(uniques).max() > LARGEST_WHOLE:
+        raise unfit(
+            f"target column '{column.name}' holds classes beyond {LARGEST_WHOLE}, which lose their last "
+            "digits; say category for it in data_config.feature_types, or train regression."
+        )
     if column.kind == "boolean":
         labels = [bool(value) for value in uniques]
     else:

@@ -14,10 +14,11 @@ _HOUR = 3_600_000.0
 EARLIEST_MILLISECONDS = -62_135_596_800_000  # 0001-01-01
 LATEST_MILLISECONDS = 253_402_300_799_999  # 9999-12-31
 OUTSIDE_MILLISECONDS = LATEST_MILLISECONDS + 1
-# ISO 8601, with a space for the T, and with offsets as Postgres (+00) and BigQuery ( UTC) write them.
+# ISO 8601, with a space for the T, slashes for its dashes, and with offsets as Postgres (+00) and BigQuery
+# ( UTC) write them.
 TIME = (
-    r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:Z| ?UTC| ?([+-])(\d{2})(?::?(\d{2}))?)?)?"
+    r"(\d{4})[-/](\d{2})[-/](\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r"(?:[Zz]| ?UTC| ?GMT| ?([+-])(\d{2})(?::?(\d{2}))?)?)?"
 )
 _TEXT = re.compile(TIME, re.ASCII)
 
@@ -25,9 +26,10 @@ _TEXT = re.compile(TIME, re.ASCII)
 def milliseconds_of(text: str) -> float | None:
     """Milliseconds since 1970-01-01 UTC of an ISO 8601 date or time, or None where it is none.
 
-    A time without an offset is UTC; what is finer than a millisecond is cut off.
+    A time without an offset is UTC; what is finer than a millisecond is cut off; blanks around it do not
+    count.
     """
-    found = _TEXT.fullmatch(text)
+    found = _TEXT.fullmatch(text.strip())
     if not found:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])

@@ -115,7 +115,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
         trained.validation_frame, parity.thresholds_of(core_model, signature["core"]["columns"]), plan.seed
     )
     events.log(f"The exported model answers as the trained one (largest difference {difference:.1e}).")
-    metrics, predictions = _measure(trained, served)
+    metrics, predictions = _measure(trained, served, events)
 
     events.phase("explaining")
     found = importance(served, dataset, plan.seed)
@@ -166,7 +166,9 @@ def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(plain(document), ensure_ascii=False).encode()
 
 
-def _measure(trained: Trained, served: ServedModel) -> tuple[dict[str, float | None], np.ndarray]:
+def _measure(
+    trained: Trained, served: ServedModel, events: EventWriter
+) -> tuple[dict[str, float | None], np.ndarray]:
     """Metrics of what is served on both parts, and its predictions on the validation rows."""
     dataset, pipeline = trained.dataset, trained.pipeline
     target = dataset.target
@@ -177,6 +179,11 @@ def _measure(trained: Trained, served: ServedModel) -> tuple[dict[str, float | N
         ("val", trained.validation_frame, dataset.validation),
     ):
         truth, answers = target.values[rows], served.answer(served.encode(dataset.features, rows))
+        if prefix == "train" and not np.ptp(answers, axis=0).any():
+            events.warning(
+                f"The model gives every row the same answer: {trained.plan.estimator} has found nothing to "
+                f"tell {len(rows)} rows apart by; more rows or other hyperparameters may help."
+            )
         if target.labels is not None:
             predictions = most_probable(answers)
             measured = classification_metrics(truth, answers)

@@ -1,4 +1,4 @@
-import type { Row } from '../columns.js';
+import type { Row } from '../feature-value.js';
 import type { Random } from '../explanations/random.js';
 import type { SignatureInput } from '../signature-definition.js';
 

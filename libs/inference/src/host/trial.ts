@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Row } from '../columns.js';
+import type { Row } from '../feature-value.js';
 import { FeatureErrors } from '../feature-errors.js';
 import { GraphRefused, ModelOutputError, ModelRunError, type OutputFault } from '../errors.js';
 import { randomFrom } from '../explanations/random.js';

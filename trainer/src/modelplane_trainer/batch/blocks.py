@@ -80,10 +80,12 @@ class Wanted:
     Attributes:
         features: for the model.
         passed: for the output; None: all.
+        kinds: of the features, what each is to the model.
     """
 
     features: list[str]
     passed: list[str] | None
+    kinds: dict[str, str] = field(default_factory=dict)
 
     def chosen(self, names: list[str], shown: str) -> list[str]:
         """The columns passed on, after looking for faults.

@@ -15,14 +15,17 @@ from .blocks import Block, Wanted, Warn
 
 
 class JsonLinesSource:
-    """An object a line. A column passed on has the type that its values in the first rows have."""
+    """An object a line. A column passed on has the type that its values in the first rows have.
+
+    Where these are whole numbers and the model knows better, it is one of floats or booleans.
+    """
 
     is_text = False
     # A file without rows names no keys, and none are missing.
     has_columns = True
 
     def __init__(self, wanted: Wanted, warn: Warn) -> None:
-        self._passed, self._warn = wanted.passed, warn
+        self._passed, self._kinds, self._warn = wanted.passed, wanted.kinds, warn
         self.schema = pa.schema([])
         self._is_known = False
 
@@ -42,7 +45,9 @@ class JsonLinesSource:
         absent = [name for name in passed if name not in found]
         if absent:
             raise column_not_found("passthrough_columns", absent, list(found))
-        self.schema = pa.schema([pa.field(name, _type_of(found[name])) for name in passed])
+        self.schema = pa.schema(
+            [pa.field(name, _type_of(found[name], self._kinds.get(name))) for name in passed]
+        )
         return True
 
     def rows(self, file: BinaryIO) -> int | None:
@@ -89,7 +94,7 @@ class JsonLinesSource:
             if value is None or pa.types.is_string(each.type):
                 continue
             if pa.types.is_boolean(each.type):
-                fits = isinstance(value, bool)
+                fits = isinstance(value, int | float) and value in (0, 1)
             elif pa.types.is_integer(each.type):
                 fits = type(value) is int and abs(value) < 2**63
             else:
@@ -102,11 +107,16 @@ class JsonLinesSource:
         return None
 
 
-def _type_of(types: set[type]) -> pa.DataType:
+def _type_of(types: set[type], kind: str | None) -> pa.DataType:
+    """
+    Args:
+        types: of the values in the first rows.
+        kind: what the column is to the model, if anything.
+    """
     known = types - {type(None)}
-    if known == {bool}:
+    if known == {bool} or (kind == "boolean" and known and known <= {bool, int}):
         return pa.bool_()
-    if known == {int}:
+    if known == {int} and kind != "number":
         return pa.int64()
     if known and known <= {int, float}:
         return pa.float64()
@@ -115,6 +125,11 @@ def _type_of(types: set[type]) -> pa.DataType:
 
 def _cell(value: Any, kind: pa.DataType) -> Any:
     """Objects, arrays and values of several types are kept as JSON text."""
+    if value is not None and pa.types.is_floating(kind):
+        # Arrow refuses whole numbers that a float rounds.
+        return float(value)
+    if value is not None and pa.types.is_boolean(kind):
+        return bool(value)
     if value is None or not pa.types.is_string(kind) or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

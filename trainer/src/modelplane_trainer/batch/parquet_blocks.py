@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ..failures import unreadable
-from ..reading.parquet_file import is_empty, open_parquet
+from ..reading.parquet_file import is_empty, open_parquet, plain, refuse_other_bytes
 from . import blocks
 from .blocks import Block, Wanted, Warn
 
@@ -25,6 +25,7 @@ class ParquetSource:
         self._wanted = wanted
         self.schema = pa.schema([])
         self._first = ""
+        self._has_rows = False
 
     @property
     def has_columns(self) -> bool:
@@ -36,14 +37,16 @@ class ParquetSource:
         with open_parquet(file, shown) as parquet:
             schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
         passed = self._passed(schema, shown, folders)
-        if self._first and rows:
+        if rows and self._has_rows:
             self.schema = pa.schema(
                 [self._widened(each, passed.field(each.name), shown) for each in self.schema]
             )
-        elif not self._first:
+        elif rows or not self._first:
+            # The types of a file without rows mean nothing beside others.
             self._first, self.schema = shown, passed
+        self._has_rows = self._has_rows or rows > 0
         # A column of nulls has the type that a later file says.
-        return not any(pa.types.is_null(each.type) for each in self.schema)
+        return self._has_rows and not any(pa.types.is_null(each.type) for each in self.schema)
 
     def rows(self, file: BinaryIO) -> int | None:
         if is_empty(file):
@@ -80,7 +83,9 @@ class ParquetSource:
                         is_last = done == groups[at].num_rows
                         place = {"group": at + 1} if is_last else {"group": at, "row_of_group": done}
                         # A name with a dot also selects what is nested below it; select again by exact name.
-                        table = self._as_passed(batch.select(names), said, shown)
+                        chosen = batch.select(names)
+                        refuse_other_bytes(chosen, shown)
+                        table = self._as_passed(chosen, said, shown)
                         rows = range(number, number + len(table))
                         yield Block(number, len(table), table, rows, place, folders=said)
                         number += len(table)
@@ -96,7 +101,7 @@ class ParquetSource:
 
     def _widen(self, values: pa.Array, wanted: pa.Field, shown: str) -> pa.Array:
         try:
-            return values.cast(wanted.type)
+            return plain(values).cast(wanted.type)
         except pa.ArrowInvalid:
             # Whole numbers that a float cannot hold.
             raise self._misfit(wanted, pa.field(wanted.name, values.type), shown) from None
@@ -116,6 +121,8 @@ class ParquetSource:
 
     def _widened(self, known: pa.Field, other: pa.Field, shown: str) -> pa.Field:
         try:
+            if known.type != other.type:
+                known, other = _shared(known), _shared(other)
             schemas = [pa.schema([known]), pa.schema([other])]
             return pa.unify_schemas(schemas, promote_options="permissive").field(0)
         except pa.ArrowException:
@@ -142,4 +149,16 @@ def _rows_of_block(group: Any, columns: int) -> int:
 
 def _plain(each: pa.Field) -> pa.Field:
     kind = each.type
+    if pa.types.is_string_view(kind):
+        # No CSV is written of it.
+        kind = pa.large_string()
     return pa.field(each.name, kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _shared(each: pa.Field) -> pa.Field:
+    """Decimals and times have as many types as writers; these are what `plain` makes of all of them."""
+    if pa.types.is_decimal(each.type):
+        return pa.field(each.name, pa.float64())
+    if pa.types.is_date(each.type) or pa.types.is_timestamp(each.type):
+        return pa.field(each.name, pa.timestamp("ms"))
+    return each

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ..failures import DATA_UNREADABLE, JobFailure
+from ..failures import DATA_UNREADABLE, JobFailure, listed, unfit
 from ..storage import Store, Written
 
 # What a spreadsheet would run, but for plain numbers.
@@ -46,6 +46,26 @@ class Part:
     short_rows: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     next: dict[str, Any] = field(default_factory=dict)
+
+
+def refuse_unwritable(schema: pa.Schema, format_: str) -> None:
+    """
+    Raises:
+        JobFailure: columns that a file of this format cannot hold, by name.
+    """
+    if format_ != "csv":
+        return
+    unwritable = []
+    for each in schema:
+        try:
+            pa_csv.CSVWriter(pa.BufferOutputStream(), pa.schema([each])).close()
+        except pa.ArrowException:
+            unwritable.append(each)
+    if unwritable:
+        raise unfit(
+            f"CSV cannot hold {listed([each.name for each in unwritable])}, because of types such as "
+            f"{unwritable[0].type}; name the columns to keep in passthrough_columns, or write Parquet."
+        )
 
 
 class Notes:

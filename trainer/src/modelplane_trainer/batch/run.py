@@ -23,7 +23,7 @@ from .blocks import Block, Source, Wanted
 from .csv_blocks import CsvSource
 from .json_blocks import JsonLinesSource
 from .parquet_blocks import ParquetSource
-from .parts import Notes, Part, PartWriter
+from .parts import Notes, Part, PartWriter, refuse_unwritable
 from .sandbox import MOST_ROWS, SandboxedGraph
 from .scoring import Graph, Scored, Scorer, SessionGraph
 
@@ -78,6 +78,7 @@ class _Run:
         if spec["model"]["origin"] == "uploaded":
             rows = min(rows, MOST_ROWS)
         self._scorer = Scorer(spec["model"], graph, self._source.schema, rows, self._source.is_text)
+        refuse_unwritable(self._scorer.schema, spec["output"]["format"])
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
         self._begun = time.monotonic()
@@ -115,9 +116,11 @@ class _Run:
 
     def _open_source(self) -> Source:
         """A source that knows the columns, and how many rows there are where the files tell that."""
+        inputs = self._spec["model"]["signature"]["inputs"]
         wanted = Wanted(
-            [each["name"] for each in self._spec["model"]["signature"]["inputs"]],
+            [each["name"] for each in inputs],
             self._spec["output"]["passthrough_columns"],
+            {each["name"]: each["type"] for each in inputs},
         )
         source = SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
         total: int | None = 0 if len(self._files) <= _MOST_COUNTED_FILES else None

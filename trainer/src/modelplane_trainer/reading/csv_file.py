@@ -228,7 +228,8 @@ def _rewrite(file: BinaryIO, dialect: Dialect, copy: BinaryIO) -> None:
     """The same rows without spaces before quotes, which Arrow would take for a part of the text."""
     text = io.TextIOWrapper(copy, "utf-8", newline="")
     with _rows(file, dialect) as (_, rows):
-        csv.writer(text, delimiter=dialect.separator, lineterminator="\n").writerows(filter(None, rows))
+        # The writer quotes cells with a character of its line end; Arrow ends rows at either of these two.
+        csv.writer(text, delimiter=dialect.separator, lineterminator="\r\n").writerows(filter(None, rows))
     text.flush()
     text.detach()
     copy.seek(0)

@@ -20,6 +20,12 @@ from .values import from_cells, short, without_markers
 
 _WORDS = pa.array(MISSING_WORDS, pa.large_string())
 _EMPTY = pa.array(["", *MISSING_WORDS], pa.large_string())
+# Signs, digits, and the words that belong to times and amounts of money.
+_PIECE = (
+    r"[^\pL]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]*|"
+    r"[ap]m|t|z|utc|gmt|ces?t|eur|usd|gbp|chf|r\$|kr"
+)
+_LIKE_NUMBERS_OR_TIMES = rf"(?i)^(?:{_PIECE})*\d(?:{_PIECE})*$"
 _TYPED = pa.array(["", *MISSING_WORDS, *MISSING_AMONG_TYPED], pa.large_string())
 
 
@@ -70,6 +76,8 @@ def decide_text(table: Table, name: str, array: pa.Array, warn: Callable[[str], 
             f"column '{name}' is text whose values are all numbers, and stays text because the file declares "
             "it so; say number in data_config.feature_types to learn from their size."
         )
+    else:
+        _tell_unread(name, texts, counts, warn)
     return Decision("string", {"missing": [word for word in MISSING_WORDS if word not in held]})
 
 
@@ -113,6 +121,7 @@ def decide_cells(table: Table, name: str, array: pa.Array, warn: Callable[[str],
     if _are_times(texts, counts, None):
         return Decision("timestamp", {})
     _tell_words(name, pc.utf8_trim_whitespace(array), warn)
+    _tell_unread(name, texts, counts, warn)
     return Decision("string", {"missing": list(MISSING_WORDS)})
 
 
@@ -195,6 +204,17 @@ def _tell_words(name: str, trimmed: pa.Array, warn: Callable[[str], None]) -> No
         warn(
             f"column '{name}' is missing in {rows} rows that say {_listed(said)}; "
             "say category in data_config.feature_types if that is a value."
+        )
+
+
+def _tell_unread(name: str, texts: pa.Array, counts: np.ndarray, warn: Callable[[str], None]) -> None:
+    """Numbers and times in a form that is not read, such as 31.12.2024, are texts to a model."""
+    alike = pc.match_substring_regex(texts, _LIKE_NUMBERS_OR_TIMES)
+    if counts[alike.to_numpy(zero_copy_only=False)].sum() >= MAJORITY * counts.sum():
+        told = short(texts.filter(alike)[0].as_py())
+        warn(
+            f"column '{name}' is used as text: values such as '{told}' are not read as numbers or times; "
+            "write 1234.5 and 2026-02-12T10:00:00Z, or try number in data_config.feature_types."
         )
 
 

@@ -22,7 +22,12 @@ _MARKS = (
 # Five bytes have no meaning in cp1252: they become the control characters of Latin-1, as browsers do it.
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
 _CP1252 = "".join(bytes([byte]).decode("latin-1" if byte in _UNDEFINED else "cp1252") for byte in range(256))
-_BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# Without what UTF-8 does not take: longer forms than needed, and halves of pairs.
+_BEYOND_ASCII = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xed[\x80-\x9f][\x80-\xbf]|"
+    rb"[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|"
+    rb"\xf4[\x80-\x8f][\x80-\xbf]{2}"
+)
 
 
 @contextmanager
@@ -108,8 +113,10 @@ def _is_utf8(file: BinaryIO) -> bool:
 
 
 def _refuse_damaged_utf8(file: BinaryIO, shown: str) -> None:
-    """A file with more characters of UTF-8 than other bytes is no cp1252, which would spoil them all."""
+    """With a mark, or more characters of UTF-8 than other bytes, it is no cp1252, which would spoil them."""
     characters = others = lines = first = 0
+    file.seek(0)
+    has_mark = file.read(3) == codecs.BOM_UTF8
     for line in file if file.seek(0) == 0 else ():
         lines += 1
         if line.isascii():
@@ -119,7 +126,7 @@ def _refuse_damaged_utf8(file: BinaryIO, shown: str) -> None:
         characters, others = characters + found, others + bad
         if bad and not first:
             first = lines
-    if characters > others:
+    if has_mark or characters > others:
         raise unreadable(
             f"{shown} is UTF-8 but for {others} bytes, the first in line {first}; write it anew."
         )

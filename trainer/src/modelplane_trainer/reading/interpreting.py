@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..columns import MOST_TEXT_BYTES, Column, Kind
+from ..columns import LARGEST_WHOLE, MOST_TEXT_BYTES, Column, Kind
 from ..failures import unfit
 from ..timestamps import EARLIEST_MILLISECONDS, LATEST_MILLISECONDS
 from .asked_types import NOUNS, refuse_misfits, text_as_asked, typed_as_asked
@@ -18,6 +18,7 @@ from .parquet_file import is_text
 from .tables import Table
 from .values import Values, from_arrow, from_cells, short, texts_of
 
+_MANY_DIGITS = r"^\s*[+-]?(\d{16,}|0[xX][0-9a-fA-F]{14,})\s*$"
 _PLURALS = {
     "number": "numbers",
     "integer": "numbers",
@@ -57,6 +58,8 @@ def interpret(
         return "holds no value"
     if is_text(values.type):
         return _text_column(table, name, values, warn, asked, is_target)
+    if asked is None and name in table.categories and not is_target and _holds_numbers(values.type):
+        asked = "category"
     decision = typed_as_asked(name, values, asked) if asked else decide_typed(values)
     if isinstance(decision, str):
         return decision
@@ -71,7 +74,31 @@ def interpret(
             f"column '{name}' holds {odd.count} of {odd.of} values that are not {NOUNS[decision.kind]}, "
             f"such as {odd.shown} in {odd.place}; they count as missing."
         )
+        if odd.words:
+            decision.reading["missing"] = sorted(odd.words)
+    if name in table.absent:
+        decision.reading["may_be_absent"] = True
+    if decision.kind == "number" and pa.types.is_integer(values.type):
+        _tell_rounded(name, warn)
     return _column(name, found, decision, warn, is_target)
+
+
+def _are_rounded(array: pa.Array, found: Values) -> bool:
+    """Whether cells are whole numbers that a float64 does not hold."""
+    if np.nanmax(np.abs(found.data), initial=0) <= LARGEST_WHOLE:
+        return False
+    return bool(pc.any(pc.match_substring_regex(array, _MANY_DIGITS)).as_py())
+
+
+def _tell_rounded(name: str, warn: Callable[[str], None]) -> None:
+    warn(
+        f"column '{name}' holds whole numbers beyond {LARGEST_WHOLE}, which lose their last digits; say "
+        "category in data_config.feature_types if they are names."
+    )
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
 def _text_column(
@@ -91,17 +118,24 @@ def _text_column(
     if isinstance(decision, str):
         return decision
     found = (from_cells if is_guessed else from_arrow)(array, decision.kind, decision.reading)
-    column = _column(name, found, decision, warn, is_target)
     if decision.kind != "string":
-        _tell_markers(table, name, array, found, decision.kind, warn)
+        words = _tell_markers(table, name, array, found, decision.kind, warn)
+        # A cell of CSV is empty where JSON has null; an empty text of JSON stands there as such.
+        words -= {""} if is_guessed else set()
+        if words:
+            decision.reading["missing"] = sorted(words)
         _tell_odd(table, name, found, decision.kind, asked, warn)
+        if decision.kind == "number" and _are_rounded(array, found):
+            _tell_rounded(name, warn)
+    if name in table.absent:
+        decision.reading["may_be_absent"] = True
     if name in table.odd:
         odd = table.odd[name]
         warn(
             f"column '{name}' holds {odd.count} of {odd.of} values that are no texts, such as {odd.shown} "
             f"in {odd.place}; they count as missing."
         )
-    return column
+    return _column(name, found, decision, warn, is_target)
 
 
 def _column(
@@ -180,8 +214,9 @@ def _tell_odd(
 
 def _tell_markers(
     table: Table, name: str, array: pa.Array, found: Values, kind: Kind, warn: Callable[[str], None]
-) -> None:
-    """An empty cell is plainly missing; a blank or a word needs telling."""
+) -> set[str]:
+    """The words that stand for missing values, told but for an empty cell, which plainly is one."""
+    held = array.filter(pa.array(found.missing)).drop_null()
     told = found.missing & pc.not_equal(array, "").fill_null(False).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(told)
     if len(rows):
@@ -191,3 +226,4 @@ def _tell_markers(
             f"blank or words for a missing value, such as {first} in {table.place(rows[0])}; "
             "these count as missing."
         )
+    return set(pc.utf8_trim_whitespace(held).unique().to_pylist())

@@ -28,6 +28,7 @@ class Odd:
         of: how many values there are.
         first: number of the first one's row.
         shown: the first one in words.
+        words: those for a missing value among them.
         place: the first one's file and row in words.
     """
 
@@ -35,19 +36,34 @@ class Odd:
     of: int
     first: int
     shown: str
+    words: set[str]
     place: str = ""
 
 
 class JsonColumn:
-    """Gathers the values of one key over blocks of rows, as Arrow arrays where they are of one type."""
+    """Gathers the values of one key over blocks of rows, as Arrow arrays where they are of one type.
+
+    Attributes:
+        rows: how many there are so far.
+        is_absent: whether some row does not name the key.
+    """
 
     def __init__(self) -> None:
         self._parts: list[pa.Array | list[Any]] = []
         self.rows = 0
+        self.is_absent = False
 
-    def add(self, values: list[Any]) -> None:
-        """Values of the next rows, None where the key is absent."""
-        self.rows += len(values)
+    def add(self, name: str, objects: list[dict[str, Any]]) -> None:
+        """Values of the next rows."""
+        self.rows += len(objects)
+        values = [each.get(name) for each in objects]
+        types = set(map(type, values))
+        if type(None) in types:
+            self.is_absent = self.is_absent or not all(name in each for each in objects)
+        if bool in types and len(types - {type(None)}) > 1:
+            # Among numbers Arrow would take them for 0 and 1 without a word.
+            self._parts.append(values)
+            return
         try:
             part = pa.array(values)
         except (pa.ArrowException, OverflowError, ValueError, TypeError):
@@ -60,6 +76,7 @@ class JsonColumn:
         if rows:
             self._parts.append(pa.nulls(rows))
             self.rows += rows
+            self.is_absent = True
 
     def finished(self, name: str) -> tuple[pa.ChunkedArray, Odd | None]:
         """The column, of the type that nearly all of its values have.
@@ -80,14 +97,27 @@ class JsonColumn:
         ]
         kinds = np.fromiter((_kind_of_value(value) for value in values), np.int8, len(values))
         counts = np.bincount(kinds, minlength=5)
-        main = int(np.argmax(counts[1:])) + 1
         total = int(counts[1:].sum())
-        odd = np.flatnonzero((kinds != main) & (kinds != _NULL))
         # Words for a missing value may be many.
-        words = main in (_NUMBER, _BOOLEAN) and sum(
-            kinds[row] == _TEXT and values[row].strip() in _MARKERS for row in odd
+        words = [
+            text.strip()
+            for text, kind in zip(values, kinds, strict=True)
+            if kind == _TEXT and text.strip() in _MARKERS
+        ]
+        flags = np.array(
+            [kind == _NUMBER and value in (0, 1) for value, kind in zip(values, kinds, strict=True)]
         )
-        if len(odd) - words > (1 - MAJORITY) * (total - words):
+        if counts[_BOOLEAN] and counts[_BOOLEAN] + flags.sum() >= MAJORITY * (total - len(words)):
+            # As in a prediction, 0 and 1 among booleans are such.
+            kinds[flags] = _BOOLEAN
+            counts = np.bincount(kinds, minlength=5)
+        counts[_TEXT] -= len(words)
+        main = int(np.argmax(counts[1:])) + 1
+        counts[_TEXT] += len(words)
+        if main not in (_NUMBER, _BOOLEAN):
+            words = []
+        odd = np.flatnonzero((kinds != main) & (kinds != _NULL))
+        if len(odd) - len(words) > (1 - MAJORITY) * (total - len(words)):
             held = " and ".join(f"{counts[kind]} {_NOUNS[kind]}" for kind in range(1, 5) if counts[kind])
             raise unreadable(
                 f"the data is not well-formed JSON lines: column '{name}' (/{name}) holds {held}, such as "
@@ -97,11 +127,13 @@ class JsonColumn:
         if main == _NUMBER:
             is_whole = all(value is None or (isinstance(value, int) and abs(value) < 2**63) for value in kept)
             column = pa.array(kept, pa.int64()) if is_whole else pa.array(map(_float, kept), pa.float64())
+        elif main == _BOOLEAN:
+            column = pa.array([None if value is None else bool(value) for value in kept], pa.bool_())
         elif main == _NESTED:
             column = pa.array([None if value is None else [] for value in kept], pa.list_(pa.null()))
         else:
-            column = pa.array(kept, pa.bool_() if main == _BOOLEAN else pa.large_string())
-        found = Odd(len(odd), total, int(odd[0]), shown(values[odd[0]])) if len(odd) else None
+            column = pa.array(kept, pa.large_string())
+        found = Odd(len(odd), total, int(odd[0]), shown(values[odd[0]]), set(words)) if len(odd) else None
         return pa.chunked_array([column]), found
 
 

@@ -17,6 +17,8 @@ _HEX = r"0[xX][0-9a-fA-F]{1,16}"
 _SPECIAL = re.compile(r"[+-]?(inf|infinity|nan(\(\w*\))?)", re.IGNORECASE | re.ASCII)
 # A space, a no-break space, a thin and a narrow one.
 _SPACES = " \u00a0\u2009\u202f"
+# As it is typed, and as typesetters and the Swiss locale write it.
+_APOSTROPHES = "'\u2019"
 _MINUS = "\u2212"
 _UNIT = r"[\p{Sc}%]"
 
@@ -51,7 +53,8 @@ class NumberForm:
     def _digits(self) -> str:
         if not self.thousands:
             return r"\d+"
-        mark = f"[{_SPACES}]" if self.thousands == " " else f"[{re.escape(self.thousands)}]"
+        alike = {" ": _SPACES, "'": _APOSTROPHES}.get(self.thousands, re.escape(self.thousands))
+        mark = f"[{alike}]"
         # Groups of two before the last one are how India writes lakhs. 0,125 has no thousands.
         return rf"(?:[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}|\d+)"
 
@@ -142,7 +145,7 @@ def _parsed(text: str, form: NumberForm, expression: re.Pattern) -> float | None
     if form.unit:
         text = text.replace(form.unit, "")
     text = text.replace(_MINUS, "-")
-    for mark in _SPACES if form.thousands != "'" else f"{_SPACES}'":
+    for mark in _SPACES if form.thousands != "'" else _SPACES + _APOSTROPHES:
         text = text.replace(mark, "")
     if re.search(_HEX, text):
         return float(int(text, 16))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -44,18 +44,51 @@ def open_parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:
         raise unreadable(f"{shown} is not a readable Parquet file.") from error
 
 
+def refuse_other_bytes(table: pa.Table | pa.RecordBatch, shown: str) -> None:
+    """
+    Raises:
+        JobFailure: a column of text holds what is not UTF-8; Parquet's writers do not always look.
+    """
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if not is_text(kind):
+            continue
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise unreadable(f"column '{name}' of {shown} holds texts that are not UTF-8.") from error
+
+
 def index_columns(schema: pa.Schema) -> set[str]:
     """Columns that pandas wrote as the index of a data frame."""
     names = {name for name in schema.names if name.startswith(_INDEX_LEVEL)}
-    try:
-        declared = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    except (ValueError, AttributeError):
-        return names
+    declared = _of_pandas(schema, "index_columns")
     return names | {name for name in declared if isinstance(name, str) and name in schema.names}
 
 
+def categorical_columns(schema: pa.Schema) -> set[str]:
+    """Columns that pandas wrote as categories; those of numbers look like numbers otherwise."""
+    return {
+        str(each.get("field_name", each.get("name")))
+        for each in _of_pandas(schema, "columns")
+        if isinstance(each, dict) and each.get("pandas_type") == "categorical"
+    }
+
+
+def _of_pandas(schema: pa.Schema, key: str) -> list[Any]:
+    """A list of what pandas notes about a data frame; an empty one where it notes nothing."""
+    try:
+        found = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get(key)
+    except (ValueError, AttributeError):
+        return []
+    return found if isinstance(found, list) else []
+
+
 def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Values of a type that files of several writers share: no dictionary, times in UTC as milliseconds."""
+    """Values of a type that files of several writers share.
+
+    No dictionary, times in UTC as milliseconds, decimals as float64, which is what a model is given of them.
+    """
     kind = values.type
     if pa.types.is_dictionary(kind):
         return plain(values.cast(kind.value_type))
@@ -67,6 +100,8 @@ def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         )
     if pa.types.is_string(kind) or pa.types.is_string_view(kind):
         return values.cast(pa.large_string())
+    if pa.types.is_decimal(kind):
+        return values.cast(pa.float64())
     return values
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from ..storage import Store
 from .csv_file import open_csv
 from .json_columns import JsonColumn, Odd
 from .json_lines import line_of, lines_of, open_json_lines
-from .parquet_file import index_columns, is_empty, open_parquet, plain
+from .parquet_file import (
+    categorical_columns,
+    index_columns,
+    is_empty,
+    open_parquet,
+    plain,
+    refuse_other_bytes,
+)
 from .partitions import partitions_of
 
 Choose = Callable[[list[str]], list[str]]
@@ -32,6 +40,8 @@ class Table:
         names: of every column of the first file, also those that were not chosen.
         guessed: columns of text whose type no file declares: cells of CSV, and what folders say.
         index: columns that pandas wrote as a data frame's index.
+        categories: columns of numbers that pandas wrote as categories.
+        absent: columns of JSON that some rows do not name.
         odd: by column of JSON, values of another type than the others.
         comma_is_decimal: whether some file separates cells by something else than a comma.
         parts: names and rows of the files.
@@ -42,6 +52,8 @@ class Table:
     names: list[str]
     guessed: set[str] = field(default_factory=set)
     index: set[str] = field(default_factory=set)
+    categories: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     odd: dict[str, Odd] = field(default_factory=dict)
     comma_is_decimal: bool = False
     parts: list[tuple[str, int]] = field(default_factory=list)
@@ -53,16 +65,7 @@ class Table:
     def take(self, rows: np.ndarray) -> Table:
         """These rows alone."""
         origin = rows if self.origin is None else self.origin[rows]
-        return Table(
-            self.columns.take(pa.array(rows)),
-            self.names,
-            self.guessed,
-            self.index,
-            self.odd,
-            self.comma_is_decimal,
-            self.parts,
-            origin,
-        )
+        return replace(self, columns=self.columns.take(pa.array(rows)), origin=origin)
 
     def below(self, other: Table, shown: Sequence[str]) -> Table:
         """The rows of another table below these.
@@ -70,14 +73,14 @@ class Table:
         Raises:
             JobFailure: a column has types that do not fit, with its name and both types.
         """
-        stacked = stack([self.columns, other.columns], shown)
-        odd = other.odd | self.odd
         return Table(
-            stacked,
+            stack([self.columns, other.columns], shown),
             self.names,
             self.guessed | other.guessed,
             self.index | other.index,
-            odd,
+            self.categories | other.categories,
+            self.absent | other.absent,
+            other.odd | self.odd,
             self.comma_is_decimal or other.comma_is_decimal,
             [*self.parts, *other.parts],
         )
@@ -164,6 +167,8 @@ def refuse_repeated(names: Sequence[str], shown: str) -> None:
         JobFailure: a name is there twice.
     """
     repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated == [""]:
+        raise unreadable(f"{shown} has more than one column without a name.")
     if repeated:
         raise unreadable(f"{shown} has more than one column named {listed(repeated)}.")
 
@@ -220,6 +225,7 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
     typed: pa.Table | None = None
     guessed: set[str] = set()
     index: set[str] = set()
+    categories: set[str] = set()
     for uri in uris:
         shown = name_of(uri)
         folders = partitions_of(uri)
@@ -232,10 +238,12 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
                 own = [name for name in folders if name not in schema.names]
                 kept = names.of([*schema.names, *own], shown)
                 index |= index_columns(schema)
+                categories |= categorical_columns(schema)
                 in_file = [name for name in kept if name in schema.names]
                 try:
                     # A name with a dot also selects what is nested below it; select again by exact name.
                     table = parquet.read(columns=in_file, use_threads=False).select(in_file)
+                    refuse_other_bytes(table, shown)
                     arrays = [plain(column) for column in table.columns]
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
@@ -254,7 +262,8 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
             raise _nothing(empty, has_header=False)
         tables, parts = [typed], [(empty[0], 0)]
     _tell_empty(empty, warn)
-    return Table(stack(tables, [shown for shown, _ in parts]), names.first, guessed, index, parts=parts)
+    columns = stack(tables, [shown for shown, _ in parts])
+    return Table(columns, names.first, guessed, index, categories, parts=parts)
 
 
 def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) -> Table:
@@ -278,7 +287,7 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
                 for name in dict.fromkeys(name for each in objects for name in each):
                     column = columns.setdefault(name, JsonColumn())
                     column.fill(rows - column.rows)
-                    column.add([each.get(name) for each in objects])
+                    column.add(name, objects)
                 rows += block.count
         if rows == before:
             empty.append(shown)
@@ -287,7 +296,7 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
     if not rows:
         raise _nothing(empty, False)
     _tell_empty(empty, warn)
-    own = [name for name in folders_of[0] if name not in columns]
+    own = [name for name in dict.fromkeys(chain(*folders_of)) if name not in columns]
     names = [*columns, *own]
     kept = choose(names)
     table = Table(pa.table({}), names, guessed={name for name in own if name in kept}, parts=parts)
@@ -299,8 +308,12 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
                 for folders, (_, count) in zip(folders_of, parts, strict=True)
             ]
             arrays.append(pa.chunked_array(cells))
+            if not all(name in folders for folders in folders_of):
+                table.absent.add(name)
             continue
         columns[name].fill(rows - columns[name].rows)
+        if columns[name].is_absent:
+            table.absent.add(name)
         values, odd = columns[name].finished(name)
         if odd is not None:
             odd.place = table.place(odd.first)

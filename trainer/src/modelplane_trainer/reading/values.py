@@ -2,7 +2,9 @@
 
 A decision is a kind and a `reading`, which an input of a signature keeps where it is not empty:
 
-- `missing`: of text, the words that stand for a missing value, in CSV as in JSON.
+- `missing`: the words that stand for a missing value, in JSON as in CSV; in CSV, numbers, booleans and times
+  know all of `markers` besides.
+- `may_be_absent`: a row of JSON need not name the feature; its value is then missing.
 - `decimal`, `thousands`, `unit`: how cells of CSV write a number; see `number_forms`.
 - `from`: what the training data held, where it is not what the type says: `text`, `number` or `boolean`; of a
   number that was 0 or 1 in every row `boolean` too.
@@ -27,6 +29,8 @@ from .number_forms import cast_or_none, form_of_reading, parsed_numbers
 from .parquet_file import is_text, milliseconds
 
 _LONGEST_SHOWN = 80
+# What says nothing about how cells of CSV are written.
+_OF_JSON = {"missing", "may_be_absent", "from"}
 _YES, _NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 # In place of the value of a row that does not name the feature.
@@ -90,7 +94,7 @@ def from_arrow(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
 
 def from_cells(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
     """Cells of CSV: trimmed, and missing where empty or one of the words of `markers`."""
-    if kind in ("number", "integer") and reading in ({}, {"from": "boolean"}):
+    if kind in ("number", "integer") and not reading.keys() - _OF_JSON and reading.get("from") != "text":
         quick = _plain_cells(column)
         if quick is not None:
             return quick
@@ -121,6 +125,11 @@ def from_cells(column: pa.Array, kind: str, reading: dict[str, Any]) -> Values:
 
 def from_objects(values: list[Any], kind: str, reading: dict[str, Any]) -> Values:
     """Values of JSON. A NaN, which is none, is a missing value."""
+    if reading.get("may_be_absent"):
+        values = [None if value is ABSENT else value for value in values]
+    words = set(reading.get("missing", ()))
+    if words and kind != "string":
+        values = [None if isinstance(value, str) and value.strip() in words else value for value in values]
     missing = np.fromiter((value is None or value != value for value in values), bool, len(values))
     wrong: dict[int, str] = {}
     absent = [row for row, value in enumerate(values) if value is ABSENT]
@@ -132,7 +141,6 @@ def from_objects(values: list[Any], kind: str, reading: dict[str, Any]) -> Value
             ]
         places: dict[str, int] = {}
         long: list[int] = []
-        words = set(reading.get("missing", ()))
         data = np.empty(len(values), np.int64)
         for row, value in enumerate(values):
             text = value if isinstance(value, str) and value not in words else ""
