@@ -17,7 +17,7 @@ const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)
 const header = { job_id: 'train-1', attempt: 1 };
 const failed = { type: 'failed', code: 'DATA_UNFIT', message: 'one class only' };
 const result = {
-  ...{ model_type: 'regression', signature: {}, metrics: {}, importance: {}, parameters: {}, data: {} },
+  ...{ model_type: 'regression', signature: {}, metrics: {}, importance: null, parameters: {}, data: {} },
   files: {},
 };
 const file = { name: 'x', size_bytes: 1, sha256: '0'.repeat(64) };

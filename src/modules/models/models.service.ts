@@ -6,6 +6,7 @@ import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
+import type { VersionImportanceBody } from './importance.dto.js';
 import type { Model, ModelVersion } from './model.entity.js';
 import type {
   HistoryPage,
@@ -16,7 +17,6 @@ import type {
   RegisterModelDto,
   UpdateModelDto,
   VersionBody,
-  VersionImportanceBody,
   VersionPage,
 } from './models.dto.js';
 import {
