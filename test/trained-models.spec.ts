@@ -50,14 +50,21 @@ describe('what training makes', () => {
     });
 
   it.each([
-    ['extra_trees', 'train.parquet', 'churned'],
-    ['sgd', 'train.parquet', 'churned'],
-    ['mlp', 'train.parquet', 'churned'],
-    ['k_nearest_neighbors', 'train.parquet', 'churned'],
-    ['ridge', 'spend.jsonl', 'yearly_spend'],
-    ['lasso', 'spend.jsonl', 'yearly_spend'],
-  ])('trains %s, which predicts', async (estimator, file, target) => {
-    const { job } = await train(request(`a ${estimator}`, file, target, { hyperparameters: { estimator } }));
+    ['extra_trees', 'train.parquet', 'churned', 'gain'],
+    ['sgd', 'train.parquet', 'churned', 'coefficient'],
+    ['mlp', 'train.parquet', 'churned', 'permutation'],
+    ['k_nearest_neighbors', 'train.parquet', 'churned', 'permutation'],
+    ['ridge', 'spend.jsonl', 'yearly_spend', 'coefficient'],
+    ['lasso', 'spend.jsonl', 'yearly_spend', 'coefficient'],
+  ])('trains %s, which predicts', async (estimator, file, target, method) => {
+    const { job, path } = await train(
+      request(`a ${estimator}`, file, target, {
+        hyperparameters: { estimator },
+        training_config: { importance: 'fast' },
+      }),
+    );
+    expect(job.result.importance).toMatchObject({ method });
+    expect((await acme.get(`${path}/importance`)).body).toMatchObject({ method, version: '1.0.0' });
     const answer = await predict(job.result.model_id, '1.0.0', {
       total_orders: 3,
       days_since_last_order: 200,
@@ -84,7 +91,17 @@ describe('what training makes', () => {
     const { version, path, job } = await train(request('carded', 'train.parquet', 'churned'));
     const names = version.importance.features.map(({ name }: { name: string }) => name);
     expect(names.slice(0, 3).sort()).toEqual(['days_since_last_order', 'support_tickets', 'total_orders']);
-    expect(version.importance).toMatchObject({ metric: 'log_loss', rows: 120, repeats: 5, seed: 0 });
+    expect(version.importance).toMatchObject({
+      ...{ method: 'permutation', metric: 'log_loss', rows: 120, repeats: 5, seed: 0 },
+      left_out: { features: 0, repeats: 0, rows: 0 },
+    });
+    const { features: _features, ...summary } = version.importance;
+    expect(job.result.importance).toEqual(summary);
+    expect(job.progress).toMatchObject({
+      ...{ phase: 'publishing', phase_progress: null },
+      phase_seconds: { explaining: expect.any(Number) },
+      processor_seconds: expect.any(Number),
+    });
     expect(version.importance.features[0].mean).toBeGreaterThan(0.05);
 
     const card = await acme.get(`${path}/card`);
@@ -111,6 +128,20 @@ describe('what training makes', () => {
     expect(page.body).toMatch(/^# carded 1\.0\.0\n[\s\S]*## Importance[\s\S]*## Limits/);
     const globex = await service.as('globex', 'admin');
     expect((await globex.get(`${path}/card`)).body.code).toBe('MODEL_NOT_FOUND');
+  });
+
+  it('has no importance where none was asked for', async () => {
+    const { version, path, job } = await train(
+      request('unexplained', 'train.parquet', 'churned', { training_config: { importance: 'none' } }),
+    );
+    expect(version.importance).toBeNull();
+    expect(job.result.importance).toBeNull();
+    const answer = await acme.get(`${path}/importance`);
+    expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
+    expect(answer.body.detail).toMatch(/was trained with importance: none/);
+    expect((await acme.get(`${path}/card`)).body.importance).toBeNull();
+    const page = await acme.get(`${path}/card`, { accept: 'text/markdown' });
+    expect(page.body).toMatch(/## Importance\n\nNot asked for\.\n/);
   });
 
   it('keeps every file that the trainer wrote, with its digest and size', async () => {

@@ -3,15 +3,15 @@ import { createInterface } from 'node:readline';
 import { inRoot, TRAINER_PYTHON } from '../../scripts/parts/paths.mjs';
 import { Problem } from '../../scripts/parts/problem.mjs';
 
-export const FIT_SCRIPT = inRoot('bench', 'scikit_learn_fit.py');
+export const PLAIN_SCRIPT = inRoot('bench', 'plain_training.py');
 
 // As many threads as the local engine gives a job that asks for none.
 const ENVIRONMENT = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
 
-/** A Python that has imported scikit-learn and fits when asked; it ends with its standard input. */
+/** A Python that has imported its libraries and fits a case when asked; it ends with its standard input. */
 export class WarmPython {
-  constructor(parquet) {
-    this.process = spawn(TRAINER_PYTHON, [FIT_SCRIPT, 'fit', parquet], {
+  constructor(name, file) {
+    this.process = spawn(TRAINER_PYTHON, [PLAIN_SCRIPT, 'fit', name, file], {
       env: ENVIRONMENT,
       stdio: ['pipe', 'pipe', 'inherit'],
     });

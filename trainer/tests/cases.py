@@ -81,6 +81,8 @@ class Store:
                 "patience": None,
                 "seed": 7,
                 "calibration": None,
+                "importance": "permutation",
+                "importance_seconds": 60,
             },
             "limits": {"memory_bytes": 4 << 30, "max_features": 200},
         }

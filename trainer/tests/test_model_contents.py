@@ -1,6 +1,5 @@
-"""Class weights by label, passes, importance, dates and a look at the data."""
+"""Class weights by label, passes, dates and a look at the data."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from cases import mixed, simple
 from sklearn.linear_model import SGDClassifier
 
-from modelplane_trainer import importance
 from modelplane_trainer.timestamps import milliseconds_of, parts_of
 
 WEIGHED = [
@@ -85,17 +83,6 @@ def test_passes_stop_early_and_keep_the_best(store, estimator):
     assert store.result(again)["metrics"]["val_loss"] == pytest.approx(
         store.result(spec)["metrics"]["val_loss"], rel=1e-6
     )
-
-
-def test_importance_finds_the_column_that_matters(store):
-    random = np.random.default_rng(0)
-    x, noise = random.normal(size=(2, 400))
-    result = store.result(store.spec(store.parquet({"noise": noise, "x": x, "y": (x > 0) * 1}), "y"))
-    first, last = result["importance"]["features"]
-    assert first["name"] == "x" and first["mean"] > 0.3 > abs(last["mean"]) * 3
-    assert importance._bounds(100_000, 10) == (2000, 5) and importance._bounds(100_000, 2000) == (250, 1)
-    card = json.loads(store.path("s3://modelplane/jobs/attempts/1/card.json").read_text())
-    assert card["importance"] == result["importance"] and card["metrics"] == result["metrics"]
 
 
 def test_texts_of_the_data_cannot_break_the_card(store):

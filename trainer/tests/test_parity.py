@@ -1,15 +1,17 @@
 """The graph that is written answers as the fitted Python pipeline does."""
 
 import json
+import re
 
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 from cases import CLASSIFIERS, REGRESSORS, mixed, simple
 
 from modelplane_trainer import contracts, parity, training
-from modelplane_trainer.core import cut
+from modelplane_trainer.core import Decisions, cut, decisions_of
 from modelplane_trainer.events import EventWriter
 from modelplane_trainer.failures import JobFailure
 from modelplane_trainer.float32 import rounded_down
@@ -229,7 +231,7 @@ def test_a_graph_with_another_encoding_has_no_core():
     inputs_ = [info(name, onnx.TensorProto.FLOAT, shape) for name in ("a", "b")]
     graph = onnx.helper.make_graph([node], "sum", inputs_, [info("value", onnx.TensorProto.FLOAT, shape)])
     with pytest.raises(ValueError, match="no known kind"):
-        cut(onnx.helper.make_model(graph).SerializeToString(), "value")
+        cut(onnx.helper.make_model(graph), "value")
 
 
 @pytest.mark.parametrize("last_low", [19, 20])
@@ -253,8 +255,9 @@ def test_the_gate_names_the_feature_and_value_that_a_wrong_threshold_lets_pass(s
     )
     result = store.result(spec)
     pipeline, frame = python_answers(spec, [{"a": float(a), "b b": float(b)} for a, b in rows])
-    core_model, core = cut(store.model(), "probabilities")
-    thresholds = parity.thresholds_of(core_model, core["columns"])
+    model = onnx.load_from_string(store.model())
+    core = cut(model, "probabilities")
+    thresholds = parity.thresholds_of(decisions_of(model), core["columns"])
     assert len(thresholds["f1_b_b"]) > 0
     model = onnx.load_from_string(store.model())
     (trees,) = (node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
@@ -358,13 +361,80 @@ def test_metrics_are_those_of_the_served_graph(store, monkeypatch):
     honest = store.result(spec)["metrics"]
 
     def cut_with_a_shift(model, output):
-        core_model, core = cut(model, output)
-        shifted = onnx.load_from_string(core_model)
+        core = cut(model, output)
         (bases,) = (
-            each for node in shifted.graph.node for each in node.attribute if each.name == "base_values"
+            each for node in model.graph.node for each in node.attribute if each.name == "base_values"
         )
         bases.floats[0] += 1e6
-        return shifted.SerializeToString(), core
+        return core
 
     monkeypatch.setattr(training.core, "cut", cut_with_a_shift)
     assert store.result(spec)["metrics"]["val_mae"] > honest["val_mae"] + 9e5
+
+
+@pytest.mark.parametrize("end", [-np.inf, np.inf])
+@pytest.mark.parametrize("estimator", ["extra_trees", "random_forest"])
+def test_one_wrong_node_of_a_forest_is_found_without_a_row_that_reaches_it(store, estimator, end):
+    spec = store.spec(
+        store.parquet(mixed()), "label", estimator=estimator, exclude_columns=["grade", "price"]
+    )
+    store.result(spec)
+    pipeline, _ = python_answers(spec, fresh_rows())
+    model = onnx.load_from_string(store.model())
+    names = [column["tensor"] for column in cut(model, "probabilities")["columns"]]
+    decisions = decisions_of(model)
+    parity.check_nodes(decisions, pipeline[-1], names)
+    for wrong in (0, len(decisions.thresholds) // 2, len(decisions.thresholds) - 1):
+        other = np.nextafter(decisions.thresholds[wrong], np.float32(end))
+        thresholds = decisions.thresholds.copy()
+        thresholds[wrong] = other
+        fault = f"at 1 of .* nodes, for example where '{names[decisions.columns[wrong]]}' is "
+        with pytest.raises(JobFailure, match=fault):
+            parity.check_nodes(Decisions(decisions.columns, thresholds), pipeline[-1], names)
+    columns = decisions.columns.copy()
+    columns[3] = (columns[3] + 1) % len(names)
+    with pytest.raises(JobFailure, match="at 1 of "):
+        parity.check_nodes(Decisions(columns, decisions.thresholds), pipeline[-1], names)
+
+
+def test_every_threshold_is_asked_or_it_is_said(store):
+    thresholds = {"a": np.arange(50, dtype=np.float32), "b": np.arange(7, dtype=np.float32)}
+    frame = pd.DataFrame({name: np.zeros(20, dtype=np.float32) for name in ("a", "b", "c")})
+    rows = parity.beside(frame, thresholds, seed=1)
+    assert len(rows) == 300 and (rows["c"] == 0).all()
+    for name, limits in thresholds.items():
+        asked = set(rows[name].tolist())
+        for end in (-np.inf, np.inf):
+            assert set(np.nextafter(limits, np.float32(end)).tolist()) <= asked
+        assert set(limits.tolist()) <= asked
+    assert parity.what_was_asked(thresholds, 300) == ", also at and beside each of its 57 thresholds"
+    assert len(parity.beside(frame, thresholds, seed=1, most=100)) == 100
+    assert "on 100 rows at and beside some of its 57 thresholds" in parity.what_was_asked(thresholds, 100)
+    assert parity.what_was_asked({}, 100) == ""
+
+
+@pytest.mark.parametrize("target", ["label", "price"])
+@pytest.mark.parametrize(
+    ("framework", "estimator"),
+    [pair for pair in CLASSIFIERS if re.search("tree|forest|boost|gbm", pair[1])],
+)
+def test_the_gate_asks_the_thresholds_of_every_kind_of_tree(store, framework, estimator, target):
+    spec = store.spec(
+        store.parquet(mixed()),
+        target,
+        framework,
+        estimator,
+        exclude_columns=[name for name in ("label", "grade", "price") if name != target],
+        hyperparameters=SMALL.get(estimator, {}),
+    )
+    messages = [event["message"] for event in store.run(spec) if event["type"] == "log"]
+    (told,) = [message for message in messages if "answers as the trained one" in message]
+    assert re.search(
+        r", also (at and beside each|on \d+ rows at and beside some) of its \d\d+ thresholds", told
+    )
+
+
+def test_rows_at_thresholds_are_bounded_by_rows_and_by_values():
+    assert parity.most_probes(20, is_forest=False) == 100_000
+    assert parity.most_probes(2_000, is_forest=False) == 10_000
+    assert parity.most_probes(20, is_forest=True) == 4_000

@@ -257,7 +257,7 @@ def test_progress_is_told(store, framework, estimator):
     progress = [event for event in events if event["type"] == "progress"]
     phases = ["reading", "fitting", "exporting", "checking", "explaining", "publishing"]
     assert list(dict.fromkeys(event["phase"] for event in progress)) == phases
-    assert list(progress[-1]["phase_seconds"]) == phases[:-1]
+    assert list(progress[-1]["phase_seconds"]) == phases
     assert progress[0]["current_epoch"] == 0 and progress[0]["current_loss"] is None
     told = [event for event in progress if event["phase"] == "fitting" and event["current_epoch"] > 0]
     assert told and told[-1]["current_epoch"] == told[-1]["total_epochs"]
@@ -356,3 +356,28 @@ def test_settings_survive_the_conversion(store, framework, estimator, hyperparam
     parameters = store.result(spec)["parameters"]
     kept = {name: value for name, value in hyperparameters.items() if name != "penalty"}
     assert parameters.items() >= kept.items()
+
+
+@pytest.mark.parametrize(
+    ("framework", "estimator"),
+    [("xgboost", "xgboost"), ("lightgbm", "lightgbm"), ("sklearn", "hist_gradient_boosting")],
+)
+def test_rounds_are_measured_on_a_sample_of_many_rows(store, monkeypatch, framework, estimator):
+    """The loss after each round is that of evenly many training rows; what is published is of all."""
+    columns = mixed(600)
+    spec = store.spec(
+        store.parquet(columns), "label", framework, estimator, exclude_columns=["grade", "price"], epochs=5
+    )
+    whole = store.run(spec)
+    monkeypatch.setattr("modelplane_trainer.progress.MOST_SHOWN_ROWS", 100)
+    sampled = store.run(spec)
+    shown = [
+        next(event["metrics"] for event in reversed(events) if event["type"] == "progress")
+        for events in (whole, sampled)
+    ]
+    assert shown[0]["train_loss"] != shown[1]["train_loss"]
+    assert shown[0]["train_loss"] == pytest.approx(shown[1]["train_loss"], rel=0.5)
+    assert shown[0]["val_loss"] == shown[1]["val_loss"]
+    results = [events[-1]["result"] for events in (whole, sampled)]
+    assert results[0]["metrics"] == results[1]["metrics"]
+    assert results[0]["files"]["core"] == results[1]["files"]["core"]

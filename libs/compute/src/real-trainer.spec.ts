@@ -68,6 +68,8 @@ describe('LocalEngine with the real trainer', () => {
         early_stopping: null,
         patience: null,
         seed: 1,
+        importance: 'fast',
+        importance_seconds: 10,
       },
       limits: { memory_bytes: 2 ** 30, max_features: 100 },
     };

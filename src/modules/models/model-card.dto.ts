@@ -1,4 +1,4 @@
-import { ImportanceBody } from './models.dto.js';
+import { ImportanceBody } from './importance.dto.js';
 
 export class ModelCardBody {
   /**
@@ -67,8 +67,8 @@ export class ModelCardBody {
    */
   metrics: Record<string, number | null>;
 
-  /** How much it depends on each feature. */
-  importance: ImportanceBody;
+  /** How much it depends on each feature; null where it was not asked for. */
+  importance: ImportanceBody | null;
 
   /**
    * Every setting that it was trained with.

@@ -34,14 +34,16 @@ export interface VersionFiles {
 
 export type VersionFileName = keyof VersionFiles;
 
-/** How much worse a model does when a column is shuffled; contracts/job-event.v1.schema.json. */
+/** How much a model depends on each feature; contracts/job-event.v1.schema.json. */
 export interface Importance {
+  method: string;
   metric: string;
-  loss: number;
+  loss: number | null;
   rows: number;
   repeats: number;
   seed: number;
-  features: { name: string; mean: number; std: number }[];
+  left_out: { features: number; repeats: number; rows: number };
+  features: { name: string; mean: number | null; std: number | null }[];
 }
 
 @Entity('models')

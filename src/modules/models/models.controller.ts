@@ -26,6 +26,7 @@ import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator
 import { Tagged, TaggedChange, TaggedRead } from '../../platform/http/etag.interceptor.js';
 import { PageQuery } from '../../platform/http/page.js';
 import { Idempotent } from '../../platform/idempotency/idempotent.decorator.js';
+import { VersionImportanceBody } from './importance.dto.js';
 import {
   HistoryPage,
   ListModelsQuery,
@@ -36,7 +37,6 @@ import {
   RollBackDto,
   UpdateModelDto,
   VersionBody,
-  VersionImportanceBody,
   VersionPage,
 } from './models.dto.js';
 import { ModelsService } from './models.service.js';

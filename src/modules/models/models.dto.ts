@@ -4,6 +4,7 @@ import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { OptionalBody } from '../../platform/http/optional-body.decorator.js';
 import { PageInfo, PageQuery } from '../../platform/http/page.js';
+import { ImportanceBody } from './importance.dto.js';
 import { type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
 import { IsModelName, IsModelNameOrId } from './model-name.js';
 import { type Stage, STAGES } from './stage.js';
@@ -300,81 +301,6 @@ export class VersionSummaryBody {
    * @example 2026-02-12T10:04:00.000Z
    */
   created_at: string;
-}
-
-export class FeatureImportanceBody {
-  /**
-   * Feature.
-   * @example days_since_last_order
-   */
-  name: string;
-
-  /**
-   * Mean increase of the loss when the feature's values are shuffled among the rows; about 0 or below: not used.
-   * @example 0.182
-   */
-  mean: number;
-
-  /**
-   * Standard deviation over the repeats.
-   * @example 0.011
-   */
-  std: number;
-}
-
-export class ImportanceBody {
-  /**
-   * Loss that increases: log_loss or squared_error.
-   * @example log_loss
-   */
-  metric: string;
-
-  /**
-   * Loss of the unshuffled rows.
-   * @example 0.401
-   */
-  loss: number;
-
-  /**
-   * Validation rows that were shuffled.
-   * @example 1409
-   */
-  rows: number;
-
-  /**
-   * Times that each feature was shuffled.
-   * @example 5
-   */
-  repeats: number;
-
-  /**
-   * Seed of the shuffling.
-   * @example 0
-   */
-  seed: number;
-
-  /** Features, the most important first. */
-  features: FeatureImportanceBody[];
-}
-
-export class VersionImportanceBody extends ImportanceBody {
-  /**
-   * Model.
-   * @example 550e8400-e29b-41d4-a716-446655440000
-   */
-  model_id: string;
-
-  /**
-   * Version that was measured.
-   * @example 1.2.0
-   */
-  version: string;
-
-  /**
-   * How it was measured: `permutation` (Breiman 2001), on the validation rows of the training.
-   * @example permutation
-   */
-  method: string;
 }
 
 export class VersionBody extends VersionSummaryBody {

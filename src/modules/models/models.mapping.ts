@@ -1,13 +1,8 @@
 import { Problem } from '../../platform/errors/problem.js';
 import type { VersionState } from './default-version.js';
+import type { VersionImportanceBody } from './importance.dto.js';
 import type { Model, ModelVersion, StageChange } from './model.entity.js';
-import type {
-  ModelBody,
-  StageChangeBody,
-  VersionBody,
-  VersionImportanceBody,
-  VersionSummaryBody,
-} from './models.dto.js';
+import type { ModelBody, StageChangeBody, VersionBody, VersionSummaryBody } from './models.dto.js';
 import type { VersionWithFiles } from './models.repository.js';
 import { FIRST_VERSION, formatVersion } from './version-number.js';
 
@@ -57,13 +52,18 @@ export function toVersionBody(version: VersionWithFiles): VersionBody {
 
 /** @throws Problem 404 where it was not measured */
 export function toImportanceBody(version: ModelVersion): VersionImportanceBody {
-  const { importance, modelId: model_id, filledAt } = version;
+  const { importance, modelId: model_id } = version;
   const number = formatVersion(version);
   if (importance === null) {
-    const why = filledAt === null ? 'has no artifact yet' : 'was not trained here';
+    const why = reasonForNoImportance(version);
     throw new Problem('NOT_FOUND', `Version ${number} ${why}, so that its importance was not measured.`);
   }
-  return { model_id, version: number, method: 'permutation', ...importance };
+  return { model_id, version: number, ...importance };
+}
+
+function reasonForNoImportance({ filledAt, origin }: ModelVersion): string {
+  if (filledAt === null) return 'has no artifact yet';
+  return origin === 'trained' ? 'was trained with importance: none' : 'was not trained here';
 }
 
 export function toStageChangeBody(change: StageChange): StageChangeBody {

@@ -7,6 +7,7 @@ import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
 import { currentVersion } from './default-version.js';
+import type { VersionImportanceBody } from './importance.dto.js';
 import type { Model, ModelVersion } from './model.entity.js';
 import { ModelFinder } from './model-finder.js';
 import type {
@@ -19,7 +20,6 @@ import type {
   RollBackDto,
   UpdateModelDto,
   VersionBody,
-  VersionImportanceBody,
   VersionPage,
 } from './models.dto.js';
 import {

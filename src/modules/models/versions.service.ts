@@ -45,7 +45,7 @@ export interface TrainedVersion {
   files: VersionFiles;
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
-  importance: Importance;
+  importance: Importance | null;
   parameters: Record<string, unknown>;
   data: Record<string, unknown>;
 }

@@ -112,6 +112,9 @@ export class DataConfigDto {
   batch_size?: number;
 }
 
+export const IMPORTANCES = ['none', 'fast', 'permutation'] as const;
+export type ImportanceKind = (typeof IMPORTANCES)[number];
+
 export const CALIBRATIONS = ['isotonic', 'sigmoid'] as const;
 export type Calibration = (typeof CALIBRATIONS)[number];
 
@@ -207,6 +210,25 @@ export class TrainingConfigDto {
   @IsOptional()
   @IsIn(CALIBRATIONS)
   calibration?: Calibration;
+
+  /**
+   * How the importance of features is found: permutation (the default) shuffles them among validation rows; fast asks
+   * the model itself (gain of trees, coefficients of linear models) and shuffles few rows where it cannot; or none.
+   * @example fast
+   */
+  @IsOptional()
+  @IsIn(IMPORTANCES)
+  importance?: ImportanceKind;
+
+  /**
+   * Seconds that shuffling may take; 10 without it. What it did not suffice for is told with the importance.
+   * @example 10
+   */
+  @IsOptional()
+  @IsNumber()
+  @Min(1)
+  @Max(3600)
+  importance_seconds?: number;
 }
 
 export class SubmitTrainingDto {

@@ -15,7 +15,7 @@ export interface TrainedModel {
   files: { [name in keyof VersionFiles]: TrainedFile };
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
-  importance: Importance;
+  importance: Importance | null;
   parameters: Record<string, unknown>;
   data: Record<string, unknown>;
 }

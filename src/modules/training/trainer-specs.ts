@@ -42,6 +42,8 @@ export class TrainerSpecs {
         patience: training_config.patience ?? null,
         seed: training_config.seed,
         calibration: training_config.calibration ?? null,
+        importance: training_config.importance ?? 'permutation',
+        importance_seconds: training_config.importance_seconds ?? 10,
       },
       limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
     };

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageInfo } from '../../platform/http/page.js';
+import { ImportanceSummaryBody } from '../models/importance.dto.js';
 import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
 
 export class SubmittedTrainingBody {
@@ -45,6 +46,26 @@ export class ListTrainingQuery extends ListJobsQuery {
 const TRAINING_PHASES = ['reading', 'fitting', 'exporting', 'checking', 'explaining', 'publishing'] as const;
 type TrainingPhase = (typeof TRAINING_PHASES)[number];
 
+export class PhaseProgressBody {
+  /**
+   * What is done.
+   * @example 340
+   */
+  done: number;
+
+  /**
+   * What there is to do.
+   * @example 2000
+   */
+  total: number;
+
+  /**
+   * What is counted.
+   * @example columns
+   */
+  of: string;
+}
+
 export class ProgressBody {
   /**
    * Epochs done: passes, boosting rounds or trees.
@@ -59,7 +80,7 @@ export class ProgressBody {
   total_epochs: number;
 
   /**
-   * Loss on the training rows after the last epoch; the validation loss is `val_loss` of the metrics.
+   * Loss on the training rows (on 20,000 of more) after the last epoch; the validation loss is `val_loss` of the metrics.
    * @example 0.342
    */
   current_loss: number | null;
@@ -85,10 +106,19 @@ export class ProgressBody {
   phase?: TrainingPhase;
 
   /**
-   * Seconds that each phase before this one took.
+   * Seconds that each phase took that has ended.
    * @example {"reading": 0.4}
    */
   phase_seconds?: Record<string, number>;
+
+  /** How far the phase is; null where it does not tell. */
+  phase_progress?: PhaseProgressBody | null;
+
+  /**
+   * Processor time that the job has used so far, in seconds.
+   * @example 1.7
+   */
+  processor_seconds?: number;
 }
 
 export class ResourcesBody {
@@ -123,6 +153,9 @@ export class TrainingResultBody {
    * @example 1.2.0
    */
   version: string;
+
+  /** How the importance of its features was found; null where it was not asked for. */
+  importance: ImportanceSummaryBody | null;
 }
 
 export class TrainingBody extends JobBody {

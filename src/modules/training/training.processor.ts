@@ -9,7 +9,8 @@ import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import type { VersionFiles } from '../models/model.entity.js';
+import type { ImportanceSummaryBody } from '../models/importance.dto.js';
+import type { Importance, VersionFiles } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import type { TrainedFile, TrainedModel } from './trained-model.js';
 import { TrainingData, type TrainingFiles } from './training-data.js';
@@ -65,7 +66,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     for (const file of publishedFiles(trained))
       await this.artifacts.publish(scope, fileOf(claim, file), file.sha256);
     const { files, model_type, framework_version, ...result } = trained;
-    return this.versions.publish(scope, {
+    const published = await this.versions.publish(scope, {
       ...result,
       modelName: model_name,
       modelType: model_type,
@@ -81,6 +82,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
         ...result.data,
       },
     });
+    return { ...published, importance: result.importance && summaryOf(result.importance) };
   }
 }
 
@@ -107,4 +109,9 @@ function filesOf(files: TrainedModel['files']): VersionFiles {
     { sha256, size: size_bytes },
   ]);
   return Object.fromEntries(byName);
+}
+
+/** How an importance was found, without the features. */
+function summaryOf({ features: _features, ...how }: Importance): ImportanceSummaryBody {
+  return how;
 }

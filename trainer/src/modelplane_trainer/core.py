@@ -8,6 +8,8 @@ cannot differ from it; only the tables have to be applied as the runtime would.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,50 +19,87 @@ from onnx import TensorProto, helper, numpy_helper
 # How one column is made of one input of the graph; `core.columns` of contracts/signature.v1.schema.json.
 Column = dict[str, Any]
 _ENCODINGS = ("Concat", "Reshape", "Gather", "Cast", "Imputer", "Scaler", "LabelEncoder", "OneHotEncoder")
+_TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
+_DECISIONS = ("nodes_modes", "nodes_featureids", "nodes_values")
 
 
-def cut(model: bytes, output: str) -> tuple[bytes, dict[str, Any]]:
+def cut(model: onnx.ModelProto, output: str) -> dict[str, Any]:
     """Cut an exported graph behind its encoding.
 
     Args:
-        model: a serialized graph as `onnx_export.export` makes it.
+        model: a graph as `onnx_export.export` makes it. It becomes the core, because copying the nodes of a
+            large forest takes long.
         output: the one output that servers read; what only another one needs is left out.
 
     Returns:
-        The serialized core and the signature's `core`.
+        The signature's `core`.
 
     Raises:
         ValueError: the graph encodes its inputs by nodes of another kind than our exports have.
     """
-    whole = onnx.load_from_string(model)
-    graph = whole.graph
+    graph = model.graph
     constants = {each.name: each for each in graph.initializer}
     columns: dict[str, list[Column]] = {each.name: [{"tensor": each.name}] for each in graph.input}
-    rest = []
+    encodes = []
     for node in graph.node:
         made = _encoded(node, columns, constants)
-        if made is None:
-            rest.append(node)
-        else:
+        encodes.append(made is not None)
+        if made is not None:
             columns[node.output[0]] = made
-    needed, kept = {output}, []
-    for node in reversed(rest):
-        if needed.intersection(node.output):
-            kept.append(node)
+    needed, kept = {output}, set()
+    for place in reversed(range(len(graph.node))):
+        node = graph.node[place]
+        if not encodes[place] and needed.intersection(node.output):
+            kept.add(place)
             needed.update(node.input)
     taken = sorted(needed & columns.keys())
     if len(taken) != 1 or not _is_complete(columns[taken[0]], [each.name for each in graph.input]):
         raise ValueError(f"the encoding of the graph is of no known kind: it is cut at {taken}")
     tensor = taken[0]
-    core = onnx.ModelProto(ir_version=whole.ir_version, producer_name=whole.producer_name)
-    core.opset_import.extend(whole.opset_import)
-    core.graph.name = "core"
-    core.graph.node.extend(reversed(kept))
-    core.graph.initializer.extend(each for each in graph.initializer if each.name in needed)
-    width = len(columns[tensor])
-    core.graph.input.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [None, width]))
-    core.graph.output.extend(each for each in graph.output if each.name == output)
-    return core.SerializeToString(), {"tensor": tensor, "columns": columns[tensor]}
+    _keep(graph.node, lambda place, _: place in kept)
+    _keep(graph.initializer, lambda _, each: each.name in needed)
+    _keep(graph.output, lambda _, each: each.name == output)
+    del graph.input[:], graph.value_info[:], model.metadata_props[:]
+    graph.name = "core"
+    graph.input.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [None, len(columns[tensor])]))
+    return {"tensor": tensor, "columns": columns[tensor]}
+
+
+def _keep(entries: Any, is_kept: Callable[[int, Any], bool]) -> None:
+    for place in reversed(range(len(entries))):
+        if not is_kept(place, entries[place]):
+            del entries[place]
+
+
+@dataclass
+class Decisions:
+    """What the nodes of trees decide on, in the order of the graph.
+
+    Attributes:
+        columns: int64 [nodes] of the core's input.
+        thresholds: float32 [nodes].
+    """
+
+    columns: np.ndarray
+    thresholds: np.ndarray
+
+
+def decisions_of(core: onnx.ModelProto) -> Decisions | None:
+    """The decisions of a core's trees; None where something else than trees reads its input."""
+    graph = core.graph
+    trees = [node for node in graph.node if node.op_type in _TREES]
+    others = (name for node in graph.node if node.op_type not in _TREES for name in node.input)
+    if not trees or graph.input[0].name in others:
+        return None
+    columns, thresholds = [], []
+    for node in trees:
+        values = {
+            each.name: helper.get_attribute_value(each) for each in node.attribute if each.name in _DECISIONS
+        }
+        decides = np.array(values["nodes_modes"], dtype=object) != b"LEAF"
+        columns.append(np.array(values["nodes_featureids"], dtype=np.int64)[decides])
+        thresholds.append(np.array(values["nodes_values"], dtype=np.float32)[decides])
+    return Decisions(np.concatenate(columns), np.concatenate(thresholds))
 
 
 def _encoded(

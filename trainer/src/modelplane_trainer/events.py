@@ -32,6 +32,7 @@ class EventWriter:
         self.warnings: list[str] = []
         self._phase: tuple[str, float] | None = None
         self._seconds: dict[str, float] = {}
+        self._step: dict[str, Any] | None = None
         # The newest progress, which a phase that begins tells again.
         self._shown: dict[str, Any] | None = None
 
@@ -48,14 +49,24 @@ class EventWriter:
             name: the phase that begins.
             total_epochs: most epochs that there will be, where no progress has been told yet.
         """
-        now = time.monotonic()
+        self._end_phase()
+        self._phase, self._step = (name, time.monotonic()), None
+        self._write_progress(self._shown or _nothing_yet(total_epochs))
+
+    def _end_phase(self) -> None:
         self.flush_progress()
         if self._phase is not None:
             ended, begun = self._phase
-            self._seconds[ended] = round(now - begun, 3)
+            self._seconds[ended] = round(time.monotonic() - begun, 3)
             self.log(f"{ended.capitalize()} took {self._seconds[ended]:.1f} s.")
-        self._phase = (name, now)
-        self._write_progress(self._shown or _nothing_yet(total_epochs))
+
+    def step(self, done: int, total: int, of: str) -> None:
+        """How far the phase is, such as 340 of 2,000 columns; at most one event per 200 ms."""
+        self._step = {"done": done, "total": total, "of": of}
+        now = time.monotonic()
+        if now - self._last_progress >= PROGRESS_INTERVAL_SECONDS:
+            self._last_progress = now
+            self._write_progress(self._shown or _nothing_yet(1))
 
     def warning(self, message: str) -> None:
         """Something asked for that has no meaning here, or a fact about the data worth knowing."""
@@ -80,10 +91,20 @@ class EventWriter:
 
     def _write_progress(self, fields: dict[str, Any]) -> None:
         self._shown = fields
-        phase = {} if self._phase is None else {"phase": self._phase[0], "phase_seconds": self._seconds}
+        phase = {}
+        if self._phase is not None:
+            phase = {
+                "phase": self._phase[0],
+                "phase_seconds": self._seconds,
+                "phase_progress": self._step,
+                "processor_seconds": round(time.process_time(), 2),
+            }
         self._write("progress", **fields, **phase)
 
     def succeeded(self, result: dict[str, Any]) -> None:
+        if self._phase is not None:
+            self._end_phase()
+            self._write_progress(self._shown or _nothing_yet(1))
         self._write("succeeded", result=result)
 
     def failed(self, code: str, message: str) -> None:

@@ -1,9 +1,8 @@
 """Forests of scikit-learn as nodes of ONNX.
 
 The converter of skl2onnx makes every node of every tree by itself, and the libraries around it look at each
-attribute
-several times: a forest of a million nodes took ten times as long to export as to grow. Here its arrays are
-    put together whole, and into the graph at last.
+attribute several times: a forest of a million nodes took ten times as long to export as to grow. Here its
+arrays are put together whole, and into the graph at last.
 """
 
 from __future__ import annotations

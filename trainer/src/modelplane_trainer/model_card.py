@@ -15,7 +15,7 @@ def model_card(
     plan: Plan,
     dataset: Dataset,
     metrics: dict[str, float | None],
-    importance: dict[str, Any],
+    importance: dict[str, Any] | None,
     parameters: dict[str, Any],
     warnings: list[str],
     job_id: str,
@@ -107,9 +107,11 @@ def _limits(plan: Plan, dataset: Dataset, metrics: dict[str, float | None]) -> l
         limits.append("The validation loss is more than twice the training loss: the model has overfitted.")
     if any(column.kind == "timestamp" for column in dataset.features):
         limits.append("Times later than those it was trained on are outside of what it has seen.")
-    limits.append(
-        "Importance is of the model, not of the world: of columns that say the same, each may look useless."
-    )
+    if plan.importance != "none":
+        limits.append(
+            "Importance is of the model, not of the world: of columns that say the same, each may look "
+            "useless."
+        )
     return limits
 
 
@@ -136,16 +138,8 @@ def as_markdown(card: dict[str, Any]) -> str:
             "Not used: " + "; ".join(f"`{_cell(name)}` {why}" for name, why in data["ignored"].items()) + "."
         ]
     lines += ["## Metrics", _metrics_table(card["metrics"])]
-    found = card["importance"]
-    most = found["features"][:_SHOWN_FEATURES]
+    lines += ["## Importance", *_importance(card["importance"])]
     lines += [
-        "## Importance",
-        f"Increase in {found['metric'].replace('_', ' ')} (now {found['loss']:.4g}) when the column is "
-        f"shuffled over {found['rows']} validation rows, mean and standard deviation of "
-        f"{found['repeats']} repeats.",
-        _table(
-            ["feature", "mean", "std"], [[e["name"], f"{e['mean']:.4g}", f"{e['std']:.2g}"] for e in most]
-        ),
         "## Parameters",
         _table(
             ["setting", "value"],
@@ -166,6 +160,33 @@ def as_markdown(card: dict[str, Any]) -> str:
         + f". Libraries: {versions}.",
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def _importance(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return ["Not asked for."]
+    measured = [each for each in found["features"] if each["mean"] is not None]
+    match found["method"]:
+        case "gain":
+            how = f"The feature's share of the gain of all splits, made on {found['rows']} training rows."
+        case "coefficient":
+            how = (
+                "Standard deviation of the feature's term (its coefficients times its scaled values) over "
+                f"{found['rows']} training rows."
+            )
+        case _:
+            how = (
+                f"Increase in {found['metric'].replace('_', ' ')} (now {found['loss']:.4g}) when the column "
+                f"is shuffled over {found['rows']} validation rows, mean and standard deviation of "
+                f"{found['repeats']} repeats."
+            )
+    left_out = [f"{count} {what}" for what, count in found["left_out"].items() if count]
+    if left_out:
+        how += f" The time did not suffice for {', '.join(left_out)}."
+    rows = [
+        [each["name"], _number(each["mean"]), _number(each["std"])] for each in measured[:_SHOWN_FEATURES]
+    ]
+    return [how, _table(["feature", "mean", "std"], rows)]
 
 
 def _split(split: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ _LIGHTGBM_ZERO = np.float32(1e-35)
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
 
 
-def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str, str]) -> bytes:
+def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str, str]) -> onnx.ModelProto:
     """Convert a fitted pipeline.
 
     Args:
@@ -49,7 +49,7 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
         metadata: goes into the model's metadata_props.
 
     Returns:
-        The serialized model; outputs `label` int64 [n] and `probabilities` float32 [n, classes],
+        The model; outputs `label` int64 [n] and `probabilities` float32 [n, classes],
         or `value` float32 [n, 1].
     """
     register_converters()
@@ -80,7 +80,7 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     onnx.helper.set_model_props(model, metadata)
-    return model.SerializeToString()
+    return model
 
 
 def tensors_of(each: dict[str, Any]) -> list[str]:

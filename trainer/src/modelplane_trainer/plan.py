@@ -52,6 +52,8 @@ class Plan:
         warnings: sentences about what was asked for and has no meaning.
         only: hyperparameters that exist for one model type.
         calibration: isotonic, sigmoid, or None.
+        importance: none, fast or permutation.
+        importance_seconds: how long permutations may take.
     """
 
     framework: str
@@ -65,6 +67,8 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
     only: dict[str, str] = field(default_factory=dict)
     calibration: str | None = None
+    importance: str = "permutation"
+    importance_seconds: float = 10.0
 
 
 def make_plan(spec: dict[str, Any]) -> Plan:
@@ -112,6 +116,8 @@ def make_plan(spec: dict[str, Any]) -> Plan:
         warnings=warnings,
         only=entry["only"],
         calibration=training.get("calibration"),
+        importance=training["importance"],
+        importance_seconds=training["importance_seconds"],
     )
 
 

@@ -78,7 +78,7 @@ def _warm(framework: str, estimator: str) -> None:
             Silent(), plan.rounds, None, None, task.y_train, task.y_validation, task.is_classification
         )
         pipeline = Pipeline([("prepare", prepared), ("model", estimators.fit(task, progress))])
-    graph = onnx_export.session(onnx_export.export(pipeline, inputs(dataset), {}))
+    graph = onnx_export.session(onnx_export.export(pipeline, inputs(dataset), {}).SerializeToString())
     parity.Gate(pipeline, graph, {}).compare(pd.concat(parts), "warm-up rows")
 
 
@@ -91,5 +91,5 @@ def _spec(framework: str, estimator: str) -> dict:
         "estimator": estimator,
         "hyperparameters": {name: value for name, value in rounds.items() if name in fields},
         "data": {"batch_size": None},
-        "training": dict.fromkeys(nothing) | {"seed": 0},
+        "training": dict.fromkeys(nothing) | {"seed": 0, "importance": "none", "importance_seconds": 1},
     }

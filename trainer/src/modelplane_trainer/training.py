@@ -20,6 +20,7 @@ from .evaluation import classification_metrics, regression_metrics
 from .events import EventWriter, plain
 from .failures import unfit
 from .fitting import calibrate, class_weight, fit_pipeline
+from .forest_export import FORESTS
 from .importance import importance
 from .model_card import as_markdown, model_card
 from .plan import Plan, make_plan
@@ -106,25 +107,27 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     signature = onnx_export.signature(target, inputs(dataset), dataset.ignored)
     versions = {name: version(name) for name in LIBRARIES}
     metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
-    model = onnx_export.export(trained.pipeline, signature["inputs"], metadata)
-    core_model, signature["core"] = core.cut(model, onnx_export.output_of(signature))
-    served = ServedModel(core_model, signature, plan.threads)
+    exported = onnx_export.export(trained.pipeline, signature["inputs"], metadata)
+    model = exported.SerializeToString()
+    signature["core"] = core.cut(exported, onnx_export.output_of(signature))
+    core_model = exported.SerializeToString()
 
     events.phase("checking")
-    difference = _gate(trained, model, signature).check(
-        trained.validation_frame, parity.thresholds_of(core_model, signature["core"]["columns"]), plan.seed
-    )
-    events.log(f"The exported model answers as the trained one (largest difference {difference:.1e}).")
+    decisions = core.decisions_of(exported)
+    events.log(_check(trained, model, signature, decisions))
+    served = ServedModel(core_model, signature, plan.threads, decisions)
     metrics, predictions = _measure(trained, served, events)
 
     events.phase("explaining")
-    found = importance(served, dataset, plan.seed)
+    found = importance(plan, _estimator(trained), served, dataset, events)
     parameters = {
         "estimator": plan.estimator,
         **plan.parameters,
         "calibration": plan.calibration,
         "best_round": trained.best_epoch,
         "patience": plan.patience,
+        "importance": plan.importance,
+        "importance_seconds": plan.importance_seconds,
         "threads": plan.threads,
         "seed": plan.seed,
         "library_versions": versions,
@@ -152,14 +155,39 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
 
-def _gate(trained: Trained, model: bytes, signature: dict[str, Any]) -> parity.Gate:
+def _check(
+    trained: Trained, model: bytes, signature: dict[str, Any], decisions: core.Decisions | None
+) -> str:
+    """Let the exported graph pass the gate; what was asked, in a sentence.
+
+    Raises:
+        JobFailure: it does not answer as the pipeline does.
+    """
     target = trained.dataset.target
     names = {tensor: each["name"] for each in signature["inputs"] for tensor in onnx_export.tensors_of(each)}
     gate = parity.Gate(trained.pipeline, onnx_export.session(model), names)
     if target.labels is None:
         learnt = target.learnt[trained.dataset.train]
         gate.centre, gate.spread = float(np.mean(learnt)), float(np.std(learnt)) or 1.0
-    return gate
+    thresholds = parity.thresholds_of(decisions, signature["core"]["columns"])
+    estimator = _estimator(trained)
+    is_forest = isinstance(estimator, FORESTS)
+    if is_forest:
+        made_of = [names[column["tensor"]] for column in signature["core"]["columns"]]
+        parity.check_nodes(decisions, estimator, made_of)
+    most = parity.most_probes(len(names), is_forest)
+    difference = gate.check(trained.validation_frame, thresholds, trained.plan.seed, most)
+    return (
+        f"The exported model answers as the trained one (largest difference {difference:.1e})"
+        f"{parity.what_was_asked(thresholds, most)}"
+        f"{'; each node of its trees was compared by itself' if is_forest else ''}."
+    )
+
+
+def _estimator(trained: Trained) -> Any:
+    """The fitted estimator, without its calibration."""
+    model = trained.pipeline[-1]
+    return model.model if isinstance(model, CalibratedClassifier) else model
 
 
 def _json(document: dict[str, Any]) -> bytes:
@@ -178,7 +206,7 @@ def _measure(
         ("train", trained.train_frame, dataset.train),
         ("val", trained.validation_frame, dataset.validation),
     ):
-        truth, answers = target.values[rows], served.answer(served.encode(dataset.features, rows))
+        truth, answers = target.values[rows], _answers(served, served.encode(dataset.features, rows))
         if prefix == "train" and not np.ptp(answers, axis=0).any():
             events.warning(
                 f"The model gives every row the same answer: {trained.plan.estimator} has found nothing to "
@@ -196,6 +224,14 @@ def _measure(
             measured = regression_metrics(truth, predictions)
         metrics |= {f"{prefix}_{name}": value for name, value in measured.items()}
     return metrics, predictions
+
+
+def _answers(served: ServedModel, matrix: np.ndarray) -> np.ndarray:
+    order = served.alike(matrix)
+    answers = served.answer(matrix[order])
+    back = np.empty_like(answers)
+    back[order] = answers
+    return back
 
 
 def fit_to_target(plan: Plan, target: Target, events: EventWriter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lightgbm
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
-from ..progress import Progress
+from ..progress import Progress, shown_rows
 from .task import Task
 
 
@@ -36,11 +36,12 @@ def fit_lightgbm(task: Task, progress: Progress) -> lightgbm.LGBMModel:
         force_row_wise=True,
         verbosity=-1,
     )
+    shown = shown_rows(len(task.y_train))
     model.fit(
         task.X_train,
         task.y_train,
-        eval_X=(task.X_train, task.X_validation),
-        eval_y=(task.y_train, task.y_validation),
+        eval_X=(task.X_train[shown], task.X_validation),
+        eval_y=(task.y_train[shown], task.y_validation),
         eval_names=["train", "val"],
         eval_metric=metric,
         callbacks=[watch],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xgboost
 
-from ..progress import Progress
+from ..progress import Progress, shown_rows
 from .task import Task
 
 
@@ -51,7 +51,8 @@ def fit_xgboost(task: Task, progress: Progress) -> xgboost.XGBModel:
         callbacks=[_Watch(task, progress)],
         verbosity=0,
     )
-    both = [(task.X_train, task.y_train), (task.X_validation, task.y_validation)]
+    shown = shown_rows(len(task.y_train))
+    both = [(task.X_train[shown], task.y_train[shown]), (task.X_validation, task.y_validation)]
     model.fit(task.X_train, task.y_train, sample_weight=task.row_weights, eval_set=both, verbose=False)
     model.callbacks = None
     model._Booster = model.get_booster()[: progress.best_epoch]
