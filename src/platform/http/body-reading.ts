@@ -53,8 +53,12 @@ export function readBodiesOfKnownCallers(
     void parse(request, text as string, (error, value) => {
       if (error) return done(error);
       if (request.matched.config.lastNameHolds) return done(null, value);
-      const path = duplicateKey(text as string);
-      if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
+      try {
+        const path = duplicateKey(text as string);
+        if (path) throw invalid(jsonPointer(...path), 'is given twice');
+      } catch (refusal) {
+        return done(refusal as Error);
+      }
       done(null, value);
     });
   });

@@ -5,11 +5,7 @@ import {
   type ValidationError,
 } from '@nestjs/common';
 import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../errors/problem.js';
-
-/** Far more than any body here needs, far less than what exhausts the stack of those that copy and check it. */
-const MAX_DEPTH = 32;
-/** class-transformer's time grows with the square of an object's names: 50,000 of them block the process for 15 s. */
-const MAX_NAMES = 1000;
+import { refuseUnwieldy } from './body-shape.js';
 
 type Name = (...path: string[]) => string;
 
@@ -27,7 +23,7 @@ export class BodyValidationPipe implements PipeTransform {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw invalid('', 'the body must be a JSON object');
     }
-    refuseUnwieldy(value, MAX_DEPTH);
+    refuseUnwieldy(value);
     return this.body.transform(value, metadata);
   }
 }
@@ -56,16 +52,4 @@ export function fieldErrors(error: ValidationError, path: string[], nameOf: Name
       rule === 'whitelistValidation' ? 'is not a known field' : message.replace(`${error.property} `, ''),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, here, nameOf))];
-}
-
-function refuseUnwieldy(value: unknown, levels: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (levels === 0) throw invalid('', `the body must not nest deeper than ${MAX_DEPTH} levels`);
-  const inner = Object.values(value);
-  if (!Array.isArray(value) && inner.length > MAX_NAMES) {
-    throw invalid('', `an object must not hold more than ${MAX_NAMES} names, one holds ${inner.length}`);
-  }
-  // class-transformer leaves this name out without a word; Fastify's parser refuses `__proto__` itself.
-  if (Object.hasOwn(value, 'constructor')) throw invalid('', 'an object must not hold the name constructor');
-  for (const item of inner) refuseUnwieldy(item, levels - 1);
 }
