@@ -53,7 +53,7 @@ export class ExplanationsService {
     return this.serving.scoreAndKeep(tenant, request, async (scored, model) => {
       const explainer = await this.explainerOf(tenant, model, scored.servable);
       this.refuseTooMany(rows.length, explainer.mostSamples);
-      const explanations = await this.serving.waitToExplain(async () => {
+      const explanations = await this.serving.waitToExplain(tenant, async () => {
         const start = performance.now();
         const explained = await explainer.explain(rows, scored.predictions);
         this.durations.observe((performance.now() - start) / 1000);
