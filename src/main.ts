@@ -11,6 +11,8 @@ import { AppLogger } from './platform/observability/logger.js';
 const BACKLOG = 65_535;
 
 async function main(): Promise<void> {
+  // What tenants keep in the folder of objects, and what is logged of their predictions, is for this user alone.
+  process.umask(0o077);
   const config = loadConfig();
   const runtime = config.get(RuntimeConfig);
   const { processes } = config.get(HttpConfig);

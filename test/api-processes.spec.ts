@@ -1,4 +1,6 @@
 import { Agent, request as send } from 'node:http';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './support/client.js';
 import { FEATURES } from './support/churn.js';
@@ -102,6 +104,14 @@ describe('several processes of the API', () => {
       return true;
     }
   };
+
+  it('should keep what tenants put from other users of the machine', async () => {
+    const scientist = new Client(api!.url, token);
+    expect((await scientist.put('/api/v1/objects/data/private/own.csv', 'a\n1\n')).status).toBe(200);
+    const path = join(service.stateDir, 'objects', 'data', 'private');
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+    expect((await stat(join(path, 'own.csv'))).mode & 0o777).toBe(0o600);
+  });
 
   it('should share the port, and tell of all of them', async () => {
     expect(new Set(await pids()).size).toBe(2);

@@ -46,6 +46,23 @@ describe('bodies of strangers and of those who mean harm', () => {
       '',
     ].join('\r\n');
 
+  it.each([
+    ['no HTTP', 'hello\r\n\r\n', 400],
+    ['a header without a colon', 'GET / HTTP/1.1\r\nhost: x\r\nnonsense\r\n\r\n', 400],
+    ['two lengths', head('/api/v1/models', { 'content-length': '1\r\ncontent-length: 2' }), 400],
+    ['headers without an end', `GET / HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('should answer %s with a problem, and hang up', async (_, bytes, status) => {
+    const answer = await converse(bytes);
+    const [headers, body] = answer.split('\r\n\r\n') as [string, string];
+    expect(headers).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(headers).toMatch(/content-type: application\/problem\+json/);
+    expect(JSON.parse(body)).toMatchObject({
+      code: 'INVALID_REQUEST',
+      status,
+      request_id: expect.any(String),
+    });
+  });
+
   describe('before the token is known to be valid', () => {
     it.each<[string, Record<string, string>]>([
       ['announces megabytes', { 'content-length': String(7 * MEBIBYTE) }],

@@ -124,6 +124,9 @@ describe('bad input of the models API', () => {
       ['deep nesting', `{"tags":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`],
     ])('should refuse %s in place of a model', async (_, body) => {
       expectInvalid(await acme.post('/api/v1/models', body, JSON_TYPE));
+      const keyed = { ...JSON_TYPE, 'idempotency-key': `refused-${body.length}` };
+      expectInvalid(await acme.post('/api/v1/models', body, keyed));
+      expectInvalid(await acme.post('/api/v1/predictions/async', body, keyed));
       expectInvalid(await acme.patch(`/api/v1/models/${id}`, body, JSON_TYPE));
       expectInvalid(await acme.put(`/api/v1/models/${id}/stage`, body, JSON_TYPE));
     });

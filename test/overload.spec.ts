@@ -79,14 +79,16 @@ describe('more predictions than can be answered', () => {
     });
   });
 
-  it('should be refused where the answer would come too late, as soon as it is known what a row takes', async () => {
+  it('should be refused where the answer would come too late, also before it is known what a row takes', async () => {
     await beside({ MODELPLANE_PREDICTIONS_MAX_WAIT_MS: '1' }, async (client) => {
-      const asked = Array.from({ length: 6 }, (_, at) => ask(client, slow, rowsFrom(at, 1000)));
-      await Promise.race(asked);
-      const late = await ask(client, slow, rowsFrom(0, 1000));
-      expect(late).toMatchObject({ status: 503, body: { code: 'OVERLOADED' } });
-      expect(new Set(statuses(await Promise.all(asked)))).toEqual(new Set([200]));
-      expect(await refused(client, 'model')).toBe(1);
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, at) => ask(client, slow, rowsFrom(at, 1000))),
+      );
+      const late = answers.filter(({ status }) => status === 503);
+      expect(late.length).toBeGreaterThan(0);
+      expect(late.length).toBeLessThan(6);
+      expect(late[0]!.body.code).toBe('OVERLOADED');
+      expect(await refused(client, 'model')).toBe(late.length);
       expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
     });
   });
@@ -98,7 +100,7 @@ describe('more predictions than can be answered', () => {
       );
       expect(new Set(statuses(answers))).toEqual(new Set([200, 503]));
       const late = answers.filter(({ status }) => status === 503);
-      expect(late[0]!.body.detail).toMatch(/^1000 rows wait for their models already/);
+      expect(late[0]!.body.detail).toMatch(/^\d+ rows wait for their models already/);
       expect(await refused(client, 'rows')).toBe(late.length);
       expect((await ask(client, slow, rowsFrom(0, 1000))).status).toBe(200);
     });

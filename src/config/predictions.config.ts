@@ -22,7 +22,7 @@ export class PredictionsConfig {
   @Env(
     'MODELPLANE_PREDICTIONS_MAX_WAITING_ROWS',
     integer(1, 100_000_000),
-    'Rows of all requests that wait so, or for a model to be loaded.',
+    'Rows of all requests that wait so, or for a model to be loaded; one tenant alone may have half of them.',
   )
   maxWaitingRows = 50_000;
 

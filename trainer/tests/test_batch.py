@@ -1,6 +1,8 @@
 """Batch predictions beside what test/batch.spec.ts shows over HTTP: going on, and uploaded models."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -287,3 +289,32 @@ class TestAnUploadedModel:
     def test_that_is_none_is_not_loaded(self):
         with pytest.raises(JobFailure, match="could not be loaded"):
             SandboxedGraph(b"nothing", LIMITS)
+
+
+def test_a_safe_csv_runs_nothing_in_a_spreadsheet(tmp_path):
+    bucket = Bucket(tmp_path, "parquet")
+    texts = ["=1+1", "-5", " =2", "\n@x", "​+a", "＝1", "1=1", "plain", None]
+    columns = {
+        "=name": pa.array(texts),
+        "bytes": pa.array([None if each is None else each.encode() for each in texts]),
+        "kind": pa.array(texts).dictionary_encode(),
+        "x": pa.array([1.0] * len(texts)),
+    }
+    path = tmp_path / "data" / "rows-0"
+    pq.write_table(pa.table(columns), path)
+    bucket.spec["input"]["files"] = [
+        {"uri": "s3://data/rows-0", "size_bytes": path.stat().st_size, "etag": "1"}
+    ]
+    bucket.spec["output"] |= {
+        "format": "csv",
+        "csv_safe": True,
+        "passthrough_columns": ["=name", "bytes", "kind"],
+    }
+    assert bucket.run()["type"] == "succeeded"
+    (content,) = (value for name, value in bucket.written().items() if name.endswith(".csv"))
+    header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    assert header[:3] == ["'=name", "bytes", "kind"]
+    safe = ["'=1+1", "-5", "' =2", "'\n@x", "'​+a", "'＝1", "1=1", "plain", ""]
+    assert [row[0] for row in rows] == safe
+    assert [row[1] for row in rows] == safe
+    assert [row[2] for row in rows] == safe

@@ -1,4 +1,4 @@
-import { closestName } from './closest-name.js';
+import { closestName, type ComparisonBudget } from './closest-name.js';
 import { InferenceError } from './errors.js';
 import { type Row, valueReader } from './feature-value.js';
 import type { SignatureInput } from './signature-definition.js';
@@ -6,8 +6,10 @@ import { toMilliseconds } from './timestamp.js';
 
 export const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_REPORTED = 100;
-/** Looking for a close match costs milliseconds in a wide model. */
-const MAX_SUGGESTIONS = 20;
+/** Names are compared for about a millisecond; what is unknown beyond that is told without a suggestion. */
+const MAX_COMPARISONS = 300_000;
+/** Values that are looked at once the first MAX_REPORTED faults are known; those beyond are not counted. */
+const MAX_COUNTED_VALUES = 100_000;
 const MAX_SHOWN_LENGTH = 80;
 
 /** One reason why rows cannot be scored. */
@@ -20,7 +22,7 @@ export interface FeatureProblem {
   readonly pointer: string;
 }
 
-/** Everything that is wrong with the rows, row by row; at most 100 entries and one that counts the rest. */
+/** Everything that is wrong with the rows, row by row; at most 100 entries and one that counts the rest, or says that there are more. */
 export class FeatureErrors extends InferenceError {
   readonly code = 'FEATURES_INVALID';
 
@@ -42,7 +44,9 @@ export function diagnose(
   const readers = inputs.map(valueReader);
   const suggestions = new Map<string, string | null>();
   const problems: FeatureProblem[] = [];
+  const budget: ComparisonBudget = { left: MAX_COMPARISONS };
   let more = 0;
+  let counted = 0;
 
   const report = (row: number, feature: string | null, describe: () => string) => {
     if (problems.length === MAX_REPORTED) more++;
@@ -53,15 +57,19 @@ export function diagnose(
   };
 
   const describeUnknown = (name: string, row: object): string => {
-    if (!suggestions.has(name) && suggestions.size < MAX_SUGGESTIONS) {
+    if (!suggestions.has(name) && budget.left > 0) {
       const absent = inputs.flatMap((input) => (Object.hasOwn(row, input.name) ? [] : [input.name]));
-      suggestions.set(name, closestName(name, absent) ?? closestName(name, names));
+      budget.left -= inputs.length;
+      suggestions.set(name, closestName(name, absent, budget) ?? closestName(name, names, budget));
     }
     const meant = suggestions.get(name);
     return `unknown feature '${shorten(name)}'${meant ? `; did you mean '${meant}'?` : ''}`;
   };
 
+  const isEnough = () => problems.length === MAX_REPORTED && counted > MAX_COUNTED_VALUES;
   rows.forEach((row, index) => {
+    if (isEnough()) return;
+    counted += inputs.length;
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       report(index, null, () => `must be an object of features, got ${show(row)}`);
       return;
@@ -80,7 +88,9 @@ export function diagnose(
       if (!names.has(name) && !ignored.has(name)) report(index, name, () => describeUnknown(name, row));
     }
   });
-  if (more > 0) problems.push({ row: null, feature: null, message: `and ${more} more errors`, pointer: '' });
+  const atLeast = isEnough() ? 'at least ' : '';
+  if (more > 0)
+    problems.push({ row: null, feature: null, message: `and ${atLeast}${more} more errors`, pointer: '' });
   return new FeatureErrors(problems);
 }
 

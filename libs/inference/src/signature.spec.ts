@@ -334,6 +334,22 @@ describe('encode', () => {
     expect(messages.at(-1)).toBe('and 150 more errors');
   });
 
+  it('should guess nothing where that would mean to compare thousands of long names', () => {
+    const inputs = Array.from({ length: 2000 }, (_, at) =>
+      input(`${'a'.repeat(60)}${String(at).padStart(4, '0')}`, { tensor: `t${at}` }),
+    );
+    const full = Object.fromEntries(inputs.map(({ name }) => [name, 1]));
+    const wrong = `${'a'.repeat(59)}b1999`;
+    expect(messagesOf([{ ...full, [wrong]: 1 }], inputs)).toEqual([`unknown feature '${wrong}'`]);
+  });
+
+  it('should stop counting faults where rows and features are many', () => {
+    const inputs = Array.from({ length: 1000 }, (_, at) => input(`f${at}`, { tensor: `t${at}` }));
+    const rows = (count: number) => Array.from({ length: count }, () => ({}));
+    expect(messagesOf(rows(100), inputs).at(-1)).toBe('and 99900 more errors');
+    expect(messagesOf(rows(1000), inputs).at(-1)).toBe('and at least 100900 more errors');
+  });
+
   it('should know features that every object inherits from those that are there', () => {
     const inputs = ['__proto__', 'constructor', 'toString'].map((name, index) =>
       input(name, { tensor: `t${index}` }),

@@ -123,6 +123,22 @@ describe('compileGlob', () => {
     expect(hidden.filter(compileGlob('**/_*/a'))).toEqual(['x/_tmp/a', '_x/a']);
   });
 
+  it.each([
+    ['many alternatives', `{${'a,b,'.repeat(16)}c}`.repeat(2)],
+    ['long alternatives', `{${`${'a'.repeat(300)},`.repeat(30)}b}`],
+  ])('should refuse %s', (_, glob) => {
+    expect(() => compileGlob(glob)).toThrow(InvalidObjectUri);
+  });
+
+  it('should refuse to go on where alternatives full of stars meet long names', () => {
+    const matches = compileGlob(`{a,b,c,d}{${'*a'.repeat(30)}c,${'*a'.repeat(30)}b,${'*a?'.repeat(20)}d}`);
+    const key = Array(4).fill('a'.repeat(245)).join('/');
+    const scan = () => {
+      for (let object = 0; object < 100_000; object++) matches(key);
+    };
+    expect(() => runInNewContext('scan()', { scan }, { timeout: 60_000 })).toThrow('fewer wildcards');
+  });
+
   it('should not be slowed down by patterns that make regular expressions backtrack', () => {
     const nestedFolders = Array.from({ length: 500 }, () => 'a').join('/');
     const matches = () => [
@@ -200,5 +216,6 @@ describe('expand', () => {
     expect(await keysOf('s3://many/f/')).toHaveLength(1500);
     expect(await keysOf('s3://many/f/*9')).toHaveLength(150);
     await expect(expand(store, 's3://many/**/nothing', { scanLimit: 1000 })).rejects.toThrow(TooManyObjects);
+    await expect(expand(store, 's3://many/**/nothing', { scanLimit: 1500 })).resolves.toEqual([]);
   });
 });

@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { InvalidObjectUri, ObjectNotFound, TooManyObjects } from './errors.js';
 import { compileGlob, firstWildcard, isHiddenName, type KeyMatcher } from './glob.js';
-import { MAX_LIST_LIMIT, type ListedObject, type ObjectStore } from './object-store.js';
+import type { ListedObject, ObjectStore } from './object-store.js';
 import { checkCharacters, checkKey, splitUri, type ObjectAddress } from './object-uri.js';
+
+/** The thread is given to others after so long. */
+const MAX_BLOCKING_MS = 5;
 
 /** What a caller may write where data is read: one object, a folder of objects, or a glob. */
 export type ObjectPattern =
@@ -56,7 +60,7 @@ export function literalPrefix(text: string): string {
  * The objects that a pattern names, sorted by key in UTF-8 byte order; empty when there is none. In folders,
  * and wherever a wildcard stands, names starting with `_` or `.` (`_SUCCESS`, `.x.crc`) and what lies below
  * them are skipped.
- * @throws InvalidObjectUri, TooManyObjects
+ * @throws InvalidObjectUri, also for a glob that costs too much time; TooManyObjects
  */
 export async function expand(
   store: ObjectStore,
@@ -77,22 +81,22 @@ export async function expand(
 
   const found: (ListedObject & ObjectAddress)[] = [];
   let scanned = 0;
-  let after: string | undefined;
-  for (;;) {
-    const page = await store.list({ bucket, prefix, after, limit: MAX_LIST_LIMIT });
-    for (const object of page.objects) {
-      if (wanted(object.key)) found.push({ ...object, bucket });
-    }
-    if (found.length > limit) throw new TooManyObjects(`${text} names more than ${limit} objects`);
-    scanned += page.objects.length;
-    after = page.objects.at(-1)?.key;
-    if (!page.truncated || after === undefined) return found.sort(byKey);
-    if (scanned >= scanLimit) {
+  let pausedAt = performance.now();
+  for await (const object of store.listAll({ bucket, prefix })) {
+    if (++scanned > scanLimit) {
       throw new TooManyObjects(
         `${text} has more than ${scanLimit} objects to look through; name a narrower folder`,
       );
     }
+    if (wanted(object.key)) found.push({ ...object, bucket });
+    if (found.length > limit) throw new TooManyObjects(`${text} names more than ${limit} objects`);
+    // A page of a server comes all at once, and to compare its keys with a pattern may take long.
+    if (performance.now() - pausedAt > MAX_BLOCKING_MS) {
+      await setImmediate();
+      pausedAt = performance.now();
+    }
   }
+  return found.sort(byKey);
 }
 
 /** UTF-8 byte order, in which most servers list already. */

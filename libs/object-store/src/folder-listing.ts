@@ -1,9 +1,12 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { InvalidObjectUri } from './errors.js';
 import { isMissing, realPathInside } from './folder-files.js';
 import { checkKey } from './object-uri.js';
+
+const ENTRIES_AT_ONCE = 1000;
 
 export interface WalkOptions {
   /** The root of the store, a path without symbolic links. */
@@ -61,7 +64,9 @@ async function readEntries(folder: string, folderKey: string, options: WalkOptio
     throw error;
   }
   const entries: Entry[] = [];
-  for (const dirent of names) {
+  for (const [at, dirent] of names.entries()) {
+    // A folder of a hundred thousand names would hold the thread for half a second.
+    if (at % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await setImmediate();
     const name = dirent.name.toString('utf8');
     const key = folderKey + name;
     // A file that was copied in under a name that no URI can spell is not an object.

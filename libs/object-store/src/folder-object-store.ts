@@ -35,6 +35,7 @@ import {
   checkListing,
   MAX_LIST_LIMIT,
   type ByteRange,
+  type ListedObject,
   type ListOptions,
   type ObjectContent,
   type ObjectInfo,
@@ -135,23 +136,20 @@ export class FolderObjectStore implements ObjectStore {
   }
 
   async list({ bucket, prefix, after = '', limit = MAX_LIST_LIMIT }: ListOptions): Promise<ObjectPage> {
-    checkListing({ bucket, prefix, limit });
     const wanted = Math.min(limit, MAX_LIST_LIMIT);
     const page: ObjectPage & { truncated: boolean } = { objects: [], truncated: false };
-    const bucketFolder = join(this.root, bucket);
-    for await (const { key, path } of walk({ root: this.root, bucketFolder, prefix, after })) {
+    for await (const object of this.objects({ bucket, prefix, after, limit })) {
       if (page.objects.length === wanted) {
         page.truncated = true;
         break;
       }
-      try {
-        page.objects.push({ key, ...infoOf(await stat(path, { bigint: true })) });
-      } catch (error) {
-        // The object was deleted after its folder was read.
-        if (!isMissing(error)) throw error;
-      }
+      page.objects.push(object);
     }
     return page;
+  }
+
+  listAll(options: Pick<ListOptions, 'bucket' | 'prefix'>): AsyncIterable<ListedObject> {
+    return this.objects(options);
   }
 
   async copy(from: ObjectAddress, to: ObjectAddress, options: PutOptions = {}): Promise<StoredObject> {
@@ -180,6 +178,22 @@ export class FolderObjectStore implements ObjectStore {
       }
     }
     return removed;
+  }
+
+  private async *objects({ bucket, prefix, after = '', limit }: ListOptions): AsyncGenerator<ListedObject> {
+    checkListing({ bucket, prefix, limit });
+    const bucketFolder = join(this.root, bucket);
+    for await (const { key, path } of walk({ root: this.root, bucketFolder, prefix, after })) {
+      let info: ObjectInfo;
+      try {
+        info = infoOf(await stat(path, { bigint: true }));
+      } catch (error) {
+        // The object was deleted after its folder was read.
+        if (isMissing(error)) continue;
+        throw error;
+      }
+      yield { key, ...info };
+    }
   }
 
   private pathOf(address: ObjectAddress): string {

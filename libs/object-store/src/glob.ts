@@ -22,13 +22,33 @@ type Token =
 type Segment = readonly Token[] | '**';
 
 const MAX_ALTERNATIVES = 64;
+const MAX_ALTERNATIVES_LENGTH = 8192;
+/** Characters that a matcher compares in its life: about a second of work, and a hundred times what globs need. */
+const MAX_COMPARISONS = 100_000_000;
 
-/** @throws InvalidObjectUri for unbalanced brackets or braces and for more than 64 alternatives. */
+/** Counts comparisons of characters. */
+interface Budget {
+  left: number;
+}
+
+/**
+ * @returns a matcher for one listing. @throws InvalidObjectUri, once it has compared so much that the pattern must be
+ * made to cost time
+ * @throws InvalidObjectUri for unbalanced brackets or braces, and for more than 64 alternatives or 8,192 characters in
+ * all of them
+ */
 export function compileGlob(glob: string): KeyMatcher {
-  const alternatives = expandBraces(glob).map((text) => text.split('/').map(parseSegment));
+  const texts = expandBraces(glob);
+  if (texts.reduce((length, text) => length + text.length, 0) > MAX_ALTERNATIVES_LENGTH)
+    throw fault(glob, `has more than ${MAX_ALTERNATIVES_LENGTH} characters in all of its alternatives`);
+  const alternatives = texts.map((text) => text.split('/').map(parseSegment));
+  const budget: Budget = { left: MAX_COMPARISONS };
   return (key) => {
     const names = key.split('/').map((name) => Array.from(name));
-    return alternatives.some((segments) => matchSegments(segments, names));
+    const isMatch = alternatives.some((segments) => matchSegments(segments, names, budget));
+    if (budget.left <= 0)
+      throw fault(glob, 'takes too long to compare with these objects; write it with fewer wildcards');
+    return isMatch;
   };
 }
 
@@ -106,19 +126,19 @@ function parseRanges(characters: readonly string[]): [number, number][] {
 }
 
 /** The classic greedy match with one remembered star: a later star makes going back to an earlier one useless. */
-function matchSegments(segments: readonly Segment[], names: readonly string[][]): boolean {
+function matchSegments(segments: readonly Segment[], names: readonly string[][], budget: Budget): boolean {
   let segment = 0;
   let name = 0;
   let star = -1;
   let resume = 0;
-  while (name < names.length) {
+  while (name < names.length && budget.left-- > 0) {
     const current = segments[segment];
     if (current === '**') {
       star = segment++;
       // Last in the pattern it stands for the objects below a folder, so it takes at least one name.
       resume = segment === segments.length ? name + 1 : name;
       if (segment === segments.length) return names.slice(name).every((rest) => !isHiddenName(rest[0] ?? ''));
-    } else if (current !== undefined && matchName(current, names[name]!)) {
+    } else if (current !== undefined && matchName(current, names[name]!, budget)) {
       segment++;
       name++;
     } else if (star >= 0 && !isHiddenName(names[resume]![0] ?? '')) {
@@ -129,7 +149,7 @@ function matchSegments(segments: readonly Segment[], names: readonly string[][])
   return segment === segments.length;
 }
 
-function matchName(tokens: readonly Token[], name: readonly string[]): boolean {
+function matchName(tokens: readonly Token[], name: readonly string[], budget: Budget): boolean {
   const [first] = tokens;
   // Hidden names are matched only by a pattern that spells out their first character.
   if (first && first.kind !== 'literal' && isHiddenName(name[0] ?? '')) return false;
@@ -137,8 +157,9 @@ function matchName(tokens: readonly Token[], name: readonly string[]): boolean {
   let at = 0;
   let star = -1;
   let resume = 0;
-  while (at < name.length) {
+  while (at < name.length && budget.left > 0) {
     const current = tokens[token];
+    budget.left -= current?.kind === 'class' ? current.ranges.length : 1;
     if (current?.kind === 'star') {
       star = token++;
       resume = at;

@@ -89,6 +89,12 @@ export interface ObjectStore {
   list(options: ListOptions): Promise<ObjectPage>;
 
   /**
+   * Yields every object that `list` would give page by page, in one pass. Whether an object that is put or deleted
+   * meanwhile is among them is open.
+   */
+  listAll(options: Pick<ListOptions, 'bucket' | 'prefix'>): AsyncIterable<ListedObject>;
+
+  /**
    * Stores the content of one object under another address; for publishing what an attempt wrote. The digest
    * is computed from the bytes copied, so `sha256` proves the published object.
    * @throws ObjectNotFound, ObjectExists, ObjectTooLarge, DigestMismatch, ObjectConflict

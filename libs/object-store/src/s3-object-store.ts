@@ -19,6 +19,7 @@ import {
   checkListing,
   MAX_LIST_LIMIT,
   type ByteRange,
+  type ListedObject,
   type ListOptions,
   type ObjectContent,
   type ObjectInfo,
@@ -142,6 +143,16 @@ export class S3ObjectStore implements ObjectStore {
       if (objects.length > wanted) return { objects: objects.slice(0, wanted), truncated: true };
     }
     return { objects, truncated: false };
+  }
+
+  async *listAll({ bucket, prefix }: Pick<ListOptions, 'bucket' | 'prefix'>): AsyncGenerator<ListedObject> {
+    checkListing({ bucket, prefix });
+    for (let from: string | undefined, truncated = true; truncated;) {
+      const page = await this.listOnce(bucket, prefix, from, MAX_LIST_LIMIT);
+      truncated = page.truncated;
+      from = page.last;
+      yield* page.objects;
+    }
   }
 
   async copy(from: ObjectAddress, to: ObjectAddress, options: PutOptions = {}): Promise<StoredObject> {

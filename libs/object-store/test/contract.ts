@@ -247,6 +247,18 @@ export function describeObjectStore(
         expect((await store.list({ bucket: 'no-such-bucket', prefix: '' })).objects).toEqual([]);
       });
 
+      it('should list everything below a prefix in one pass', async () => {
+        for (const key of some) await put(key);
+        const all = async (prefix: string) => {
+          const seen: string[] = [];
+          for await (const { key } of store.listAll({ bucket, prefix })) seen.push(key);
+          return seen;
+        };
+        expect(await all('')).toEqual(await keys());
+        expect(await all('a/')).toEqual(await keys('a/'));
+        expect(await all('nothing/')).toEqual([]);
+      });
+
       it.each([1, 2, 3, 100])('should page through by %d', async (limit) => {
         for (const key of some) await put(key);
         const seen: string[] = [];

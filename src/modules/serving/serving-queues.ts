@@ -1,37 +1,47 @@
 import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { PredictionsConfig } from '../../config/index.js';
+import { FairQueue, QueueFull } from '../../platform/fair-share/fair-queue.js';
 import { Refusals } from '../../platform/load/refusals.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 
 /** Requests that run, or wait to run, for one model. */
 interface ModelQueue {
+  /** Tenant and model. */
+  readonly key: string;
+  readonly tenant: string;
   requests: number;
   rows: number;
-  /** Milliseconds that a row took of late, with what was before it; unknown until the first request is answered. */
-  msPerRow?: number;
 }
 
 /** How much the last answer counts against those before it. */
 const NEWEST_SHARE = 0.5;
-/** Explanations under way together; each of them takes turns with the others, block by block. */
-const MAX_EXPLAINING = 4;
-const MAX_WAITING_TO_EXPLAIN = 64;
+/** Models whose cost is remembered while nobody asks them. */
+const MAX_COSTS = 10_000;
+/** What a row is taken to cost until it is measured: as much as one of the slowest models needs. */
+const UNKNOWN_MS_PER_ROW = 1;
+/** Explanations under way together take turns with each other, block by block. */
+const EXPLANATIONS = { places: 4, placesOfTenant: 3, maxWaiting: 64, maxWaitingOfTenant: 32 };
 /** Milliseconds until the next of so many explanations may have its turn: a guess, told as `Retry-After`. */
 const EXPLANATION_WAIT_MS = 5000;
 
 /**
  * The one place that decides which requests wait in this process and which are refused: those for a model that has to
  * be loaded, for its turn off the main thread, or for an explanation. What is answered at once on the main thread does
- * not come here; it waits in HTTP's accept queue.
+ * not come here; it waits in HTTP's accept queue. Tenants share the room for rows by dynamic thresholds (Choudhury and
+ * Hahne 1998): each may have as many waiting as there is room left, so that one alone fills half of it, and there is
+ * always room for the next.
  */
 @Injectable()
 export class ServingQueues {
   private readonly queues = new Map<string, ModelQueue>();
-  /** Requests that wait for a load or a run, and their rows. */
+  /** Milliseconds that a row took of late, with what was before it, by tenant and model. */
+  private readonly costs = new LRUCache<string, number>({ max: MAX_COSTS });
+  private readonly explanations = new FairQueue(EXPLANATIONS);
+  /** Requests that wait for a load or a run, and their rows, of all tenants and by tenant. */
   private requests = 0;
   private rows = 0;
-  private explaining = 0;
-  private readonly waitingToExplain: (() => void)[] = [];
+  private readonly rowsOf = new Map<string, number>();
 
   constructor(
     private readonly config: PredictionsConfig,
@@ -53,27 +63,24 @@ export class ServingQueues {
   }
 
   /** Waits for a model to be loaded, which answers all who wait for it together. @throws Problem 503 */
-  async waitForLoad<T>(rows: number, load: () => Promise<T>): Promise<T> {
-    this.refuseTooManyRows();
-    this.requests++;
-    this.rows += rows;
+  async waitForLoad<T>(tenant: string, rows: number, load: () => Promise<T>): Promise<T> {
+    this.refuseTooManyRows(tenant);
+    this.count(tenant, 1, rows);
     try {
       return await load();
     } finally {
-      this.requests--;
-      this.rows -= rows;
+      this.count(tenant, -1, -rows);
     }
   }
 
   /** Waits for a run off the main thread. @throws Problem 503 where too many wait for the model, or it would take too long */
   async waitForRun<T>(tenant: string, modelId: string, rows: number, run: () => Promise<T>): Promise<T> {
     const key = `${tenant}\n${modelId}`;
-    const queue = this.queues.get(key) ?? { requests: 0, rows: 0 };
-    this.refuseTooManyRows();
+    const queue = this.queues.get(key) ?? { key, tenant, requests: 0, rows: 0 };
+    this.refuseTooManyRows(tenant);
     this.refuseFullQueue(queue);
     this.queues.set(key, queue);
-    this.requests++;
-    this.rows += rows;
+    this.count(tenant, 1, rows);
     queue.requests++;
     queue.rows += rows;
     const began = performance.now();
@@ -81,53 +88,53 @@ export class ServingQueues {
     try {
       const result = await run();
       const msPerRow = (performance.now() - began) / rowsUntilEnd;
-      queue.msPerRow = msPerRow * NEWEST_SHARE + (queue.msPerRow ?? msPerRow) * (1 - NEWEST_SHARE);
+      const before = this.costs.get(key) ?? msPerRow;
+      this.costs.set(key, msPerRow * NEWEST_SHARE + before * (1 - NEWEST_SHARE));
       return result;
     } finally {
-      this.requests--;
-      this.rows -= rows;
+      this.count(tenant, -1, -rows);
       queue.rows -= rows;
       if (--queue.requests === 0) this.queues.delete(key);
     }
   }
 
   /** Waits until few enough explanations are under way. @throws Problem 503 where too many wait already */
-  async waitToExplain<T>(explain: () => Promise<T>): Promise<T> {
-    if (this.explaining < MAX_EXPLAINING) {
-      this.explaining++;
-    } else {
-      this.refuseTooManyExplanations();
-      await new Promise<void>((resolve) => this.waitingToExplain.push(resolve));
-    }
+  async waitToExplain<T>(tenant: string, explain: () => Promise<T>): Promise<T> {
     try {
-      return await explain();
-    } finally {
-      // The place is handed on to the one that has waited longest, so that no newcomer takes it.
-      const next = this.waitingToExplain.shift();
-      if (next) next();
-      else this.explaining--;
+      return await this.explanations.run(tenant, explain);
+    } catch (error) {
+      if (!(error instanceof QueueFull)) throw error;
+      const why = `${error.waiting} explanations wait already`;
+      throw this.refusals.overloaded('explanations', EXPLANATION_WAIT_MS, why);
     }
   }
 
+  private count(tenant: string, requests: number, rows: number): void {
+    this.requests += requests;
+    this.rows += rows;
+    const ofTenant = (this.rowsOf.get(tenant) ?? 0) + rows;
+    if (ofTenant > 0) this.rowsOf.set(tenant, ofTenant);
+    else this.rowsOf.delete(tenant);
+  }
+
   /** A request is judged by what is before it, not by its own size. */
-  private refuseFullQueue({ requests, rows, msPerRow = 0 }: ModelQueue): void {
-    const waitMs = rows * msPerRow;
+  private refuseFullQueue(queue: ModelQueue): void {
+    const { requests } = queue;
+    const waitMs = this.waitMsOf(queue);
     if (requests < this.config.maxWaiting && waitMs <= this.config.maxWaitMs) return;
     throw this.refusals.overloaded('model', waitMs, `${requests} requests wait for this model already`);
   }
 
-  private refuseTooManyRows(): void {
-    if (this.rows < this.config.maxWaitingRows) return;
-    throw this.refusals.overloaded('rows', 0, `${this.rows} rows wait for their models already`);
+  private refuseTooManyRows(tenant: string): void {
+    const ofTenant = this.rowsOf.get(tenant) ?? 0;
+    if (ofTenant < this.config.maxWaitingRows - this.rows) return;
+    const own = Array.from(this.queues.values()).filter((queue) => queue.tenant === tenant);
+    const waitMs = Math.max(0, ...own.map((queue) => this.waitMsOf(queue)));
+    throw this.refusals.overloaded('rows', waitMs, `${ofTenant} rows wait for their models already`);
   }
 
-  private refuseTooManyExplanations(): void {
-    const { length } = this.waitingToExplain;
-    if (length < MAX_WAITING_TO_EXPLAIN) return;
-    throw this.refusals.overloaded(
-      'explanations',
-      EXPLANATION_WAIT_MS,
-      `${length} explanations wait already`,
-    );
+  /** Milliseconds until all that waits in a queue is answered. */
+  private waitMsOf({ key, rows }: ModelQueue): number {
+    return rows * (this.costs.get(key) ?? UNKNOWN_MS_PER_ROW);
   }
 }

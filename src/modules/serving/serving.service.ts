@@ -85,8 +85,8 @@ export class ServingService {
   }
 
   /** Runs `explain`, which runs a model many times, when it is its turn. @throws Problem 503 where too many wait */
-  waitToExplain<T>(explain: () => Promise<T>): Promise<T> {
-    return this.queues.waitToExplain(explain);
+  waitToExplain<T>(tenant: string, explain: () => Promise<T>): Promise<T> {
+    return this.queues.waitToExplain(tenant, explain);
   }
 
   /** The version that would answer, as the registry says at this moment. @throws Problem as `VersionsService.servable` */
@@ -109,7 +109,7 @@ export class ServingService {
   }
 
   private waitForModel(tenant: string, { model, version, rows }: ScoreRequest): Promise<LoadedModel> {
-    return this.queues.waitForLoad(rows.length, () => this.catalog.get(tenant, model, version));
+    return this.queues.waitForLoad(tenant, rows.length, () => this.catalog.get(tenant, model, version));
   }
 
   /**

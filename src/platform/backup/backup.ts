@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
-import { type ListedObject, ObjectNotFound, type ObjectStore } from '#libs/object-store';
+import { ObjectNotFound, type ObjectStore } from '#libs/object-store';
 import { VERSION } from '../../config/project.js';
 import { ARTIFACTS_LOCK } from '../storage/artifacts.js';
 import { folderNames } from '../storage/folder-names.js';
@@ -132,7 +132,7 @@ async function writeObjects(
 ): Promise<BackedUpObject[]> {
   const written: BackedUpObject[] = [];
   for (const bucket of buckets) {
-    for await (const { key } of listed(store, bucket)) {
+    for await (const { key } of store.listAll({ bucket, prefix: '' })) {
       if (folderOf(owners, { bucket, key })?.isBackedUp === false) continue;
       const content = await writeContent(store, bucket, key, to);
       if (!content) continue;
@@ -180,14 +180,4 @@ async function writeContent(
   const sha256 = hash.digest('hex');
   await rename(arriving, contentFile(to, sha256));
   return { size, sha256 };
-}
-
-/** Every object of a bucket. */
-export async function* listed(store: ObjectStore, bucket: string): AsyncGenerator<ListedObject> {
-  for (let after: string | undefined, truncated = true; truncated;) {
-    const page = await store.list({ bucket, prefix: '', after });
-    yield* page.objects;
-    ({ truncated } = page);
-    after = page.objects.at(-1)?.key;
-  }
 }

@@ -6,7 +6,6 @@ import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
 import { ObjectExists, type ObjectStore } from '#libs/object-store';
 import type { ObjectOwner } from '../storage/object-owners.js';
-import { listed } from './backup.js';
 import {
   type BackedUpObject,
   type BackedUpTable,
@@ -150,7 +149,7 @@ async function refuseRows(client: Client, tables: readonly Table[]): Promise<voi
 async function refuseForeignObjects(store: ObjectStore, objects: readonly BackedUpObject[]): Promise<void> {
   const own = new Set(objects.map(({ bucket, key }) => `${bucket}/${key}`));
   for (const bucket of new Set(objects.map((object) => object.bucket))) {
-    for await (const { key } of listed(store, bucket)) {
+    for await (const { key } of store.listAll({ bucket, prefix: '' })) {
       if (!own.has(`${bucket}/${key}`))
         throw new BackupError(
           `the installation is not empty: s3://${bucket}/${key} is not of this backup. Restore into an empty object store`,

@@ -62,8 +62,12 @@ export function readBodiesOfKnownCallers(
     void parse(request, text, (error, value) => {
       if (error) return done(noNumberIn(text) ?? error);
       if (request.matched.config.lastNameHolds) return done(null, value);
-      const path = duplicateKey(text);
-      if (path) return done(invalid(jsonPointer(...path), 'is given twice'));
+      try {
+        const path = duplicateKey(text);
+        if (path) throw invalid(jsonPointer(...path), 'is given twice');
+      } catch (refusal) {
+        return done(refusal as Error);
+      }
       done(null, value);
     });
   });

@@ -4,13 +4,9 @@ import {
   ValidationPipe,
   type ValidationError,
 } from '@nestjs/common';
-import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../errors/problem.js';
+import { type FieldError, fieldsProblem, jsonPointer } from '../errors/problem.js';
+import { refuseUnwieldy } from './body-shape.js';
 import { isOptionalBody } from './optional-body.decorator.js';
-
-/** Far more than any body here needs, far less than what exhausts the stack of those that copy and check it. */
-const MAX_DEPTH = 32;
-/** class-transformer's time grows with the square of an object's names: 50,000 of them block the process for 15 s. */
-const MAX_NAMES = 1000;
 
 type Name = (...path: string[]) => string;
 
@@ -54,28 +50,4 @@ export function fieldErrors(error: ValidationError, path: string[], nameOf: Name
       rule === 'whitelistValidation' ? 'is not a known field' : message.replace(`${error.property} `, ''),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, here, nameOf))];
-}
-
-/**
- * Lets through what can be copied and checked within bounds.
- * @throws Problem 400 for what is no JSON object, or nests too deep, or holds an object of too many names
- */
-export function refuseUnwieldy(body: unknown): asserts body is object {
-  // A list would be checked item by item, and null as if it were {}.
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw invalid('', 'the body must be a JSON object');
-  }
-  refuseUnwieldyWithin(body, MAX_DEPTH);
-}
-
-function refuseUnwieldyWithin(value: unknown, levels: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (levels === 0) throw invalid('', `the body must not nest deeper than ${MAX_DEPTH} levels`);
-  const inner = Object.values(value);
-  if (!Array.isArray(value) && inner.length > MAX_NAMES) {
-    throw invalid('', `an object must not hold more than ${MAX_NAMES} names, one holds ${inner.length}`);
-  }
-  // class-transformer leaves this name out without a word; Fastify's parser refuses `__proto__` itself.
-  if (Object.hasOwn(value, 'constructor')) throw invalid('', 'an object must not hold the name constructor');
-  for (const item of inner) refuseUnwieldyWithin(item, levels - 1);
 }

@@ -1,3 +1,5 @@
+import { MAX_DEPTH, tooDeep } from './body-shape.js';
+
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
@@ -12,11 +14,14 @@ interface Level {
  * The path of the first name that an object of the text gives twice, of which `JSON.parse` would keep the last
  * without a word (RFC 8259, section 4, leaves open what then holds).
  * @param json text that `JSON.parse` takes
+ * @throws Problem 400 for one that nests deeper than MAX_DEPTH levels
  */
 export function duplicateKey(json: string): (string | number)[] | undefined {
   const levels: Level[] = [];
   for (let at = 0; at < json.length; at++) {
     const level = levels.at(-1);
+    // Each level has a set of names: millions of them would take gigabytes.
+    if (levels.length > MAX_DEPTH) throw tooDeep();
     switch (json[at]) {
       case '{':
         levels.push({ names: new Set(), at: '' });

@@ -13,6 +13,7 @@ import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
 import { addRequestHooks } from './request-hooks.js';
 import { Surfaces } from './surfaces.js';
+import { answerUnreadable } from './unreadable-requests.js';
 
 /** Answer headers that a page of another origin may read beside the few that it always may. */
 const EXPOSED_HEADERS = [
@@ -42,6 +43,7 @@ export async function createServer(root: Type | object, config: Config): Promise
       // Node would take the first of two Authorization headers without a word; joined they are no credential.
       joinDuplicateHeaders: true,
     },
+    clientErrorHandler: answerUnreadable,
     // A path that cannot be decoded reaches no route, hook or filter.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       filter.send(error, request, reply.header('request-id', request.id)),

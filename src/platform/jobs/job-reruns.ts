@@ -1,5 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
-import { BodyValidationPipe, refuseUnwieldy } from '../http/body-validation.pipe.js';
+import { refuseUnwieldy } from '../http/body-shape.js';
+import { BodyValidationPipe } from '../http/body-validation.pipe.js';
 import type { JobKind } from './job-kind.js';
 import { JobsService } from './jobs.service.js';
 

@@ -84,13 +84,8 @@ export class BatchOutput {
     prefix: string,
     matches: (key: string) => boolean,
   ): Promise<void> {
-    for (let after: string | undefined, truncated = true; truncated;) {
-      const page = await this.store.list({ bucket, prefix, after });
-      for (const { key } of page.objects.filter(({ key }) => matches(key)))
-        await this.store.delete({ bucket, key });
-      ({ truncated } = page);
-      after = page.objects.at(-1)?.key;
-    }
+    for await (const { key } of this.store.listAll({ bucket, prefix }))
+      if (matches(key)) await this.store.delete({ bucket, key });
   }
 
   /** null for what is no manifest of ours. */

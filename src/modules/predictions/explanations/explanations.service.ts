@@ -55,7 +55,7 @@ export class ExplanationsService {
       refuseUnexplained(scored.servable, request);
       const explainer = await this.explainerOf(tenant, model, scored.servable);
       this.refuseTooMany(rows.length, explainer.mostSamples);
-      const explanations = await this.serving.waitToExplain(async () => {
+      const explanations = await this.serving.waitToExplain(tenant, async () => {
         const start = performance.now();
         const explained = await explainer.explain(rows, scored.predictions, explainedClass);
         this.durations.observe((performance.now() - start) / 1000);

@@ -15,7 +15,8 @@ from ..failures import DATA_UNREADABLE, JobFailure, listed, unfit
 from ..storage import Store, Written
 
 # What a spreadsheet would run, but for plain numbers.
-_FORMULA = r"^[=+\-@\t\r]"
+# Spreadsheets look past spaces and characters of no width, and take the full-width signs of East Asia too.
+_FORMULA = r"^(?:[\t\r\n]|[\s\p{Z}\p{Cf}\p{Cc}]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -128,9 +129,12 @@ class PartWriter:
             name = f"part-{self.part.number:05}-{self._output['name']}"
             is_csv = self._output["format"] == "csv"
             self._rows = self._store.create(f"{self._output['uri']}{name}.{'csv' if is_csv else 'parquet'}")
+            if is_csv and self._output["csv_safe"]:
+                self._schema = pa.schema(each.with_name(_without_formula(each.name)) for each in self._schema)
             self._format = self._csv(self._rows) if is_csv else self._parquet(self._rows)
         if self._output["format"] == "csv" and self._output["csv_safe"]:
-            table = _without_formulas(table)
+            columns = [_without_formulas(column) for column in table.columns]
+            table = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         self._format.write_table(pa.Table.from_batches([table]))
         self.part.rows_scored += len(table)
 
@@ -178,17 +182,26 @@ class PartWriter:
         return pa_csv.CSVWriter(sink, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
 
 
-def _without_formulas(table: pa.RecordBatch) -> pa.RecordBatch:
-    columns = []
-    for column in table.columns:
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            runs = pc.and_(
-                pc.match_substring_regex(column, _FORMULA),
-                pc.invert(pc.match_substring_regex(column, _NUMBER)),
-            )
-            quoted = pc.binary_join_element_wise(
-                pa.scalar("'", column.type), column, pa.scalar("", column.type)
-            )
-            column = pc.if_else(runs, quoted, column)
-        columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+def _without_formula(text: str) -> str:
+    return _without_formulas(pa.array([text]))[0].as_py()
+
+
+def _without_formulas(column: pa.Array) -> pa.Array:
+    """The column with an apostrophe before the texts that a spreadsheet would run."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _without_formulas(column.dictionary_decode()).cast(kind)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        text = pa.array(
+            [each if each is None else each.decode("utf-8", "replace") for each in column.to_pylist()],
+            pa.string(),
+        )
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        text = column
+    else:
+        return column
+    runs = pc.and_(
+        pc.match_substring_regex(text, _FORMULA), pc.invert(pc.match_substring_regex(text, _NUMBER))
+    )
+    quoted = pc.binary_join_element_wise(pa.scalar("'", kind), column, pa.scalar("", kind))
+    return pc.if_else(runs, quoted, column)
