@@ -265,6 +265,8 @@ CREATE TABLE public.model_versions (
     patch integer NOT NULL,
     stage text DEFAULT 'development'::text NOT NULL,
     origin text DEFAULT 'trained'::text NOT NULL,
+    framework text NOT NULL,
+    framework_version text,
     signature jsonb,
     importance jsonb,
     metrics jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -275,6 +277,7 @@ CREATE TABLE public.model_versions (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     filled_at timestamp with time zone,
     CONSTRAINT model_versions_filled_check CHECK ((((signature IS NULL) = (filled_at IS NULL)) AND ((filled_at IS NOT NULL) OR (stage = 'development'::text)))),
+    CONSTRAINT model_versions_framework_check CHECK ((framework = ANY (ARRAY['sklearn'::text, 'xgboost'::text, 'lightgbm'::text, 'onnx'::text, 'tensorflow'::text]))),
     CONSTRAINT model_versions_origin_check CHECK ((origin = ANY (ARRAY['trained'::text, 'uploaded'::text]))),
     CONSTRAINT model_versions_stage_check CHECK ((stage = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text, 'archived'::text])))
 );
@@ -538,7 +541,6 @@ CREATE POLICY owner_access ON public.prediction_log_settings TO modelplane_owner
 CREATE POLICY owner_access ON public.schedules TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.stage_changes TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.version_files TO modelplane_owner USING (true) WITH CHECK (true);
-CREATE POLICY ownership ON public.models FOR SELECT TO modelplane_system USING (true);
 ALTER TABLE public.prediction_counts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.prediction_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.prediction_log_settings ENABLE ROW LEVEL SECURITY;
@@ -617,8 +619,6 @@ GRANT SELECT(updated_at),UPDATE(updated_at) ON TABLE public.jobs TO modelplane_s
 GRANT SELECT(ended_at) ON TABLE public.jobs TO modelplane_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model_versions TO modelplane_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.models TO modelplane_app;
-GRANT SELECT(id) ON TABLE public.models TO modelplane_system;
-GRANT SELECT(tenant_id) ON TABLE public.models TO modelplane_system;
 GRANT SELECT,INSERT ON TABLE public.outbox TO modelplane_app;
 GRANT DELETE ON TABLE public.outbox TO modelplane_system;
 GRANT SELECT(id) ON TABLE public.outbox TO modelplane_system;
