@@ -390,6 +390,25 @@ describe('explanations', () => {
     });
   });
 
+  it('should end where their caller hangs up', async () => {
+    const features = Array.from({ length: 15 }, (_, at) => wideRow(at));
+    const body = JSON.stringify({ model_id: wide, features, options: { return_explanation: true } });
+    const headers = { authorization: `Bearer ${acme.token}`, 'content-type': 'application/json' };
+    const hangUp = async () => {
+      const signal = AbortSignal.timeout(50);
+      await fetch(`${service.url}/api/v1/predictions`, { method: 'POST', headers, body, signal }).catch(
+        () => undefined,
+      );
+    };
+    const refusals = async () => {
+      const { data } = (await acme.get(`/api/v1/models/${wide}/prediction-counts`)).body;
+      return data.filter(({ code }: { code: string }) => code === 'INVALID_REQUEST');
+    };
+    // One that had been answered within that time had nothing to end.
+    while ((await refusals()).length === 0) await hangUp();
+    expect((await explain(wide, wideRow(1))).status).toBe(200);
+  });
+
   describe('of a whole model', () => {
     const path = (id: string) => `/api/v1/models/${id}/versions/1.0.0/importance`;
 

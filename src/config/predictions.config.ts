@@ -42,4 +42,11 @@ export class PredictionsConfig {
     'Rows that a model may score to explain one request: about 10,000 for each of its rows.',
   )
   maxExplanationSamples = 1_000_000;
+
+  @Env(
+    'MODELPLANE_EXPLANATION_MAX_SECONDS',
+    integer(1, 3600),
+    'Longest that explaining one request may take, once it is its turn.',
+  )
+  maxExplanationSeconds = 30;
 }

@@ -35,6 +35,6 @@ export class PredictionsController {
     @Req() request: FastifyRequest,
     @Body() body: object,
   ): PredictionBody | Promise<PredictionBody> {
-    return this.predictions.predict(caller.tenant, request.id, body);
+    return this.predictions.predict(caller.tenant, request.id, body, request.raw.socket);
   }
 }

@@ -3,7 +3,7 @@ import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
-import { type Explained, ExplanationsService } from './explanations/explanations.service.js';
+import { type Connection, type Explained, ExplanationsService } from './explanations/explanations.service.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import { PredictionFailures } from './prediction-failures.js';
 import type { PredictionBody } from './predictions.dto.js';
@@ -20,10 +20,16 @@ export class PredictionsService {
   ) {}
 
   /**
+   * @param connection on which the caller waits, if any: explanations, which may take long, end with it
    * @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit,
    * 503 where too many wait for the model; each is counted
    */
-  predict(tenant: string, requestId: string, body: unknown): PredictionBody | Promise<PredictionBody> {
+  predict(
+    tenant: string,
+    requestId: string,
+    body: unknown,
+    connection?: Connection,
+  ): PredictionBody | Promise<PredictionBody> {
     const start = performance.now();
     const fail = (error: unknown): never => {
       this.failures.count(tenant, requestId, body, error);
@@ -34,7 +40,7 @@ export class PredictionsService {
       const answer = (scored: Scored & Partial<Explained>) =>
         this.answer(tenant, requestId, request, scored, start);
       const scored = request.returnExplanation
-        ? this.explanations.scoreAndExplain(tenant, request)
+        ? this.explanations.scoreAndExplain(tenant, request, connection)
         : this.serving.score(tenant, request);
       return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
     } catch (error) {

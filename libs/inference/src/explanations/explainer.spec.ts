@@ -95,6 +95,20 @@ describe('explanations of trained trees', () => {
     expect(Math.sqrt(squares / said)).toBeLessThan(1.15);
   });
 
+  it('should end before the next run of the model where nobody waits any more', async () => {
+    const [, { model, rows, background }] = [...models].find(([name]) => !name.endsWith('few features'))!;
+    const explainer = await Explainer.open(model, background, SAMPLED);
+    const predicted = await model.predict(rows);
+    const run = jest.spyOn(model, 'run');
+    let left = 2;
+    const checkpoint = () => {
+      if (left-- === 0) throw new Error('the caller has gone');
+    };
+    await expect(explainer.explain(rows, predicted, { checkpoint })).rejects.toThrow('the caller has gone');
+    expect(run).toHaveBeenCalledTimes(2);
+    run.mockRestore();
+  });
+
   it('should be exact for few features, and add up to what was predicted', async () => {
     for (const [name, { model, rows, background, found }] of models) {
       const { predictions, confidences } = await model.predict(rows);

@@ -39,6 +39,13 @@ export interface ExplainerOptions {
   readonly identity: string;
 }
 
+export interface ExplainOptions {
+  /** The class whose probability is explained, for all rows; without it, of each row the one that was predicted. */
+  readonly label?: Label;
+  /** Is called before every run of the model; what it throws ends the explanation. */
+  readonly checkpoint?: () => void;
+}
+
 /**
  * Explains answers of a model by interventional Shapley values over a background. Each background row plays a game of
  * its own with the row: exact where the players are few or the model is additive, sampled elsewhere. As every
@@ -87,10 +94,16 @@ export class Explainer {
    *   each row's prediction
    * @throws FeatureErrors, ModelRunError, ModelOutputError
    */
-  async explain(rows: readonly unknown[], predicted: Predictions, label?: Label): Promise<Explanation[]> {
+  async explain(
+    rows: readonly unknown[],
+    predicted: Predictions,
+    { label, checkpoint }: ExplainOptions = {},
+  ): Promise<Explanation[]> {
     const explanations: Explanation[] = [];
-    for (const [at, row] of rows.entries())
-      explanations.push(await this.explainRow(this.model.signature.encode([row]), predicted, at, label));
+    for (const [at, row] of rows.entries()) {
+      const encoded = this.model.signature.encode([row]);
+      explanations.push(await this.explainRow(encoded, predicted, at, label, checkpoint));
+    }
     return explanations;
   }
 
@@ -99,6 +112,7 @@ export class Explainer {
     predicted: Predictions,
     at: number,
     label = predicted.predictions[at]!,
+    checkpoint?: () => void,
   ): Promise<Explanation> {
     const { definition } = this.model.signature;
     const { output, inputs } = definition;
@@ -113,7 +127,7 @@ export class Explainer {
     // The background row equals the row here, but a model may answer a row alone and among others with different last
     // bits, and there is no feature that could explain the difference.
     for (const [background, { players }] of games.entries()) if (players.length === 0) none[background] = all;
-    const worths = await this.score(row, games, index);
+    const worths = await this.score(row, games, index, checkpoint);
 
     const contributions = new Float64Array(inputs.length);
     const variances = new Float64Array(inputs.length);
@@ -136,12 +150,18 @@ export class Explainer {
   }
 
   /** Scores every coalition of every game, block by block; the model's answers are in the order of the games. */
-  private async score(row: EncodedRows, games: readonly Game[], index: number): Promise<Float64Array> {
+  private async score(
+    row: EncodedRows,
+    games: readonly Game[],
+    index: number,
+    checkpoint?: () => void,
+  ): Promise<Float64Array> {
     const worths = new Float64Array(games.reduce((sum, { size }) => sum + size, 0));
     const capacity = Math.min(MIXTURES_AT_ONCE, this.mixtures.rowsWithin(VALUES_AT_ONCE));
     const block = this.mixtures.startBlock(row, capacity);
     let scored = 0;
     const scoreBlock = async () => {
+      checkpoint?.();
       const { count } = block;
       const answers = await this.model.run(block.take(), count);
       worths.set(readAnswers(answers, this.model.signature.definition, index, count), scored);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { Explainer, type Explanation, type OnnxModel } from '#libs/inference';
 import { PredictionsConfig } from '../../../config/index.js';
-import { invalid, type Problem, unfit } from '../../../platform/errors/problem.js';
+import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Artifacts } from '../../../platform/storage/artifacts.js';
 import { type Scored, type ServableVersion, ServingService } from '../../serving/serving.service.js';
@@ -18,6 +18,11 @@ const MOST_LABELS_TOLD = 20;
 interface Background {
   readonly features: readonly string[];
   readonly rows: readonly (readonly unknown[])[];
+}
+
+/** What a caller waits on. */
+export interface Connection {
+  readonly destroyed: boolean;
 }
 
 export interface Explained extends Scored {
@@ -46,10 +51,11 @@ export class ExplanationsService {
 
   /**
    * Scores rows and explains each of them.
+   * @param connection on which the caller waits, if any: once it is gone, the work ends
    * @throws Problem as `ServingService.score` and `refuseUnexplained`, 422 where the request asks for too much, 503 where
    * too many wait
    */
-  scoreAndExplain(tenant: string, request: PredictRequest): Promise<Explained> {
+  scoreAndExplain(tenant: string, request: PredictRequest, connection?: Connection): Promise<Explained> {
     const { rows, explainedClass } = request;
     return this.serving.scoreAndKeep(tenant, request, async (scored, model) => {
       refuseUnexplained(scored.servable, request);
@@ -57,7 +63,11 @@ export class ExplanationsService {
       this.refuseTooMany(rows.length, explainer.mostSamples);
       const explanations = await this.serving.waitToExplain(tenant, async () => {
         const start = performance.now();
-        const explained = await explainer.explain(rows, scored.predictions, explainedClass);
+        const checkpoint = () => this.refuseUseless(start, connection);
+        const explained = await explainer.explain(rows, scored.predictions, {
+          label: explainedClass,
+          checkpoint,
+        });
         this.durations.observe((performance.now() - start) / 1000);
         return explained;
       });
@@ -93,6 +103,15 @@ export class ExplanationsService {
         throw new Error(`the background ${backgroundSha256} of ${tenant} does not fit its model`, { cause });
       },
     );
+  }
+
+  /** Ends work that takes too long, or that nobody waits for any more. @param start time of `performance.now()` */
+  private refuseUseless(start: number, connection: Connection | undefined): void {
+    if (connection?.destroyed)
+      throw new Problem('INVALID_REQUEST', 'The caller hung up before its explanation was there.');
+    const { maxExplanationSeconds: most } = this.config;
+    if (performance.now() - start <= most * 1000) return;
+    throw unfit('/features', `explaining them takes longer than the ${most} s allowed; send fewer rows`);
   }
 
   private refuseTooMany(rows: number, samples: number): void {
