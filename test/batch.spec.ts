@@ -313,7 +313,7 @@ describe('batch predictions', () => {
 
     it('a model or a version that does not exist, and a version without an artifact', async () => {
       const absent = '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e';
-      for (const change of [{ model_id: absent }, { model_id: 'churn' }, { version: '9.9.9' }]) {
+      for (const change of [{ model_id: absent }, { model_id: 'no such model' }, { version: '9.9.9' }]) {
         const answer = await acme.post(BATCH, { ...fit(), ...change });
         expect(answer).toMatchObject({ status: 404, body: { code: 'MODEL_NOT_FOUND' } });
       }

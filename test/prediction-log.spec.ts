@@ -239,7 +239,7 @@ describe('the prediction log', () => {
     });
 
     it('should not be of a model that there is not', async () => {
-      for (const id of ['churn', '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e']) {
+      for (const id of ['no-such-model', '019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e']) {
         const answer = await acme.put(`/api/v1/models/${id}/prediction-log`, { sample_rate: 0 });
         expect([answer.status, answer.body.code]).toEqual([404, 'MODEL_NOT_FOUND']);
       }

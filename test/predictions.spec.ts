@@ -121,6 +121,8 @@ describe('predictions', () => {
           early_stopping: null,
           patience: null,
           seed: 0,
+          importance: 'none',
+          importance_seconds: 10,
         },
         limits: { memory_bytes: 2 ** 32, max_features: 2000 },
       };
@@ -278,7 +280,7 @@ describe('predictions', () => {
       expect(await ask(id, '1.1.0')).toBe('MODEL_NOT_FOUND');
 
       const settings = { estimator: 'logistic_regression' };
-      expect(await train('versions', 'subscribers.csv', 'churn', settings)).toEqual({
+      expect(await train('versions', 'subscribers.csv', 'churn', settings)).toMatchObject({
         model_id: id,
         version: '1.0.0',
       });

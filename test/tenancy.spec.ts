@@ -241,6 +241,7 @@ const NAMING_NOTHING = [
   'GET /api/v1/schedules',
   'GET /api/v1/events',
   'GET /api/v1/api-keys',
+  'GET /api/v1/me',
   'POST /api/v1/api-keys',
   'GET /healthcheck',
   'GET /healthcheck/live',

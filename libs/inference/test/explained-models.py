@@ -81,9 +81,8 @@ def write(folder, columns, target, estimator, settings):
     trained = training.train(spec, EventWriter(2, spec["job_id"], 1))
     dataset, pipeline = trained.dataset, trained.pipeline
     signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
-    core_model, signature["core"] = core.cut(
-        onnx_export.export(pipeline, signature["inputs"], {}), onnx_export.output_of(signature)
-    )
+    model = onnx_export.export(pipeline, signature["inputs"], {})
+    signature["core"] = core.cut(model, onnx_export.output_of(signature))
     kept = background(dataset, 7)
     names = kept["features"]
     rows = [
@@ -95,7 +94,7 @@ def write(folder, columns, target, estimator, settings):
     rows = json.loads(json.dumps(rows, default=datetime.isoformat))
     compared = [dict(zip(names, row, strict=True)) for row in kept["rows"]]
     found = exact(pipeline, signature["inputs"], rows, compared)
-    (folder / "core.onnx").write_bytes(core_model)
+    (folder / "core.onnx").write_bytes(model.SerializeToString())
     for file, content in (
         ("signature", signature),
         ("background", compared),

@@ -121,9 +121,9 @@ def write(folder, columns, target, framework, estimator, calibration):
     dataset = trained.dataset
     signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
     model = onnx_export.export(trained.pipeline, signature["inputs"], {})
-    core_model, signature["core"] = core.cut(model, onnx_export.output_of(signature))
-    (folder / "core.onnx").write_bytes(core_model)
-    (folder / "model.onnx").write_bytes(model)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    signature["core"] = core.cut(model, onnx_export.output_of(signature))
+    (folder / "core.onnx").write_bytes(model.SerializeToString())
     (folder / "signature.json").write_text(json.dumps(signature))
     rows = table.select([each["name"] for each in signature["inputs"]]).to_pylist()
     (folder / "rows.json").write_text(json.dumps(rows, default=datetime.isoformat))
