@@ -293,7 +293,7 @@ class TestAnUploadedModel:
 
 def test_a_safe_csv_runs_nothing_in_a_spreadsheet(tmp_path):
     bucket = Bucket(tmp_path, "parquet")
-    texts = ["=1+1", "-5", " =2", "\n@x", "​+a", "＝1", "1=1", "plain", None]
+    texts = ["=1+1", "-5", " =2", "\n@x", "\u200b+a", "\uff1d1", "1=1", "plain", None]
     columns = {
         "=name": pa.array(texts),
         "bytes": pa.array([None if each is None else each.encode() for each in texts]),
@@ -314,7 +314,7 @@ def test_a_safe_csv_runs_nothing_in_a_spreadsheet(tmp_path):
     (content,) = (value for name, value in bucket.written().items() if name.endswith(".csv"))
     header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
     assert header[:3] == ["'=name", "bytes", "kind"]
-    safe = ["'=1+1", "-5", "' =2", "'\n@x", "'​+a", "'＝1", "1=1", "plain", ""]
+    safe = ["'=1+1", "-5", "' =2", "'\n@x", "'\u200b+a", "'\uff1d1", "1=1", "plain", ""]
     assert [row[0] for row in rows] == safe
     assert [row[1] for row in rows] == safe
     assert [row[2] for row in rows] == safe
