@@ -135,6 +135,9 @@ describe('bad input of the models API', () => {
       expectInvalid(await acme.post('/api/v1/models'), ['']);
       expectInvalid(await acme.put(`/api/v1/models/${id}/stage`), ['']);
       expectInvalid(await acme.patch(`/api/v1/models/${id}`), ['']);
+      // Many clients name a content type all the same.
+      expectInvalid(await acme.post('/api/v1/models', '', JSON_TYPE), ['']);
+      expectInvalid(await acme.post('/api/v1/predictions', '', JSON_TYPE), ['']);
     });
   });
 

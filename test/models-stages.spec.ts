@@ -226,6 +226,13 @@ describe('stages of a model', () => {
       ]);
     });
 
+    it('should need no body, also where the request names a content type', async () => {
+      await promote('1.0.0', '1.1.0');
+      const json = { 'content-type': 'application/json' };
+      expect((await acme.post(`/api/v1/models/${id}/rollback`, '', json)).status).toBe(200);
+      expect(await current()).toBe('1.0.0 production');
+    });
+
     it('should say in the history what was rolled back where no reason is given', async () => {
       await promote('1.0.0', '1.1.0');
       expect((await rollBack()).status).toBe(200);

@@ -102,12 +102,14 @@ function takeStreams(fastify: FastifyInstance): void {
   });
 }
 
-function prepareBody(request: FastifyRequest): void {
-  if (request.matched.config.streamBody) request.headers['content-type'] = STREAM_TYPE;
-  if (request.method !== 'DELETE') return;
+function prepareBody({ headers, matched }: FastifyRequest): void {
+  if (matched.config.streamBody) {
+    headers['content-type'] = STREAM_TYPE;
+    return;
+  }
   // curl and many clients name a content type for every request, also for one without a body.
-  const { 'content-length': length, 'transfer-encoding': chunks } = request.headers;
-  if (!Number(length ?? 0) && !chunks) delete request.headers['content-type'];
+  const { 'content-type': type, 'content-length': length, 'transfer-encoding': chunks } = headers;
+  if (type !== undefined && !Number(length ?? 0) && !chunks) delete headers['content-type'];
 }
 
 /** The router drops a slash at the end of any path; in a wildcard it belongs to what the caller names. */
