@@ -82,7 +82,8 @@ export class Changes implements OnModuleInit, OnApplicationBootstrap, OnModuleDe
 
   /**
    * Notes in the transaction of a change that `key` has changed; once it commits, the handlers of `kind` hear of it in
-   * every process, and in this one before whoever makes the change is answered. Raised as late as possible: other changes, of all tenants, wait from here to the commit.
+   * every process, and in this one before whoever makes the change is answered. Raised as late as possible: other changes,
+   * of all tenants, wait from here to the commit.
    * @returns the revision of the change
    */
   async raise({ manager, tenant, afterCommit }: TenantScope, kind: string, key: string): Promise<string> {

@@ -8,7 +8,7 @@ import { decodeCursor, type Page, pageOf, type PageQuery } from '../../http/page
 import { allows, type Identity, type Role } from '../identity.js';
 import { digestOf, type KeyPrefix, newApiKey, visiblePart } from './api-key.js';
 import type { ApiKey } from './api-key.entity.js';
-import { API_KEY_CHANGE, ApiKeyVerifier } from './api-key-verifier.js';
+import { API_KEY_CHANGE } from './api-key-verifier.js';
 import type { ApiKeyBody, IssueApiKeyDto, IssuedApiKeyBody } from './api-keys.dto.js';
 import { MAX_DAYS } from './api-keys.dto.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
@@ -21,7 +21,6 @@ export class ApiKeysService {
   constructor(
     private readonly database: Database,
     private readonly keys: ApiKeysRepository,
-    private readonly verifier: ApiKeyVerifier,
     private readonly changes: Changes,
     private readonly config: AuthConfig,
   ) {}
@@ -90,7 +89,6 @@ export class ApiKeysService {
       await this.changes.raise(scope, API_KEY_CHANGE, id);
       return [{ ...locked, ...change }, made] as const;
     });
-    this.database.afterCommit(() => this.tellOfChange(id));
     return { ...toBody(key), key: text };
   }
 
@@ -107,12 +105,6 @@ export class ApiKeysService {
       await this.keys.update(scope, id, { revokedAt: new Date() });
       await this.changes.raise(scope, API_KEY_CHANGE, id);
     });
-    this.database.afterCommit(() => this.tellOfChange(id));
-  }
-
-  /** This process need not wait to hear of its own change. Should this look fail, that one will do. */
-  private tellOfChange(id: string): void {
-    this.verifier.refresh([id]).catch(() => undefined);
   }
 
   private async refusePastLimit(scope: TenantScope): Promise<void> {
