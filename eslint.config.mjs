@@ -48,6 +48,7 @@ export default tseslint.config(
         setImmediate: 'readonly',
         fetch: 'readonly',
         FormData: 'readonly',
+        Response: 'readonly',
         AbortSignal: 'readonly',
         AbortController: 'readonly',
         performance: 'readonly',

@@ -11,35 +11,50 @@ export const TENANT = 'bench';
 /** Further APIs, by name. */
 const others = new Set();
 
-/** Runs `measure(stack)` on a stack that is gone afterwards; answers the exit code. */
-export async function withStack(steps, measure) {
-  forgetShellSettings();
-  let services;
+/**
+ * Runs `measure(stack)` on a stack that is gone afterwards; answers the exit code.
+ * @param settings of API and worker, beside those of every bench
+ */
+export async function withStack(steps, measure, settings) {
+  let stack;
   let ending;
-  const end = () => (ending ??= services && stop(services));
+  const end = () => (ending ??= stack?.stop());
   onEnding(
     () => Promise.resolve(end()).finally(() => process.exit(130)),
     () => process.exit(130), // the leashes end what is left
   );
   onNpmGone(() => void Promise.resolve(end()).finally(() => process.exit(130)));
   try {
-    services = await steps.run('PostgreSQL and Redis', () =>
-      startTemporaryServices({ say: (line) => steps.say(`  ${line}`) }),
-    );
-    const stack = await steps.run('Migrations, worker and API', () => startApplication(services));
+    stack = await startStack(steps, settings);
     return await measure(stack);
   } finally {
     await end();
   }
 }
 
-async function startApplication({ supervisor, stateDir, urls, redis, secrets }) {
+/** PostgreSQL, Redis, a worker and an API on a folder of their own; whoever starts it calls its `stop`. */
+export async function startStack(steps, settings = {}) {
+  forgetShellSettings();
+  const services = await steps.run('PostgreSQL and Redis', () =>
+    startTemporaryServices({ say: (line) => steps.say(`  ${line}`) }),
+  );
+  try {
+    return await steps.run('Migrations, worker and API', () => startApplication(services, settings));
+  } catch (error) {
+    await stop(services);
+    throw error;
+  }
+}
+
+async function startApplication(services, settings) {
+  const { supervisor, stateDir, urls, redis, secrets } = services;
   await migrateDatabase(urls.migrationUrl);
   const port = await rememberedPort(stateDir, 'api');
   const env = {
     ...applicationEnvironment({ stateDir, port, urls, redisUrl: redis.url, secrets }),
     MODELPLANE_ENV: 'test',
     MODELPLANE_LOG_LEVEL: 'info', // as in production: a line a request is part of the cost
+    ...settings,
   };
   await Promise.all([supervisor.start(workerService(env)), supervisor.start(discardingLog(apiService(env)))]);
   const url = `http://127.0.0.1:${port}`;
@@ -69,6 +84,7 @@ async function startApplication({ supervisor, stateDir, urls, redis, secrets }) 
     startUnguarded,
     startAnother,
     databaseUrl: urls.migrationUrl,
+    stop: () => stop(services),
   };
 }
 

@@ -35,8 +35,6 @@ export function testRunners(folder, jestArguments) {
   const results = (name) => path.join(folder, name);
   const jest = results('jest.json');
   const pytest = results('pytest.xml');
-  const tap = results('scripts.tap');
-  const faults = results('faults.tap');
   const fuzz = results('fuzz.xml');
   return [
     {
@@ -62,41 +60,12 @@ export function testRunners(folder, jestArguments) {
       file: pytest,
       parse: parseJunit,
     },
-    {
-      name: 'node --test',
-      command: [
-        process.execPath,
-        [
-          '--test',
-          '--test-timeout=20000',
-          '--test-reporter=spec',
-          '--test-reporter-destination=stdout',
-          '--test-reporter=tap',
-          `--test-reporter-destination=${tap}`,
-          ...scriptTests(),
-        ],
-      ],
-      file: tap,
-      parse: parseTap,
-    },
-    {
-      name: 'Faults',
-      command: [
-        process.execPath,
-        [
-          '--test',
-          // Node takes the whole file for one test, too. Each fault has a bound of its own: campaign.mjs.
-          '--test-timeout=600000',
-          '--test-reporter=spec',
-          '--test-reporter-destination=stdout',
-          '--test-reporter=tap',
-          `--test-reporter-destination=${faults}`,
-          inRoot('test', 'faults', 'faults.test.mjs'),
-        ],
-      ],
-      file: faults,
-      parse: parseTap,
-    },
+    nodeTests('node --test', results('scripts.tap'), 20_000, scriptTests()),
+    // Node takes the whole file for one test, too. Each fault has a bound of its own: campaign.mjs.
+    nodeTests('Faults', results('faults.tap'), 600_000, [inRoot('test', 'faults', 'faults.test.mjs')]),
+    nodeTests('Neighbours', results('neighbours.tap'), 600_000, [
+      inRoot('bench', 'neighbours', 'neighbours.test.mjs'),
+    ]),
     {
       name: 'Schemathesis',
       command: [
@@ -108,6 +77,24 @@ export function testRunners(folder, jestArguments) {
     },
   ];
 }
+
+const nodeTests = (name, tap, timeoutMs, files) => ({
+  name,
+  command: [
+    process.execPath,
+    [
+      '--test',
+      `--test-timeout=${timeoutMs}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      '--test-reporter=tap',
+      `--test-reporter-destination=${tap}`,
+      ...files,
+    ],
+  ],
+  file: tap,
+  parse: parseTap,
+});
 
 // Node 20 does not expand patterns after --test.
 const scriptTests = () =>

@@ -1,0 +1,2 @@
+/** Settings of the installation under attack: a quota that an attack of seconds can reach. */
+export const SETTINGS = {};
