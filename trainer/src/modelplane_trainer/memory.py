@@ -36,6 +36,17 @@ def ran_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def kills_for_memory() -> int:
+    """How many processes of this machine the kernel has killed for want of memory; 0 if unknown."""
+    try:
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
 def _data_bytes() -> int:
     """Private writable memory of this process (VmData of /proc/self/status), in bytes; 0 if unknown."""
     try:

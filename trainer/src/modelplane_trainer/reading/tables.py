@@ -281,7 +281,7 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
                 if block.unreadable:
                     row, reason = next(iter(block.unreadable.items()))
                     raise unreadable(
-                        f"{shown} is not well-formed JSON lines: in line {line_of(file, row)} {reason}."
+                        f"{shown} cannot be read as JSON lines: in line {line_of(file, row)} {reason}."
                     )
                 objects = [each for _, each in block.objects]
                 for name in dict.fromkeys(name for each in objects for name in each):
