@@ -137,11 +137,11 @@ export class JobRun {
     if (!this.exit) return "the process that runs jobs ended, and this job's process with it";
     const { exit_code: exitCode, signal, max_rss_bytes: used, memory_ran_out } = this.exit;
     if (signal === null) return `the job's process ended with exit code ${exitCode} and did not say why`;
-    const fault = FAULTS.get(signal);
-    if (fault) return `the job's process was ended by signal ${signal} (${fault}), a fault of native code`;
-    if (signal !== SIGKILL) return `the job's process was ended by signal ${signal}`;
     const limit = this.memoryLimit === null ? '' : ` of the ${inMebibytes(this.memoryLimit)} it may use`;
     const share = `it had used ${inMebibytes(used)}${limit}`;
+    const fault = FAULTS.get(signal);
+    if (fault) return `the job's process was ended by signal ${signal} (${fault}), a fault of native code: ${share}`;
+    if (signal !== SIGKILL) return `the job's process was ended by signal ${signal}`;
     if (this.isNearTheLimit(used)) return `the job's process was killed, most likely out of memory: ${share}`;
     if (memory_ran_out) return `the job's process was killed while the machine was out of memory: ${share}`;
     return `the job's process was killed (signal 9) after using ${inMebibytes(used)}; the machine may be out of memory`;

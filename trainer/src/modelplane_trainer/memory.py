@@ -20,6 +20,12 @@ def limit_memory(allowed_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
+def left_bytes() -> int | None:
+    """What this process may still allocate; None where nothing limits it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if limit == resource.RLIM_INFINITY else max(0, limit - _data_bytes())
+
+
 def unlimit_memory() -> None:
     """Lift the limit, so that the failure itself can be told."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
