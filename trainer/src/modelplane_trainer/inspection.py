@@ -67,7 +67,8 @@ def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str
         table, train_rows = _read(spec, sample, found)
         described["is_complete"] = not sample.was_cut
         described["rows_read"] = len(table)
-        _tell_too_large(sample, table, spec["limits"]["memory_bytes"], found)
+        limits = spec["limits"]
+        _tell_too_large(sample, table, limits.get("training_memory_bytes", limits["memory_bytes"]), found)
         try:
             usable, raw_target = _usable(spec, table, found)
         except JobFailure:
