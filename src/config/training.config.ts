@@ -56,7 +56,7 @@ export class TrainingConfig {
   @Env('MODELPLANE_TRAINING_MAX_FILES', integer(1, 1_000_000), 'Files that a folder or glob may stand for.')
   maxFiles = 10_000;
 
-  @Env('MODELPLANE_TRAINING_MAX_FEATURES', integer(1, 100_000), 'Feature columns of a model.')
+  @Env('MODELPLANE_TRAINING_MAX_FEATURES', integer(1, 16_384), 'Feature columns of a model.')
   maxFeatures = 2000;
 
   @Env('MODELPLANE_TRAINING_SEED', integer(0, 2 ** 31 - 1), 'Random seed of a job that names none.')

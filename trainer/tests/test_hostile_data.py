@@ -1,6 +1,7 @@
 """Files that are made to hurt: refused in words, by training, validation and batches alike."""
 
 import csv
+import gzip
 import io
 import json
 
@@ -285,3 +286,49 @@ def test_csv_safe_holds_for_every_input(readers, name):
     readers.scored(content.encode(), name, format="csv", csv_safe=True)
     rows = readers.written()
     assert len(rows) > 500 and all(row["'=note"].startswith("'") for row in rows)
+
+
+CELLS = "x,y\n" + "".join(f"{row},{row % 2}\n" for row in range(60))
+OBJECTS = "".join(json.dumps({"x": row, "y": row % 2}) + "\n" for row in range(60))
+MISTAKEN = [
+    ("a.csv", gzip.compress(CELLS.encode()), "a.csv is not CSV but a gzip archive; unpack it first."),
+    (
+        "a.jsonl",
+        gzip.compress(CELLS.encode()),
+        "a.jsonl is not JSON lines but a gzip archive; unpack it first.",
+    ),
+    ("a.parquet", CELLS.encode(), "a.parquet is not a Parquet file but text."),
+    ("a.csv", OBJECTS.encode(), "a.csv is not CSV but JSON."),
+    (
+        "a.csv",
+        CELLS.encode("utf-16-le"),
+        "a.csv looks like UTF-16 without a byte order mark; write it as UTF-8.",
+    ),
+    ("a.csv", b"", "a.csv is empty: a file starts with column names or holds rows that name them."),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), MISTAKEN)
+def test_what_is_taken_for_data_by_mistake_is_named(readers, name, content, message):
+    assert readers.trained(content, name) == ("DATA_UNREADABLE", message)
+    assert readers.validated(content, name) == [{"code": "DATA_UNREADABLE", "message": message}]
+    assert readers.scored(content, name)[0]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "it ends within one; write each in one line"),
+        ('{"x": 1, "y": 0},', "Extra data, at character 17"),
+        ("{'x': 1, 'y': 0}", "Expecting property name enclosed in double quotes, at character 2"),
+    ],
+)
+def test_a_line_that_is_no_object_is_told_by_its_place_in_the_line(readers, line, reason):
+    content = (OBJECTS + line + "\n").encode()
+    reason = f"the line is not a JSON object: {reason}"
+    message = f"a.jsonl cannot be read as JSON lines: in line 61 {reason}."
+    assert readers.trained(content, "a.jsonl") == ("DATA_UNREADABLE", message)
+    assert readers.validated(content, "a.jsonl") == [{"code": "DATA_UNREADABLE", "message": message}]
+    assert readers.scored(content, "a.jsonl")[1] == [
+        {"file": "s3://data/a.jsonl", "row": 60, "reason": reason}
+    ]

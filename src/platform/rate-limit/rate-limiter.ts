@@ -103,9 +103,12 @@ export class RateLimiter {
   charge(name: string, cost: number): void {
     if (this.isOff || cost <= 0) return;
     const tenant = this.tenantOf(name);
-    this.buckets.lease(name, 0, 0, -Math.min(cost, this.config.burst)).then(
+    const price = Math.min(cost, this.config.burst);
+    const leased = Math.min(tenant.held, price);
+    tenant.held -= leased;
+    this.buckets.lease(name, 0, 0, leased - price).then(
       ({ left }) => Object.assign(tenant, { left, leftAt: performance.now() }),
-      () => (tenant.share = Math.max(-this.shareSize, tenant.share - cost)),
+      () => (tenant.share = Math.max(-this.shareSize, tenant.share - price)),
     );
   }
 

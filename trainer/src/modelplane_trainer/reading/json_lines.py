@@ -127,6 +127,11 @@ def _rows_of(lines: list[bytes], first: int) -> tuple[list[tuple[int, dict[str, 
             good.append((row, _parsed(line)))
         except UnicodeDecodeError as error:
             bad[row] = f"the line is not UTF-8: byte {error.start + 1} of it is 0x{line[error.start]:02X}"
+        except json.JSONDecodeError as error:
+            is_cut = error.pos >= len(error.doc.rstrip())
+            fault = f"{error.msg}, at character {error.pos + 1}"
+            why = "it ends within one; write each in one line" if is_cut else fault
+            bad[row] = f"the line is not a JSON object: {why}"
         except ValueError as error:
             bad[row] = f"the line is not a JSON object: {error}"[:300]
     return good, bad
