@@ -140,7 +140,8 @@ export class JobRun {
     const limit = this.memoryLimit === null ? '' : ` of the ${inMebibytes(this.memoryLimit)} it may use`;
     const share = `it had used ${inMebibytes(used)}${limit}`;
     const fault = FAULTS.get(signal);
-    if (fault) return `the job's process was ended by signal ${signal} (${fault}), a fault of native code: ${share}`;
+    if (fault)
+      return `the job's process was ended by signal ${signal} (${fault}), a fault of native code: ${share}`;
     if (signal !== SIGKILL) return `the job's process was ended by signal ${signal}`;
     if (this.isNearTheLimit(used)) return `the job's process was killed, most likely out of memory: ${share}`;
     if (memory_ran_out) return `the job's process was killed while the machine was out of memory: ${share}`;
