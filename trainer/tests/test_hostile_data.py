@@ -288,6 +288,16 @@ def test_csv_safe_holds_for_every_input(readers, name):
     assert len(rows) > 500 and all(row["'=note"].startswith("'") for row in rows)
 
 
+def test_lines_that_do_not_end_what_they_begin_do_not_nest_in_each_other(readers):
+    content = b'{"x": [1\n' * 20_000
+    message = (
+        "a.jsonl cannot be read as JSON lines: in line 1 the line is not a JSON object: it ends within one; "
+        "write each in one line."
+    )
+    assert readers.trained(content, "a.jsonl") == ("DATA_UNREADABLE", message)
+    assert readers.scored(content, "a.jsonl")[0]["code"] == "TOO_MANY_ERRORS"
+
+
 CELLS = "x,y\n" + "".join(f"{row},{row % 2}\n" for row in range(60))
 OBJECTS = "".join(json.dumps({"x": row, "y": row % 2}) + "\n" for row in range(60))
 MISTAKEN = [

@@ -117,7 +117,8 @@ def _rows_of(lines: list[bytes], first: int) -> tuple[list[tuple[int, dict[str, 
             objects = json.loads(f"[{text.decode()}]")
             if len(objects) == len(lines) and all(isinstance(each, dict) for each in objects):
                 return list(enumerate(objects, first)), {}
-        except ValueError:
+        except (ValueError, RecursionError):
+            # Lines that do not end what they begin nest in each other here.
             pass
     good: list[tuple[int, dict[str, Any]]] = []
     for row, line in enumerate(lines, first):
