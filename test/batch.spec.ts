@@ -202,7 +202,9 @@ describe('batch predictions', () => {
         status: 'failed',
         error: {
           code: 'TOO_MANY_ERRORS',
-          message: '1 of 3 rows cannot be scored, more than max_error_share allows (0.1).',
+          message: expect.stringMatching(
+            /^1 of 3 rows cannot be scored, more than max_error_share allows \(0\.1\), such as row \d of .+: .+\.$/,
+          ),
         },
         result: null,
       });

@@ -119,6 +119,33 @@ describe('jobs', () => {
     });
   });
 
+  it.each([
+    ['SIGSEGV', 'ENGINE_CRASHED'],
+    ['out of memory', 'OUT_OF_MEMORY'],
+  ])('does not try a job a third time whose process met the same end twice: %s', async (cause, errorCode) => {
+    scene.let(DIGGING, async () => ({ type: 'crashed', cause, message: 'It ended.' }));
+    expect(await scene.ended(await scene.submit('acme-corp'))).toMatchObject({
+      status: 'failed',
+      errorCode,
+      errorMessage: 'It ended. Two attempts ended so: it is not tried again.',
+      attempt: 2,
+    });
+  });
+
+  it('tries a job again whose processes met several ends', async () => {
+    const causes = ['SIGSEGV', null, 'SIGSEGV'];
+    scene.let(DIGGING, async ({ claim }) => ({
+      type: 'crashed',
+      cause: causes[claim.attempt - 1],
+      message: 'It ended.',
+    }));
+    expect(await scene.ended(await scene.submit('acme-corp'))).toMatchObject({
+      status: 'failed',
+      errorMessage: 'It ended. It was tried 3 times.',
+      attempt: 3,
+    });
+  });
+
   it.each<[string, () => Outcome]>([
     [
       'the database',

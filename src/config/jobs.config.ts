@@ -78,6 +78,11 @@ export class JobsConfig {
     return this.configuredMemoryBytes || Math.floor(SHARE_OF_MEMORY * Math.min(totalmem(), limit));
   }
 
+  /** Memory that a job of a kind may use: no more than the worker has, or the system would end its process. */
+  memoryOf(ofKind: number): number {
+    return Math.min(ofKind, this.workerMemoryBytes);
+  }
+
   get keptSeconds(): number {
     return this.keptDays * 86_400;
   }

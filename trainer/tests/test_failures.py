@@ -217,7 +217,7 @@ def test_says_what_is_wrong(store, name):
             '{"x": 1, "y": 0}\n{"x": "one", "y": 1}\n',
             ["not well-formed JSON lines", "/x"],
         ),
-        ("s3://data/a.jsonl", '{"x": 1,\n', ["not well-formed JSON lines"]),
+        ("s3://data/a.jsonl", '{"x": 1,\n', ["a.jsonl cannot be read as JSON lines: in line 1"]),
     ],
 )
 def test_says_what_is_wrong_with_a_text_file(store, uri, content, phrases):

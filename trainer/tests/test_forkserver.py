@@ -112,8 +112,9 @@ def test_runs_a_job_and_says_how_it_exited(server, store):
     *lines, exited = server.run(quick(store))
     events = checked([json.dumps(line) for line in lines])
     assert events[0]["type"] == "started" and events[-1]["type"] == "succeeded"
-    assert exited.keys() == {"type", "exit_code", "signal", "max_rss_bytes"}
+    assert exited.keys() == {"type", "exit_code", "signal", "max_rss_bytes", "memory_ran_out"}
     assert (exited["type"], exited["exit_code"], exited["signal"]) == ("exited", 0, None)
+    assert exited["memory_ran_out"] is False
     assert 50 << 20 < exited["max_rss_bytes"] < 4 << 30
     assert store.model()
 

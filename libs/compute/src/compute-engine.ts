@@ -13,6 +13,12 @@ export type ComputeOutcome =
       readonly signal: number | null;
       /** Peak memory of the process, 0 when unknown. */
       readonly maxRssBytes: number;
+      /**
+       * What ended the process, where that is the job's own doing: a signal that native code raises by a fault, or its
+       * need of memory. It is the same text whenever it is the same cause; null where the process may have been ended
+       * from outside.
+       */
+      readonly cause: string | null;
       readonly message: string;
     }
   /** The caller's signal was raised; the process was killed. */

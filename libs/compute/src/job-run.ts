@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { ValidateFunction } from 'ajv';
 import type { ComputeOutcome } from './compute-engine.js';
 import type { JobEvent } from './job-event.js';
@@ -7,9 +8,20 @@ interface Exit {
   /** Number of the signal that ended the process. */
   readonly signal: number | null;
   readonly max_rss_bytes: number;
+  /** Whether the system has killed some process for want of memory while this one ran. */
+  readonly memory_ran_out?: boolean;
 }
 
-const SIGKILL = 9;
+const { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGTRAP } = constants.signals;
+/** What the system sends to a process for what that does itself. */
+const FAULTS: ReadonlyMap<number, string> = new Map(
+  Object.entries({ SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP }).map(([name, number]) => [
+    number,
+    name,
+  ]),
+);
+/** The `cause` of a crash for want of memory. */
+export const OUT_OF_MEMORY = 'out of memory';
 /** The last allocation fails before the peak reaches the limit. */
 const NEAR_THE_LIMIT = 0.8;
 
@@ -77,7 +89,8 @@ export class JobRun {
       signal: null,
       max_rss_bytes: 0,
     };
-    return { type: 'crashed', exitCode, signal, maxRssBytes, message: this.explainCrash() };
+    const cause = this.causeOfCrash();
+    return { type: 'crashed', exitCode, signal, maxRssBytes, cause, message: this.explainCrash() };
   }
 
   private take(event: JobEvent): void {
@@ -109,15 +122,29 @@ export class JobRun {
     this.onEvent(event);
   }
 
+  private causeOfCrash(): string | null {
+    if (!this.exit) return null;
+    const { signal, max_rss_bytes: used, memory_ran_out } = this.exit;
+    if (signal === SIGKILL) return memory_ran_out || this.isNearTheLimit(used) ? OUT_OF_MEMORY : null;
+    return (signal !== null && FAULTS.get(signal)) || null;
+  }
+
+  private isNearTheLimit(used: number): boolean {
+    return this.memoryLimit !== null && used >= NEAR_THE_LIMIT * this.memoryLimit;
+  }
+
   private explainCrash(): string {
     if (!this.exit) return "the process that runs jobs ended, and this job's process with it";
-    const { exit_code: exitCode, signal, max_rss_bytes: used } = this.exit;
+    const { exit_code: exitCode, signal, max_rss_bytes: used, memory_ran_out } = this.exit;
     if (signal === null) return `the job's process ended with exit code ${exitCode} and did not say why`;
+    const limit = this.memoryLimit === null ? '' : ` of the ${inMebibytes(this.memoryLimit)} it may use`;
+    const share = `it had used ${inMebibytes(used)}${limit}`;
+    const fault = FAULTS.get(signal);
+    if (fault)
+      return `the job's process was ended by signal ${signal} (${fault}), a fault of native code: ${share}`;
     if (signal !== SIGKILL) return `the job's process was ended by signal ${signal}`;
-    if (this.memoryLimit !== null && used >= NEAR_THE_LIMIT * this.memoryLimit) {
-      const limit = `${inMebibytes(used)} of the ${inMebibytes(this.memoryLimit)} it may use`;
-      return `the job's process was killed, most likely out of memory: it had used ${limit}`;
-    }
+    if (this.isNearTheLimit(used)) return `the job's process was killed, most likely out of memory: ${share}`;
+    if (memory_ran_out) return `the job's process was killed while the machine was out of memory: ${share}`;
     return `the job's process was killed (signal 9) after using ${inMebibytes(used)}; the machine may be out of memory`;
   }
 }

@@ -203,8 +203,8 @@ describe('LocalEngine', () => {
 
     it('should name the signal', async () => {
       const { outcome } = await run([{ kill: 11 }]);
-      expect(outcome).toMatchObject({ type: 'crashed', exitCode: null, signal: 11 });
-      expect(outcome).toMatchObject({ message: expect.stringContaining('signal 11') });
+      expect(outcome).toMatchObject({ type: 'crashed', exitCode: null, signal: 11, cause: 'SIGSEGV' });
+      expect(outcome).toMatchObject({ message: expect.stringContaining('signal 11 (SIGSEGV)') });
     });
 
     it('should be put down to memory near the limit', async () => {
@@ -214,9 +214,27 @@ describe('LocalEngine', () => {
         message:
           "the job's process was killed, most likely out of memory: it had used 950 MiB of the 1000 MiB it may use",
       });
+      expect(near.outcome).toMatchObject({ cause: 'out of memory' });
       const far = await run([{ kill: 9 }], { limits, max_rss_bytes: 100 * 2 ** 20 });
-      expect(far.outcome).toMatchObject({ message: expect.not.stringContaining('most likely') });
+      expect(far.outcome).toMatchObject({ message: expect.not.stringContaining('most likely'), cause: null });
     });
+
+    it('should be put down to memory where the system has killed for want of it meanwhile', async () => {
+      const limits = { memory_bytes: 1000 * 2 ** 20 };
+      const spec = { limits, max_rss_bytes: 100 * 2 ** 20, memory_ran_out: true };
+      expect((await run([{ kill: 9 }], spec)).outcome).toMatchObject({
+        message:
+          "the job's process was killed while the machine was out of memory: it had used 100 MiB of the 1000 MiB it may use",
+        cause: 'out of memory',
+      });
+    });
+
+    it.each([{ kill: 9 }, { kill: 15 }, { exit: 3 }])(
+      'should not be put down to the job where it may have come from outside: %j',
+      async (end) => {
+        expect((await run([end])).outcome).toMatchObject({ type: 'crashed', cause: null });
+      },
+    );
 
     it('should be what a job meets whose parent dies, and the next job gets a new parent', async () => {
       const other = run([{ sleep: 30 }]);

@@ -19,6 +19,8 @@ export interface ExpandOptions {
   readonly limit?: number;
   /** Objects looked at on the way, so that a glob over a huge folder ends; default 100,000. */
   readonly scanLimit?: number;
+  /** Told how many objects were looked at, also where they were too many. */
+  readonly onScanned?: (objects: number) => void;
 }
 
 /**
@@ -65,7 +67,7 @@ export function literalPrefix(text: string): string {
 export async function expand(
   store: ObjectStore,
   text: string,
-  { limit = 10_000, scanLimit = 100_000 }: ExpandOptions = {},
+  { limit = 10_000, scanLimit = 100_000, onScanned }: ExpandOptions = {},
 ): Promise<(ListedObject & ObjectAddress)[]> {
   const pattern = parseObjectPattern(text);
   const { bucket } = pattern;
@@ -82,19 +84,23 @@ export async function expand(
   const found: (ListedObject & ObjectAddress)[] = [];
   let scanned = 0;
   let pausedAt = performance.now();
-  for await (const object of store.listAll({ bucket, prefix })) {
-    if (++scanned > scanLimit) {
-      throw new TooManyObjects(
-        `${text} has more than ${scanLimit} objects to look through; name a narrower folder`,
-      );
+  try {
+    for await (const object of store.listAll({ bucket, prefix })) {
+      if (++scanned > scanLimit) {
+        throw new TooManyObjects(
+          `${text} has more than ${scanLimit} objects to look through; name a narrower folder`,
+        );
+      }
+      if (wanted(object.key)) found.push({ ...object, bucket });
+      if (found.length > limit) throw new TooManyObjects(`${text} names more than ${limit} objects`);
+      // A page of a server comes all at once, and to compare its keys with a pattern may take long.
+      if (performance.now() - pausedAt > MAX_BLOCKING_MS) {
+        await setImmediate();
+        pausedAt = performance.now();
+      }
     }
-    if (wanted(object.key)) found.push({ ...object, bucket });
-    if (found.length > limit) throw new TooManyObjects(`${text} names more than ${limit} objects`);
-    // A page of a server comes all at once, and to compare its keys with a pattern may take long.
-    if (performance.now() - pausedAt > MAX_BLOCKING_MS) {
-      await setImmediate();
-      pausedAt = performance.now();
-    }
+  } finally {
+    onScanned?.(scanned);
   }
   return found.sort(byKey);
 }

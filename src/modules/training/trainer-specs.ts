@@ -1,18 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { TrainingConfig } from '../../config/index.js';
+import { JobsConfig, TrainingConfig } from '../../config/index.js';
 import type { TrainingFiles } from './training-data.js';
 import type { TrainingSpec } from './training-job.js';
 
 /** What the trainer is told of a training or a validation: contracts/training-spec.v1.schema.json. */
 @Injectable()
 export class TrainerSpecs {
-  constructor(private readonly config: TrainingConfig) {}
+  constructor(
+    private readonly config: TrainingConfig,
+    private readonly jobs: JobsConfig,
+  ) {}
 
+  /** @param memoryBytes of the process, where that is not one that trains */
   make(
     spec: TrainingSpec,
     train: TrainingFiles,
     validation: TrainingFiles | null,
     outputUri: string,
+    memoryBytes = this.config.memoryBytes,
   ): object {
     const { framework, estimator, model_type, hyperparameters, data_config, training_config } = spec;
     const filesOf = ({ format, files }: TrainingFiles) => ({ format, uris: files.map(({ uri }) => uri) });
@@ -45,7 +50,11 @@ export class TrainerSpecs {
         importance: training_config.importance ?? 'permutation',
         importance_seconds: training_config.importance_seconds ?? 10,
       },
-      limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
+      limits: {
+        memory_bytes: this.jobs.memoryOf(memoryBytes),
+        training_memory_bytes: this.jobs.memoryOf(this.config.memoryBytes),
+        max_features: this.config.maxFeatures,
+      },
     };
   }
 }

@@ -98,9 +98,9 @@ export const VALIDATION = new JobKind<TrainingSpec, never, ValidationResult, Tra
   isAwaited: true,
   request: toTrainingRequest,
   limits: (config) => {
-    const { validationSeconds, validationKeptSeconds } = config.get(TrainingConfig);
+    const { validations, validationSeconds, validationKeptSeconds } = config.get(TrainingConfig);
     return {
-      concurrency: 2,
+      concurrency: validations,
       maxRunSeconds: validationSeconds,
       keptSeconds: validationKeptSeconds,
       cpus: 0,

@@ -1,5 +1,6 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiJobId } from '../../platform/http/api-params.decorator.js';
@@ -71,9 +72,13 @@ export class TrainingController extends Routes {
   @HttpCode(200)
   @ApiOperation({ summary: 'See what a training job would meet in its data, without training' })
   @ApiOkResponse({ type: TrainingValidationBody })
-  @ApiProblems(400, 404, 422)
-  validate(@Caller() caller: Identity, @Body() dto: SubmitTrainingDto): Promise<TrainingValidationBody> {
-    return this.validation.validate(caller, dto);
+  @ApiProblems(400, 404, 422, 503)
+  validate(
+    @Caller() caller: Identity,
+    @Req() request: FastifyRequest,
+    @Body() dto: SubmitTrainingDto,
+  ): Promise<TrainingValidationBody> {
+    return this.validation.validate(caller, dto, request.raw.socket);
   }
 
   @Get()

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { RateLimitModule } from '../../platform/rate-limit/rate-limit.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ModelsModule } from '../models/models.module.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
@@ -13,7 +14,7 @@ import { ValidationProcessor } from './validation.processor.js';
 import { ValidationService } from './validation.service.js';
 
 @Module({
-  imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule],
+  imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule, RateLimitModule],
   controllers: [TrainingController],
   providers: [
     TrainerSpecs,

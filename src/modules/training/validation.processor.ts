@@ -1,12 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import { TrainingConfig } from '../../config/index.js';
 import { Compute } from '../../platform/compute/compute.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
+import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { TrainingData } from './training-data.js';
+import { TrainingData, type TrainingFiles } from './training-data.js';
 import { type TrainingSpec, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
 import { TrainerSpecs } from './trainer-specs.js';
+
+/** What is read at most of the training or validation data: trainer/src/modelplane_trainer/inspection.py. */
+const MAX_FILES = 8;
+const MAX_BYTES_OF_FILE = 8 * 2 ** 20;
 
 /** Looks at the data of a training request; docs/decisions/0022. */
 @Injectable()
@@ -16,16 +22,25 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
     private readonly compute: Compute,
     private readonly data: TrainingData,
     private readonly specs: TrainerSpecs,
+    private readonly rate: RateLimiter,
+    private readonly config: TrainingConfig,
   ) {}
 
   async run(attempt: JobAttempt<TrainingSpec, never>): Promise<Outcome<ValidationResult>> {
     const { claim, job } = attempt;
     const { train, validation } = await this.data.findAll(claim.tenant, job.spec.data_config);
+    const bytes = bytesRead(train) + (validation ? bytesRead(validation) : 0);
+    this.rate.charge(claim.tenant, Math.ceil(bytes / this.config.validationBytesPerToken));
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
-    const spec = this.specs.make(job.spec, train, validation, nowhere);
+    const spec = this.specs.make(job.spec, train, validation, nowhere, this.config.validationMemoryBytes);
     const outcome = await this.compute.run(attempt, VALIDATION_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };
   }
+}
+
+function bytesRead({ files }: TrainingFiles): number {
+  const sizes = files.slice(0, MAX_FILES).map((file) => Math.min(file.size_bytes, MAX_BYTES_OF_FILE));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

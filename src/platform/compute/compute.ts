@@ -10,7 +10,7 @@ import { EmbeddedEngine } from './embedded-engine.js';
 export type RunOutcome<Result> =
   | { type: 'succeeded'; result: Result }
   | { type: 'failed'; code: string; message: string }
-  | { type: 'crashed'; message: string }
+  | { type: 'crashed'; cause: string | null; message: string }
   | { type: 'aborted' };
 
 /** The one way to run a job on an engine, whatever its kind. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
+import { OUT_OF_MEMORY } from '#libs/compute';
 import { ObjectStoreError } from '#libs/object-store';
 import { JobsConfig } from '../../config/index.js';
 import { Database, type TenantScope } from '../database/database.js';
@@ -79,14 +80,17 @@ export class AttemptEndings {
     if (outcome.type === 'failed' && (kind.isAwaited || !PASSING_FAILURES.includes(outcome.code)))
       return this.fail(attempt, outcome.code, outcome.message);
     if (outcome.type === 'failed' || outcome.type === 'crashed') {
-      const code = outcome.type === 'failed' ? outcome.code : 'ENGINE_CRASHED';
+      const code = outcome.type === 'failed' ? outcome.code : codeOfCrash(outcome.cause);
       const message = outcome.message.replace(/\.$/, '');
+      const crash = (outcome.type === 'crashed' && outcome.cause) || null;
+      if (crash && crash === attempt.job.crashedBy)
+        return this.fail(attempt, code, `${message}. Two attempts ended so: it is not tried again.`);
       const tries = attempt.claim.attempt - attempt.job.uncountedAttempts;
       if (tries >= this.config.maxAttempts)
         return this.fail(attempt, code, `${message}. It was tried ${tries} times.`);
       // A process that died can be started again at once; a server that is away needs time.
       if (outcome.type === 'failed') await attempt.wait(this.config.retrySeconds);
-      if (!attempt.stopReason) return this.giveBack(attempt, { isCounted: true, reason: message });
+      if (!attempt.stopReason) return this.giveBack(attempt, { isCounted: true, reason: message, crash });
     }
 
     // The attempt was stopped from outside, or the job was cancelled while its results were being published.
@@ -122,13 +126,13 @@ export class AttemptEndings {
 
   private async giveBack(
     attempt: JobAttempt,
-    { isCounted, reason }: { isCounted: boolean; reason: string },
+    { isCounted, reason, crash = null }: { isCounted: boolean; reason: string; crash?: string | null },
   ): Promise<AttemptEnd> {
     const { claim, job } = attempt;
     const update = await attempt.stopHeartbeat();
     const status = await this.database.asTenant(claim.tenant, async (scope) => {
       // An attempt that lost the job must not say anything after the next one has begun.
-      const now = await this.jobs.giveBack(scope, claim, isCounted, update);
+      const now = await this.jobs.giveBack(scope, claim, isCounted, { ...update, crashedBy: crash });
       if (!now) return undefined;
       const message = `attempt ${claim.attempt} stopped: ${reason}`;
       await attempt.writeEvents(scope, [{ type: 'log', data: { level: 'warning', message } }]);
@@ -157,6 +161,10 @@ export class AttemptEndings {
     this.logger.info('job ended', { attempt: claim.attempt, status });
     return status;
   }
+}
+
+function codeOfCrash(cause?: string | null): string {
+  return cause === OUT_OF_MEMORY ? 'OUT_OF_MEMORY' : 'ENGINE_CRASHED';
 }
 
 /** SQLSTATE class 22, data exception, or 23, integrity constraint violation. */

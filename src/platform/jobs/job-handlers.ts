@@ -10,7 +10,8 @@ import type { Job } from './job.entity.js';
 export type Outcome<Result = unknown> =
   | { type: 'succeeded'; metrics: Job['metrics']; commit: (scope: TenantScope) => Promise<Result> }
   | { type: 'failed'; code: string; message: string }
-  | { type: 'crashed'; message: string }
+  /** `cause` names what the job itself did to its process; the same name in two attempts in a row is enough. */
+  | { type: 'crashed'; cause?: string | null; message: string }
   | { type: 'aborted' };
 
 /** Does the work of one kind of job. */

@@ -90,6 +90,10 @@ export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
   @Column('integer', { default: 0 })
   uncountedAttempts: number;
 
+  /** What ended the process of the last attempt, where that was the job's own doing: the `cause` of its crash. */
+  @Column('text', { nullable: true })
+  crashedBy: string | null;
+
   @Column('timestamptz', { nullable: true })
   leaseUntil: Date | null;
 

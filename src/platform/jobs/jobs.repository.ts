@@ -6,7 +6,7 @@ import { Job, type JobStatus } from './job.entity.js';
 
 /** What a worker writes about its attempt; only columns that are given change. */
 export type AttemptUpdate = Partial<
-  Pick<Job, 'progress' | 'metrics' | 'resources' | 'warnings' | 'engineJobId'>
+  Pick<Job, 'progress' | 'metrics' | 'resources' | 'warnings' | 'engineJobId' | 'crashedBy'>
 >;
 
 export type Ending =

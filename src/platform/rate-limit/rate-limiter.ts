@@ -84,7 +84,7 @@ export class RateLimiter {
   /** Tokens that a tenant has left, as far as this process knows. */
   remaining(name: string): number {
     const tenant = this.tenantOf(name);
-    return Math.floor(this.buckets.isAway ? tenant.share : this.known(tenant));
+    return Math.max(0, Math.floor(this.buckets.isAway ? tenant.share : this.known(tenant)));
   }
 
   /** Takes tokens of a tenant, at once wherever the lease has them. A cost beyond the whole bucket costs the bucket. */
@@ -94,6 +94,22 @@ export class RateLimiter {
     if (!this.spend(tenant, cost)) return this.takeSlowly(tenant, cost);
     if (tenant.held < this.leaseSize / 2) this.renewAhead(tenant);
     return this.allow(tenant);
+  }
+
+  /**
+   * Takes tokens for work of which only its end has told how much it was, though the tenant may not have them: it owes
+   * them then, of one bucket at most, and its requests are refused until they have come back.
+   */
+  charge(name: string, cost: number): void {
+    if (this.isOff || cost <= 0) return;
+    const tenant = this.tenantOf(name);
+    const price = Math.min(cost, this.config.burst);
+    const leased = Math.min(tenant.held, price);
+    tenant.held -= leased;
+    this.buckets.lease(name, 0, 0, leased - price).then(
+      ({ left }) => Object.assign(tenant, { left, leftAt: performance.now() }),
+      () => (tenant.share = Math.max(-this.shareSize, tenant.share - price)),
+    );
   }
 
   private async takeSlowly(tenant: Tenant, cost: number): Promise<Verdict> {

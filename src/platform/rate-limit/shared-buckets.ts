@@ -4,7 +4,8 @@ import { RateLimitConfig, RedisConfig } from '../../config/index.js';
 
 /**
  * KEYS[1] the bucket. ARGV: size, tokens a second, tokens needed, tokens wanted, tokens given back. Grants what is
- * wanted or what there is, and nothing where that is less than needed. Answers the grant and what is left.
+ * wanted or what there is, and nothing where that is less than needed. Answers the grant and what is left. Fewer than
+ * none given back are a debt, of a bucket at most.
  * The server's clock alone counts, so that processes need not agree on the time.
  */
 const LEASE = `
@@ -14,12 +15,12 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local state = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens, at = tonumber(state[1]) or size, tonumber(state[2]) or now
-tokens = math.min(size, tokens + math.max(0, now - at) * rate + returned)
+tokens = math.max(-size, math.min(size, tokens + math.max(0, now - at) * rate + returned))
 local granted = 0
-if tokens >= needed then granted = math.floor(math.min(tokens, wanted)) end
+if tokens >= needed then granted = math.max(0, math.floor(math.min(tokens, wanted))) end
 tokens = tokens - granted
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.6f', math.max(at, now)))
-redis.call('PEXPIRE', KEYS[1], math.ceil(size / rate * 1000) + 1000)
+redis.call('PEXPIRE', KEYS[1], math.ceil(2 * size / rate * 1000) + 1000)
 return {granted, string.format('%.6f', tokens)}
 `;
 

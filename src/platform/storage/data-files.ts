@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { expand, formatObjectUri, type ObjectStore } from '#libs/object-store';
 import { Problem } from '../errors/problem.js';
+import { RateLimiter } from '../rate-limit/rate-limiter.js';
 import { Grants } from './grants.js';
 import { OBJECT_STORE } from './object-store.token.js';
 
@@ -31,15 +32,18 @@ export class DataFiles {
   constructor(
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     private readonly grants: Grants,
+    private readonly rate: RateLimiter,
   ) {}
 
   /**
+   * Each object that is looked at on the way costs the tenant a token.
    * @param pointer the field that holds the path, where a request is still there to be answered
    * @throws Problem 403 outside of the grants; ObjectStoreError
    */
   async find(tenant: string, path: string, limit: number, pointer?: string): Promise<DataFile[]> {
     this.grants.refuseForeign(tenant, path, pointer);
-    const found = await expand(this.store, path, { limit });
+    const onScanned = (objects: number) => this.rate.charge(tenant, objects);
+    const found = await expand(this.store, path, { limit, onScanned });
     return found.map(({ bucket, key, size, etag }) => ({
       uri: formatObjectUri({ bucket, key }),
       size_bytes: size,

@@ -1,6 +1,7 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type ObjectStore, S3ObjectStore } from '#libs/object-store';
 import { RuntimeConfig, S3Config, StorageConfig } from '../../config/index.js';
+import { RateLimitModule } from '../rate-limit/rate-limit.module.js';
 import { ArtifactSweeper } from './artifact-sweeper.js';
 import { Artifacts } from './artifacts.js';
 import { DataFiles } from './data-files.js';
@@ -13,6 +14,7 @@ import { StorageLocation } from './storage-location.js';
 
 @Global()
 @Module({
+  imports: [RateLimitModule],
   providers: [
     Artifacts,
     ArtifactSweeper,

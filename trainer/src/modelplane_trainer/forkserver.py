@@ -2,7 +2,8 @@
 
 One connection is one job. The client sends one JSON line, the specification; the job's process
 writes its event lines to the connection; when it has ended, the parent adds a line
-`{"type": "exited", "exit_code": int|null, "signal": int|null, "max_rss_bytes": int}` and closes.
+`{"type": "exited", "exit_code": int|null, "signal": int|null, "max_rss_bytes": int, "memory_ran_out": bool}`
+and closes.
 A client that closes its side ends its job. When the parent's stdin closes, all of it ends.
 
 A job on S3 first asks for credentials with a line of its own and reads the answer itself: the
@@ -25,6 +26,7 @@ from typing import Any
 from . import credentials, preload
 from .child import become_job
 from .failures import INTERNAL_ERROR
+from .memory import kills_for_memory
 
 LONGEST_REQUEST_BYTES = 32 * 1024 * 1024
 _BLOCK = 64 * 1024
@@ -37,6 +39,7 @@ class Connection:
     socket: socket.socket
     request: bytearray
     child: int | None = None
+    kills_before: int = 0  # for want of memory, of any process of the machine, when the child began
     outgoing: bytes = b""
     closing: bool = False
     handover: int | None = None  # readable once the process no longer reads from the socket
@@ -150,7 +153,7 @@ class Forkserver:
             others = [fileno for fileno in self._connections if fileno != own]
             close = [*others, self._listener.fileno()]
             become_job(spec, own, parent=parent, close=close, handover=release)
-        connection.child = child
+        connection.child, connection.kills_before = child, kills_for_memory()
         if handover is not None:
             os.close(release)
             connection.handover = handover
@@ -201,6 +204,7 @@ class Forkserver:
                 "exit_code": ended if ended >= 0 else None,
                 "signal": -ended if ended < 0 else None,
                 "max_rss_bytes": rss,
+                "memory_ran_out": kills_for_memory() > connection.kills_before,
             }
             if connection.closing:
                 self._close(connection)

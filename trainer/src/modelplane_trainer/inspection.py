@@ -11,6 +11,7 @@ from .dataset import FEWEST_ROWS, chooser, feature, interpret_target, taken, wit
 from .events import EventWriter
 from .failures import JobFailure, unfit
 from .plan import make_plan
+from .reading.parquet_file import least_bytes, too_large
 from .reading.tables import Table, read_files
 from .sampling import Sample
 from .storage import Store
@@ -66,6 +67,8 @@ def inspect(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str
         table, train_rows = _read(spec, sample, found)
         described["is_complete"] = not sample.was_cut
         described["rows_read"] = len(table)
+        limits = spec["limits"]
+        _tell_too_large(sample, table, limits.get("training_memory_bytes", limits["memory_bytes"]), found)
         try:
             usable, raw_target = _usable(spec, table, found)
         except JobFailure:
@@ -100,6 +103,17 @@ def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[Table,
     if data["validation"] is not None:
         table = with_validation(table, sample, data, found.warning)
     return table, rows
+
+
+def _tell_too_large(sample: Sample, table: Table, allowed: int, found: Findings) -> None:
+    """The files themselves hold more rows than the sample."""
+    rows = sum(count for _, count in sample.whole)
+    needed = 0
+    for schema, count in sample.whole:
+        kept = [name for name in table.columns.column_names if name in schema.names]
+        needed += least_bytes(schema, kept, count)
+    if needed > allowed:
+        found.problem(too_large("the data", rows, needed, allowed))
 
 
 def _usable(spec: dict[str, Any], table: Table, found: Findings) -> tuple[np.ndarray, Column]:

@@ -20,6 +20,12 @@ def limit_memory(allowed_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
+def left_bytes() -> int | None:
+    """What this process may still allocate; None where nothing limits it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if limit == resource.RLIM_INFINITY else max(0, limit - _data_bytes())
+
+
 def unlimit_memory() -> None:
     """Lift the limit, so that the failure itself can be told."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -34,6 +40,17 @@ def ran_out_of_memory(error: BaseException) -> bool:
     return any(
         sign in text for sign in ("bad_alloc", "bad allocation", "out of memory", "cannot allocate memory")
     )
+
+
+def kills_for_memory() -> int:
+    """How many processes of this machine the kernel has killed for want of memory; 0 if unknown."""
+    try:
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
 
 
 def _data_bytes() -> int:

@@ -25,6 +25,7 @@ class Sample:
 
     Attributes:
         was_cut: whether a file had more.
+        whole: of the Parquet files that had more, columns and number of rows.
     """
 
     def __init__(self, store: Store, most_rows: int, most_bytes: int) -> None:
@@ -32,6 +33,7 @@ class Sample:
         self._most_rows = most_rows
         self._most_bytes = most_bytes
         self.was_cut = False
+        self.whole: list[tuple[pa.Schema, int]] = []
 
     def open(self, uri: str) -> BinaryIO:
         """The file of a URI, or of its first rows.
@@ -72,6 +74,9 @@ class Sample:
                 batch = next(file.iter_batches(self._most_rows, use_threads=False))
                 content = io.BytesIO()
                 pq.write_table(pa.Table.from_batches([batch], file.schema_arrow), content)
+                self.whole.append((file.schema_arrow, file.metadata.num_rows))
+        except MemoryError:
+            raise
         except (pa.ArrowException, OSError, JobFailure):
             return None
         self.was_cut = True

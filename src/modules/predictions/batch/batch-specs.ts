@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { formatObjectUri } from '#libs/object-store';
-import { BatchConfig, UploadsConfig } from '../../../config/index.js';
+import { BatchConfig, JobsConfig, UploadsConfig } from '../../../config/index.js';
 import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
@@ -15,6 +15,7 @@ export class BatchSpecs {
   constructor(
     private readonly config: BatchConfig,
     private readonly uploads: UploadsConfig,
+    private readonly jobs: JobsConfig,
   ) {}
 
   make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
@@ -48,7 +49,7 @@ export class BatchSpecs {
         threads: this.config.threads,
       },
       limits: {
-        memory_bytes: this.config.memoryBytes,
+        memory_bytes: this.jobs.memoryOf(this.config.memoryBytes),
         model_memory_bytes: this.uploads.memoryBytes,
         model_run_seconds: this.uploads.runSeconds,
       },

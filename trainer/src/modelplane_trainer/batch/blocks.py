@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol
 import pyarrow as pa
 
 from ..failures import column_not_found
-from ..reading.tables import refuse_repeated
+from ..reading.tables import refuse_unfit_names
 
 BLOCK_ROWS = 32_768
 BLOCK_BYTES = 8 << 20
@@ -91,9 +91,9 @@ class Wanted:
         """The columns passed on, after looking for faults.
 
         Raises:
-            JobFailure: a column is absent or there twice.
+            JobFailure: a column is absent or there twice, or there are too many.
         """
-        refuse_repeated(names, shown)
+        refuse_unfit_names(names, shown)
         for role, needed in (
             ("the model's features", self.features),
             ("passthrough_columns", self.passed or []),

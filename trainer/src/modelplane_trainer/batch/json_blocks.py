@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ..failures import column_not_found
 from ..reading.json_lines import Lines, lines_of, open_json_lines
+from ..reading.width import refuse_wide
 from . import blocks
 from .blocks import Block, Wanted, Warn
 
@@ -41,6 +42,7 @@ class JsonLinesSource:
                 found.setdefault(name, set()).add(type(value))
         for name in folders:
             found.setdefault(name, {str})
+        refuse_wide(len(found), shown)
         passed = list(found) if self._passed is None else list(dict.fromkeys(self._passed))
         absent = [name for name in passed if name not in found]
         if absent:

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from ..failures import unreadable
+from ..failures import unfit, unreadable
 from ..reading.parquet_file import is_empty, open_parquet, plain, refuse_other_bytes
+from ..reading.values import short
 from . import blocks
 from .blocks import Block, Wanted, Warn
 
@@ -89,15 +90,27 @@ class ParquetSource:
                         rows = range(number, number + len(table))
                         yield Block(number, len(table), table, rows, place, folders=said)
                         number += len(table)
+                except MemoryError:
+                    raise
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
 
     def _passed(self, own: pa.Schema, shown: str, folders: dict[str, str]) -> pa.Schema:
         said = [name for name in folders if name not in own.names]
         passed = self._wanted.chosen([*own.names, *said], shown)
+        self._refuse_nested_features(own, shown)
         return pa.schema(
             [pa.field(name, pa.string()) if name in said else _plain(own.field(name)) for name in passed]
         )
+
+    def _refuse_nested_features(self, own: pa.Schema, shown: str) -> None:
+        for name in self._wanted.features:
+            kind = own.field(name).type if name in own.names else pa.null()
+            if pa.types.is_nested(kind):
+                raise unfit(
+                    f"column '{name}' of {shown} is {short(str(kind))}, and to the model it is a feature of "
+                    f"type {self._wanted.kinds[name]}: no value of a nested column is one."
+                )
 
     def _widen(self, values: pa.Array, wanted: pa.Field, shown: str) -> pa.Array:
         try:

@@ -12,11 +12,17 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ..failures import DATA_UNREADABLE, JobFailure, listed, unfit
+from ..reading.parquet_file import is_text
 from ..storage import Store, Written
 
 # What a spreadsheet would run, but for plain numbers.
 # Spreadsheets look past spaces and characters of no width, and take the full-width signs of East Asia too.
-_FORMULA = r"^(?:[\t\r\n]|[\s\p{Z}\p{Cf}\p{Cc}]*[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
+_BLANK = (
+    r"[\s\p{Z}\p{Cf}\p{Cc}\x{034F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{180B}-\x{180F}\x{2800}\x{3164}"
+    r"\x{FE00}-\x{FE0F}\x{FFA0}]"
+)
+_SIGN = r"[=+\-@\x{2212}\x{FE62}\x{FE63}\x{FE66}\x{FE6B}\x{FF0B}\x{FF0D}\x{FF1D}\x{FF20}]"
+_FORMULA = rf"^(?:[\t\r\n]|{_BLANK}*{_SIGN})"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -129,14 +135,21 @@ class PartWriter:
             name = f"part-{self.part.number:05}-{self._output['name']}"
             is_csv = self._output["format"] == "csv"
             self._rows = self._store.create(f"{self._output['uri']}{name}.{'csv' if is_csv else 'parquet'}")
-            if is_csv and self._output["csv_safe"]:
-                self._schema = pa.schema(each.with_name(_without_formula(each.name)) for each in self._schema)
+            if is_csv:
+                self._schema = self._cells_schema()
             self._format = self._csv(self._rows) if is_csv else self._parquet(self._rows)
-        if self._output["format"] == "csv" and self._output["csv_safe"]:
-            columns = [_without_formulas(column) for column in table.columns]
-            table = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        if self._output["format"] == "csv":
+            table = self._as_cells(table)
         self._format.write_table(pa.Table.from_batches([table]))
         self.part.rows_scored += len(table)
+
+    def _as_cells(self, table: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [
+            _as_text(column, each.name) for column, each in zip(table.columns, table.schema, strict=True)
+        ]
+        if self._output["csv_safe"]:
+            columns = [_without_formulas(column) for column in columns]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def fail(self, uri: str, row: int, reasons: list[str]) -> None:
         """Note why a row has no answer."""
@@ -173,6 +186,13 @@ class PartWriter:
             if written is not None:
                 written.discard()
 
+    def _cells_schema(self) -> pa.Schema:
+        names = pa.array(self._schema.names, pa.string())
+        if self._output["csv_safe"]:
+            names = _without_formulas(names)
+        kinds = (pa.string() if _is_binary(each.type) else each.type for each in self._schema)
+        return pa.schema(list(zip(names.to_pylist(), kinds, strict=True)))
+
     def _parquet(self, sink: BinaryIO) -> pq.ParquetWriter:
         # A dictionary of measured numbers holds nearly every one of them, and is then thrown away.
         named = [each.name for each in self._schema if not pa.types.is_floating(each.type)]
@@ -182,8 +202,25 @@ class PartWriter:
         return pa_csv.CSVWriter(sink, self._schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
 
 
-def _without_formula(text: str) -> str:
-    return _without_formulas(pa.array([text]))[0].as_py()
+def _is_binary(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _as_text(column: pa.Array, name: str) -> pa.Array:
+    """Bytes as the text that they are.
+
+    Raises:
+        JobFailure: they are none.
+    """
+    if not _is_binary(column.type):
+        return column
+    try:
+        return column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        raise unfit(
+            f"CSV cannot hold '{name}': it is {column.type}, and not all of its bytes are UTF-8; name the "
+            "columns to keep in passthrough_columns, or write Parquet."
+        ) from None
 
 
 def _without_formulas(column: pa.Array) -> pa.Array:
@@ -191,17 +228,10 @@ def _without_formulas(column: pa.Array) -> pa.Array:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _without_formulas(column.dictionary_decode()).cast(kind)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        text = pa.array(
-            [each if each is None else each.decode("utf-8", "replace") for each in column.to_pylist()],
-            pa.string(),
-        )
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        text = column
-    else:
+    if not is_text(kind):
         return column
     runs = pc.and_(
-        pc.match_substring_regex(text, _FORMULA), pc.invert(pc.match_substring_regex(text, _NUMBER))
+        pc.match_substring_regex(column, _FORMULA), pc.invert(pc.match_substring_regex(column, _NUMBER))
     )
     quoted = pc.binary_join_element_wise(pa.scalar("'", kind), column, pa.scalar("", kind))
     return pc.if_else(runs, quoted, column)

@@ -73,6 +73,8 @@ class _Run:
         self._files = spec["input"]["files"]
         # Told by the thread that reads, and written by the one that writes events.
         self._oddities: list[str] = []
+        # The first row that this attempt could not score, in words.
+        self._fault = ""
         self._source = self._open_source()
         rows = spec["batch"]["batch_rows"]
         if spec["model"]["origin"] == "uploaded":
@@ -184,6 +186,7 @@ class _Run:
         writer.write(scored.table)
         for row, reasons in scored.faults.items():
             writer.fail(uri, row, reasons)
+            self._fault = self._fault or f", such as row {row} of {name_of(uri)}: {'; '.join(reasons)}"
         part.rows_read += scored.block.count
         part.short_rows += scored.block.short
         for name, rows in scored.unseen.items():
@@ -228,7 +231,8 @@ class _Run:
             return
         raise JobFailure(
             TOO_MANY_ERRORS,
-            f"{failed} of {total} rows cannot be scored, more than max_error_share allows ({share:g}).",
+            f"{failed} of {total} rows cannot be scored, more than max_error_share allows ({share:g})"
+            f"{self._fault}.",
         )
 
     def _unseen(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ..failures import unreadable
+from .width import refuse_wide
 
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_ROW = 16 << 20
@@ -102,8 +103,10 @@ def _dialect_of_head(head: bytes, is_whole: bool, shown: str) -> Dialect | None:
         names.pop()
     if not names:
         raise unreadable(f"{shown} has no column names: a CSV file starts with a line of them.")
+    refuse_wide(len(names), shown)
     is_padded = len(first) > len(names) and not any(cell.strip() for cell in first[len(names) :])
     width = len(first) if is_padded else len(names)
+    refuse_wide(width, shown)
     start = skipped + len(text[:end].encode())
     return Dialect(separator, names, width, start, False, False)
 

@@ -130,6 +130,8 @@ class CsvFile:
                 batch = reader.read_next_batch()
             except StopIteration:
                 batch = None
+            except MemoryError:
+                raise
             except (pa.ArrowException, OSError) as error:
                 raise self._not_csv(error, block_bytes) from error
             end = physical + (batch.num_rows if batch is not None else 0)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ..columns import LARGEST_WHOLE, Kind
 from ..timestamps import TIME
-from .json_columns import MAJORITY
+from .json_columns import MAJORITY, UNTYPED
 from .markers import MISSING_AMONG_TYPED, MISSING_WORDS
 from .number_forms import cast_or_none, form_of
 from .tables import Table
@@ -53,7 +53,8 @@ def decide_typed(values: pa.ChunkedArray) -> Decision | str:
     if pa.types.is_temporal(kind):
         return "holds times of day or durations"
     if pa.types.is_nested(kind):
-        return "holds nested values"
+        # Of JSON, which declares no types, only that they are nested is known.
+        return "holds nested values" + ("" if kind == UNTYPED else f" of type {short(str(kind))}")
     return f"holds values of type {kind}"
 
 

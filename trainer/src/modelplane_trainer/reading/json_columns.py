@@ -14,6 +14,8 @@ from .values import shown
 
 # A column is what at least this share of its values is, and the others are missing; in every format.
 MAJORITY = 0.95
+# In place of objects and arrays, of which no more is known.
+UNTYPED = pa.list_(pa.null())
 _NULL, _BOOLEAN, _NUMBER, _TEXT, _NESTED = range(5)
 _NOUNS = ("nulls", "booleans", "numbers", "texts", "objects or arrays")
 _MARKERS = {"", *MISSING_WORDS, *MISSING_AMONG_TYPED}
@@ -130,7 +132,7 @@ class JsonColumn:
         elif main == _BOOLEAN:
             column = pa.array([None if value is None else bool(value) for value in kept], pa.bool_())
         elif main == _NESTED:
-            column = pa.array([None if value is None else [] for value in kept], pa.list_(pa.null()))
+            column = pa.array([None if value is None else [] for value in kept], UNTYPED)
         else:
             column = pa.array(kept, pa.large_string())
         found = Odd(len(odd), total, int(odd[0]), shown(values[odd[0]]), set(words)) if len(odd) else None
@@ -143,7 +145,7 @@ def _stacked(arrays: list[pa.Array], kinds: set[int]) -> pa.ChunkedArray:
     types = {part.type for part in arrays} - {pa.null()}
     (kind,) = kinds
     if kind == _NESTED:
-        return pa.chunked_array([pa.array([[]] * len(part), pa.list_(pa.null())) for part in arrays])
+        return pa.chunked_array([pa.array([[]] * len(part), UNTYPED) for part in arrays])
     if kind == _TEXT:
         wide: pa.DataType = pa.large_string()
     elif kind == _BOOLEAN:

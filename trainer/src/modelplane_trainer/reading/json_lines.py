@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+
+import numpy as np
 
 from ..failures import unreadable
 from .encoding import as_utf8
@@ -15,6 +18,11 @@ from .file_kind import refuse_other_kinds
 LONGEST_LINE = 16 << 20
 BLOCK_ROWS = 32_768
 BLOCK_BYTES = 8 << 20
+# As many as a body of the API may have. What reads JSON or makes columns of it recurses once a level.
+MOST_DEPTH = 32
+_TOO_DEEP = f"objects and arrays nest more than {MOST_DEPTH} levels deep"
+# One that is not closed goes on to the end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 @dataclass
@@ -101,24 +109,59 @@ def line_of(file: BinaryIO, row: int) -> int:
 
 def _rows_of(lines: list[bytes], first: int) -> tuple[list[tuple[int, dict[str, Any]]], dict[int, str]]:
     """Objects with their numbers, and reasons by number of the lines that hold none."""
-    try:
-        # All at once takes half the time; where one line is at fault, each is asked.
-        text = b",".join(lines)
-        objects = json.loads(f"[{text.decode()}]") if b"\\u" not in text else []
-        if len(objects) == len(lines) and all(isinstance(each, dict) for each in objects):
-            return list(enumerate(objects, first)), {}
-    except (ValueError, RecursionError):
-        pass
+    text = b",".join(lines)
+    bad = {first + at: _TOO_DEEP for at in _too_deep(lines, text)}
+    if not bad and b"\\u" not in text:
+        try:
+            # All at once takes half the time; where one line is at fault, each is asked.
+            objects = json.loads(f"[{text.decode()}]")
+            if len(objects) == len(lines) and all(isinstance(each, dict) for each in objects):
+                return list(enumerate(objects, first)), {}
+        except (ValueError, RecursionError):
+            # Lines that do not end what they begin nest in each other here.
+            pass
     good: list[tuple[int, dict[str, Any]]] = []
-    bad: dict[int, str] = {}
     for row, line in enumerate(lines, first):
+        if row in bad:
+            continue
         try:
             good.append((row, _parsed(line)))
         except UnicodeDecodeError as error:
             bad[row] = f"the line is not UTF-8: byte {error.start + 1} of it is 0x{line[error.start]:02X}"
-        except (ValueError, RecursionError) as error:
+        except json.JSONDecodeError as error:
+            is_cut = error.pos >= len(error.doc.rstrip())
+            fault = f"{error.msg}, at character {error.pos + 1}"
+            why = "it ends within one; write each in one line" if is_cut else fault
+            bad[row] = f"the line is not a JSON object: {why}"
+        except ValueError as error:
             bad[row] = f"the line is not a JSON object: {error}"[:300]
     return good, bad
+
+
+def _too_deep(lines: list[bytes], joined: bytes) -> list[int]:
+    """Places of the lines that nest too deep, found before anything recurses into them.
+
+    Args:
+        lines: the lines.
+        joined: the same, with a comma between each two.
+    """
+    opening = np.flatnonzero(_are(joined, b"[{"))
+    ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + 1)
+    brackets = np.diff(np.searchsorted(opening, ends), prepend=0)
+    # Strings may hold brackets; few lines have so many that it matters.
+    return [at for at in np.flatnonzero(brackets > MOST_DEPTH).tolist() if _depth(lines[at]) > MOST_DEPTH]
+
+
+def _depth(line: bytes) -> int:
+    bare = _STRING.sub(b"", line)
+    steps = _are(bare, b"[{").astype(np.int64) - _are(bare, b"]}")
+    return int(np.cumsum(steps).max(initial=0))
+
+
+def _are(text: bytes, characters: bytes) -> np.ndarray:
+    """bool [bytes]: which bytes are one of two characters."""
+    found = np.frombuffer(text, np.uint8)
+    return (found == characters[0]) | (found == characters[1])
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

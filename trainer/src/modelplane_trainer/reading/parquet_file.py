@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..failures import unreadable
+from ..failures import OUT_OF_MEMORY, JobFailure, unreadable
 from ..timestamps import OUTSIDE_MILLISECONDS
 from .file_kind import refuse_other_kinds
 
@@ -40,8 +42,32 @@ def open_parquet(file: BinaryIO, shown: str) -> pq.ParquetFile:
     try:
         # INT96 counts nanoseconds of any day; in 64 bits of them the year 9999 would be 1816.
         return pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20, coerce_int96_timestamp_unit="us")
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise unreadable(f"{shown} is not a readable Parquet file.") from error
+
+
+def least_bytes(schema: pa.Schema, names: Sequence[str], rows: int) -> int:
+    """What rows take at the very least once they are decoded, which a file of few bytes may hide.
+
+    Args:
+        schema: of the file.
+        names: the columns that are read.
+        rows: how many.
+    """
+    widths = (_width(schema.field(name).type) for name in names)
+    return math.ceil(rows * sum(widths))
+
+
+def too_large(shown: str, rows: int, needed: int, allowed: int) -> JobFailure:
+    """The rows of a file, or of several, do not fit the memory of a job."""
+    return JobFailure(
+        OUT_OF_MEMORY,
+        f"{shown} holds {rows:,} rows, which take at least {needed / 2**20:,.0f} MiB of memory, more than "
+        f"the {allowed / 2**20:,.0f} MiB that the job may still use; use fewer rows or columns, or ask for a "
+        "higher limit.",
+    )
 
 
 def refuse_other_bytes(table: pa.Table | pa.RecordBatch, shown: str) -> None:
@@ -79,7 +105,7 @@ def _of_pandas(schema: pa.Schema, key: str) -> list[Any]:
     """A list of what pandas notes about a data frame; an empty one where it notes nothing."""
     try:
         found = json.loads((schema.metadata or {}).get(b"pandas", b"{}")).get(key)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return []
     return found if isinstance(found, list) else []
 
@@ -103,6 +129,14 @@ def plain(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_decimal(kind):
         return values.cast(pa.float64())
     return values
+
+
+def _width(kind: pa.DataType) -> float:
+    """Bytes of a value, of a text or of what is nested only of its place."""
+    try:
+        return kind.bit_width / 8
+    except ValueError:
+        return 4
 
 
 def is_text(kind: pa.DataType) -> bool:

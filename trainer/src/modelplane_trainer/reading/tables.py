@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..failures import listed, unreadable
+from ..memory import left_bytes
 from ..storage import Store
 from .csv_file import open_csv
 from .json_columns import JsonColumn, Odd
@@ -21,11 +22,14 @@ from .parquet_file import (
     categorical_columns,
     index_columns,
     is_empty,
+    least_bytes,
     open_parquet,
     plain,
     refuse_other_bytes,
+    too_large,
 )
 from .partitions import partitions_of
+from .width import refuse_wide
 
 Choose = Callable[[list[str]], list[str]]
 Warn = Callable[[str], None]
@@ -120,6 +124,8 @@ def stack(tables: list[pa.Table], shown: Sequence[str]) -> pa.Table:
     tables = [table.select(names) for table in tables]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
+    except MemoryError:
+        raise
     except pa.ArrowException as error:
         for column in names:
             known = [
@@ -149,7 +155,7 @@ class _Names:
 
     def of(self, names: list[str], shown: str) -> list[str]:
         """The columns to be read of a file."""
-        refuse_repeated(names, shown)
+        refuse_unfit_names(names, shown)
         if not self.first:
             self.first, self.kept = names, self._choose(names)
             return self.kept
@@ -161,11 +167,12 @@ class _Names:
         return self.kept
 
 
-def refuse_repeated(names: Sequence[str], shown: str) -> None:
+def refuse_unfit_names(names: Sequence[str], shown: str) -> None:
     """
     Raises:
-        JobFailure: a name is there twice.
+        JobFailure: a name is there twice, or there are too many.
     """
+    refuse_wide(len(names), shown)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated == [""]:
         raise unreadable(f"{shown} has more than one column without a name.")
@@ -240,11 +247,17 @@ def _read_parquet_files(store: Store, uris: list[str], choose: Choose, warn: War
                 index |= index_columns(schema)
                 categories |= categorical_columns(schema)
                 in_file = [name for name in kept if name in schema.names]
+                count, left = parquet.metadata.num_rows, left_bytes()
+                needed = least_bytes(schema, in_file, count)
+                if left is not None and needed > left:
+                    raise too_large(shown, count, needed, left)
                 try:
                     # A name with a dot also selects what is nested below it; select again by exact name.
                     table = parquet.read(columns=in_file, use_threads=False).select(in_file)
                     refuse_other_bytes(table, shown)
                     arrays = [plain(column) for column in table.columns]
+                except MemoryError:
+                    raise
                 except (pa.ArrowException, OSError) as error:
                     raise unreadable(f"{shown} is not a readable Parquet file.") from error
         rows = table.num_rows
@@ -281,10 +294,12 @@ def _read_json_files(store: Store, uris: list[str], choose: Choose, warn: Warn) 
                 if block.unreadable:
                     row, reason = next(iter(block.unreadable.items()))
                     raise unreadable(
-                        f"{shown} is not well-formed JSON lines: in line {line_of(file, row)} {reason}."
+                        f"{shown} cannot be read as JSON lines: in line {line_of(file, row)} {reason}."
                     )
                 objects = [each for _, each in block.objects]
-                for name in dict.fromkeys(name for each in objects for name in each):
+                names = dict.fromkeys(name for each in objects for name in each)
+                refuse_wide(len(columns.keys() | names), shown)
+                for name in names:
                     column = columns.setdefault(name, JsonColumn())
                     column.fill(rows - column.rows)
                     column.add(name, objects)

@@ -60,6 +60,7 @@ def serve(connection: socket.socket) -> None:
         "exit_code": code if code >= 0 else None,
         "signal": -code if code < 0 else None,
         "max_rss_bytes": spec.get("max_rss_bytes", usage.ru_maxrss * 1024),
+        "memory_ran_out": spec.get("memory_ran_out", False),
     }
     try:
         connection.sendall(json.dumps(ended).encode() + b"\n")
