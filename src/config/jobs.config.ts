@@ -52,6 +52,13 @@ export class JobsConfig {
   runningPerTenant = 2;
 
   @Env(
+    'MODELPLANE_JOBS_TURN_SECONDS',
+    integer(0, 86_400),
+    'How long a job that can give way runs before it does, for one of a tenant that runs nothing.',
+  )
+  turnSeconds = 30;
+
+  @Env(
     'MODELPLANE_JOBS_OPEN_PER_TENANT',
     integer(1, 100_000),
     'Jobs of one kind that a tenant may have waiting or running.',

@@ -1,12 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
+import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import type { TrainingFiles } from './training-data.js';
-import type { TrainingSpec } from './training-job.js';
+import { TRAINING, type TrainingSpec } from './training-job.js';
 
 /** What the trainer is told of a training or a validation: contracts/training-spec.v1.schema.json. */
 @Injectable()
 export class TrainerSpecs {
-  constructor(private readonly config: TrainingConfig) {}
+  constructor(
+    private readonly config: TrainingConfig,
+    private readonly kinds: JobKinds,
+  ) {}
 
   make(
     spec: TrainingSpec,
@@ -45,7 +49,7 @@ export class TrainerSpecs {
         importance: training_config.importance ?? 'permutation',
         importance_seconds: training_config.importance_seconds ?? 10,
       },
-      limits: { memory_bytes: this.config.memoryBytes, max_features: this.config.maxFeatures },
+      limits: { memory_bytes: this.kinds.limitsOf(TRAINING).memoryBytes, max_features: this.config.maxFeatures },
     };
   }
 }

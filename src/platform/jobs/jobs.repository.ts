@@ -61,8 +61,7 @@ const COMMON = [
 export class JobsRepository {
   constructor(private readonly outbox: Outbox) {}
 
-  async insert(scope: TenantScope, job: Partial<Job>): Promise<Job> {
-    const { manager, tenant } = scope;
+  async insert({ manager, tenant }: TenantScope, job: Partial<Job>): Promise<Job> {
     const result = await manager
       .createQueryBuilder()
       .insert()

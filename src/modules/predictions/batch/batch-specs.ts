@@ -3,11 +3,12 @@ import { formatObjectUri } from '#libs/object-store';
 import { BatchConfig, UploadsConfig } from '../../../config/index.js';
 import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
+import { JobKinds } from '../../../platform/jobs/job-kinds.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import type { ServableVersion } from '../../serving/serving.service.js';
 import type { Input } from './batch-input.js';
-import type { BatchSpec } from './batch-job.js';
+import { BATCH, type BatchSpec } from './batch-job.js';
 
 /** What the trainer is told of a batch: contracts/batch-spec.v1.schema.json. */
 @Injectable()
@@ -15,6 +16,7 @@ export class BatchSpecs {
   constructor(
     private readonly config: BatchConfig,
     private readonly uploads: UploadsConfig,
+    private readonly kinds: JobKinds,
   ) {}
 
   make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
@@ -48,7 +50,7 @@ export class BatchSpecs {
         threads: this.config.threads,
       },
       limits: {
-        memory_bytes: this.config.memoryBytes,
+        memory_bytes: this.kinds.limitsOf(BATCH).memoryBytes,
         model_memory_bytes: this.uploads.memoryBytes,
         model_run_seconds: this.uploads.runSeconds,
       },
