@@ -70,7 +70,7 @@ export class Jobs implements MigrationInterface {
       create index jobs_children_idx on jobs (tenant_id, parent_id, (right(id, 36))) where parent_id is not null;
       create index jobs_training_model_idx on jobs (tenant_id, (spec ->> 'model_name'), id) where kind = 'training';
       create index jobs_turn_idx on jobs (kind, tenant_id, claimed_at);
-      create index jobs_open_idx on jobs (kind, tenant_id) where ended_at is null;
+      create index jobs_open_idx on jobs (kind, tenant_id, created_at, id) where ended_at is null;
       create index jobs_status_idx on jobs (kind, status);
       create index jobs_ended_idx on jobs (kind, ended_at);
       -- Of a tenant's batches that wait or run, one writes to a folder.

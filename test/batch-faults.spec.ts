@@ -26,6 +26,11 @@ describe('a batch whose worker dies', () => {
         MODELPLANE_JOBS_LEASE_SECONDS: '2',
         MODELPLANE_JOBS_RECONCILE_SECONDS: '1',
         MODELPLANE_BATCH_PART_ROWS: '2500',
+        MODELPLANE_WORKER_CPUS: '2',
+        MODELPLANE_STORAGE_GRANTS:
+          'acme-corp=s3://data/,s3://predictions/;globex=s3://globex/;initech=s3://initech/',
+        MODELPLANE_JOBS_TURN_SECONDS: '0',
+        MODELPLANE_JOBS_MAX_ATTEMPTS: '10',
       },
     });
     acme = await service.as('acme-corp', 'scientist');
@@ -53,8 +58,9 @@ describe('a batch whose worker dies', () => {
   });
   afterAll(() => service.stop());
 
-  async function submit(folder: string): Promise<string> {
+  async function submit(folder: string, more: object = {}): Promise<string> {
     const { status, body } = await acme.post(BATCH, {
+      ...more,
       model_id: modelId,
       input_path: 's3://data/rows/',
       output_path: `s3://predictions/${folder}/`,
@@ -74,6 +80,16 @@ describe('a batch whose worker dies', () => {
       await sleep(10);
     }
     throw new Error('the parts never came');
+  }
+
+  /** Until two jobs have been claimed since then. */
+  async function untilBothRun(since: Date): Promise<void> {
+    for (let tries = 0; tries < 2000; tries++) {
+      const running = `select from jobs where status = 'running' and claimed_at > $1`;
+      if ((await service.database.query(running, [since])).length === 2) return;
+      await sleep(20);
+    }
+    throw new Error('the two jobs never ran beside each other');
   }
 
   const changed = async (uri: string) =>
@@ -147,6 +163,53 @@ describe('a batch whose worker dies', () => {
     const ids = (await rowsOf(await readOutput(acme, 'predictions/killed'))).map(({ id }) => id);
     const fit = Array.from({ length: ROWS }, (_, id) => id).filter((id) => (id + 1) % ODD !== 0);
     expect(ids).toEqual(fit);
+  }, 180_000);
+
+  it('by kill -9 while it gives way loses nothing and scores no row twice', async () => {
+    const [globex, initech] = await Promise.all([
+      service.as('globex', 'scientist'),
+      service.as('initech', 'scientist'),
+    ]);
+    const data = await numbersParquet(20_000, 8, 2000);
+    const train = async (tenant: Client, bucket: string, n_estimators: number) => {
+      await tenant.put(`/api/v1/objects/${bucket}/train.parquet`, data);
+      const { status, body } = await tenant.post('/api/v1/training', {
+        model_name: 'sums',
+        framework: 'sklearn',
+        data_config: { train_path: `s3://${bucket}/train.parquet`, target_column: 'f0' },
+        hyperparameters: { estimator: 'random_forest', n_estimators },
+      });
+      expect({ status, body }).toMatchObject({ status: 202 });
+      return `/api/v1/training/${body.job_id}`;
+    };
+
+    await worker?.kill('SIGKILL');
+    const job = await submit('yielding', { batch_size: 8 });
+    // It holds the reserve while others come, for whom the batch has to give way.
+    const long = await train(globex, 'globex', 5000);
+    for (const isKilled of [true, false]) {
+      const [before] = await service.database.query<{ now: Date }>('select clock_timestamp() as now');
+      worker = await WorkerProcess.start(service);
+      await untilBothRun(before!.now);
+      const waiting = await train(initech, 'initech', 1);
+      if (!isKilled) expect((await initech.waitForJob(waiting)).body.status).toBe('succeeded');
+      else {
+        // As soon as the next part is finished it lets go.
+        await sleep(60);
+        await worker.kill('SIGKILL');
+        await initech.delete(waiting);
+      }
+    }
+    await globex.delete(long);
+    const { body } = await acme.waitForJob(`${BATCH}/${job}`, 90_000);
+    expect(body).toMatchObject({
+      status: 'succeeded',
+      result: { rows_read: ROWS, rows_scored: ROWS - ODD_ROWS, rows_failed: ODD_ROWS, parts: ROWS / 2500 },
+    });
+    const lines = (await acme.get(`${BATCH}/${job}/logs?limit=200`)).body.data;
+    expect(lines.filter(({ message }: Row) => /gave way/.test(String(message)))).not.toEqual([]);
+    const ids = (await rowsOf(await readOutput(acme, 'predictions/yielding'))).map(({ id }) => id);
+    expect(ids).toEqual(Array.from({ length: ROWS }, (_, id) => id).filter((id) => (id + 1) % ODD !== 0));
   }, 180_000);
 
   it('and that is swept meanwhile, days after it began, scores no part twice', async () => {

@@ -164,6 +164,7 @@ describe('jobs of all kinds', () => {
           status: 'submitted',
           error: null,
           warnings: [],
+          queue_position: 1,
           attempt: 0,
           cancel_requested: false,
           created_at: expect.any(String),
@@ -268,6 +269,9 @@ describe('jobs of all kinds', () => {
       expect(await plan(`and kind = 'training' and spec ->> 'model_name' = 'model 8'`, 'id')).toContain(
         'jobs_training_model_idx',
       );
+      expect(
+        await plan(`and kind = 'filling' and ended_at is null and status = 'submitted'`, 'created_at'),
+      ).toContain('jobs_open_idx');
     });
   });
 

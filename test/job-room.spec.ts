@@ -14,6 +14,7 @@ import {
 const CPUS = 4;
 const MEMORY = 2 ** 30;
 
+/** What binds the jobs of one tenant among themselves; job-shares.spec.ts has what tenants leave each other. */
 describe('the room of a worker', () => {
   let scene: JobScene;
   let used: { cpus: number; memory: number }[];
@@ -54,7 +55,7 @@ describe('the room of a worker', () => {
     const jobs: Job<WorkSpec>[] = [];
     for (let round = 0; round < 8; round++) {
       jobs.push(await scene.submit('acme-corp', DIGGING, { cpus: 1 + (round % 3) }));
-      jobs.push(await scene.submit('globex', FILLING, { cpus: 1, memory_bytes: Math.floor(0.4 * MEMORY) }));
+      jobs.push(await scene.submit('acme-corp', FILLING, { memory_bytes: Math.floor(0.4 * MEMORY) }));
     }
     for (const job of jobs) expect(await scene.ended(job)).toMatchObject({ status: 'succeeded' });
     expect(most('cpus')).toBeLessThanOrEqual(CPUS);
@@ -63,13 +64,12 @@ describe('the room of a worker', () => {
 
   it('should be kept for a big job while small ones come for ever', async () => {
     let isDone = false;
-    const next = (at: number) => scene.submit(`tenant-${at}`, DIGGING);
     scene.let(DIGGING, async (attempt) => {
       const outcome = await counted(attempt);
       if (!isDone) await scene.submit(attempt.claim.tenant, DIGGING);
       return outcome;
     });
-    for (let at = 0; at < 2 * CPUS; at++) await next(at);
+    for (let count = 0; count < 2 * CPUS; count++) await scene.submit('acme-corp', DIGGING);
     const big = await scene.submit('acme-corp', FILLING, { cpus: CPUS });
     try {
       expect(await scene.ended(big)).toMatchObject({ status: 'succeeded' });
@@ -86,7 +86,7 @@ describe('the room of a worker', () => {
     const held = await scene.running(await scene.submit('acme-corp', DIGGING, { cpus: CPUS - 1 }));
     const big = await scene.submit('acme-corp', FILLING, { cpus: CPUS });
     await sleep(200);
-    const small = await scene.submit('globex', FILLING);
+    const small = await scene.submit('acme-corp', FILLING);
     await scene.part(JobsService).cancel('acme-corp', FILLING, big.id);
     expect(await scene.ended(small)).toMatchObject({ status: 'succeeded' });
     expect((await scene.read(held)).status).toBe('running');
@@ -99,7 +99,7 @@ describe('the room of a worker', () => {
       await scene.submit('acme-corp', DIGGING),
       await scene.submit('acme-corp', FILLING, { cpus: 64 }),
     ];
-    for (let count = 0; count < 6; count++) jobs.push(await scene.submit('globex', DIGGING));
+    for (let count = 0; count < 6; count++) jobs.push(await scene.submit('acme-corp', DIGGING));
     for (const job of jobs) expect(await scene.ended(job)).toMatchObject({ status: 'succeeded' });
     const alone = used.filter(({ cpus }) => cpus >= 64);
     expect(alone).toEqual([{ cpus: 64, memory: 0, jobs: 1 }]);

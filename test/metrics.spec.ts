@@ -112,7 +112,7 @@ describe('GET /metrics', () => {
           'prediction-export',
         ],
         'modelplane_job_run_duration_seconds_count{kind="training",status=': [
-          ...['succeeded', 'failed', 'cancelled', 'paused', 'given_back', 'lost'],
+          ...['succeeded', 'failed', 'cancelled', 'paused', 'given_back', 'gave_way', 'lost'],
         ],
       };
       for (const [start, values] of Object.entries(known))

@@ -52,6 +52,13 @@ export class JobsConfig {
   runningPerTenant = 2;
 
   @Env(
+    'MODELPLANE_JOBS_TURN_SECONDS',
+    integer(0, 86_400),
+    'How long a job that can give way runs before it does, for one of a tenant that runs nothing.',
+  )
+  turnSeconds = 30;
+
+  @Env(
     'MODELPLANE_JOBS_OPEN_PER_TENANT',
     integer(1, 100_000),
     'Jobs of one kind that a tenant may have waiting or running.',
@@ -76,11 +83,6 @@ export class JobsConfig {
     // 0 or more than there is where no limit is set for the process's group.
     const limit = process.constrainedMemory() || Infinity;
     return this.configuredMemoryBytes || Math.floor(SHARE_OF_MEMORY * Math.min(totalmem(), limit));
-  }
-
-  /** Memory that a job of a kind may use: no more than the worker has, or the system would end its process. */
-  memoryOf(ofKind: number): number {
-    return Math.min(ofKind, this.workerMemoryBytes);
   }
 
   get keptSeconds(): number {

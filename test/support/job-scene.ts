@@ -37,7 +37,7 @@ export type WorkAttempt = JobAttempt<WorkSpec, WorkProgress>;
 function workKind(
   name: string,
   prefix: string,
-  more: { canPause?: boolean; maxRunSeconds?: number } = {},
+  more: { canPause?: boolean; canGiveWay?: boolean; maxRunSeconds?: number } = {},
 ): WorkKind {
   const { maxRunSeconds = 60, ...flags } = more;
   return new JobKind<WorkSpec, WorkProgress, object>({
@@ -52,8 +52,8 @@ function workKind(
   });
 }
 
-/** A kind that can be paused, one that cannot, and one whose jobs may not run at all. */
-export const DIGGING = workKind('digging', 'dig', { canPause: true });
+/** A kind that can be paused and give way, one that cannot, and one whose jobs may not run at all. */
+export const DIGGING = workKind('digging', 'dig', { canPause: true, canGiveWay: true });
 export const FILLING = workKind('filling', 'fill');
 export const HURRIED = workKind('hurried', 'hurry', { maxRunSeconds: 0 });
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from modelplane_trainer import giving_way
 from modelplane_trainer.batch import blocks
 from modelplane_trainer.batch.sandbox import SandboxedGraph
 from modelplane_trainer.batch.scoring import GraphFailed
@@ -153,6 +154,24 @@ def test_an_attempt_goes_on_behind_the_last_note_and_writes_the_same(tmp_path, f
     bucket.run()
     progress = [event for event in bucket.events if event["type"] == "progress"]
     assert progress[-1]["rows_done"] == ROWS
+
+
+def test_an_attempt_that_gives_way_has_got_on_and_is_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_ROWS", 50)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    whole = Bucket(tmp_path / "whole", "csv")
+    parts = whole.run()["result"]["parts"]
+
+    cut = Bucket(tmp_path / "cut", "csv")
+    monkeypatch.setattr(giving_way, "is_asked", lambda: True)
+    for attempt in range(1, len(parts)):
+        assert cut.run()["type"] == "gave_way"
+        assert cut.events[-2]["rows_done"] == sum(part["rows_read"] for part in parts[:attempt])
+        assert len(list((tmp_path / "cut" / "modelplane" / "state").iterdir())) == attempt
+    # Behind the last part there is nothing to give way with.
+    assert cut.run()["result"]["parts"] == parts
+    assert cut.written() == whole.written()
 
 
 def test_input_that_has_changed_is_scored_anew(tmp_path):

@@ -17,7 +17,7 @@ import pytest
 from cases import TRAINER, Store, checked, mixed, simple
 
 from modelplane_trainer import contracts
-from modelplane_trainer.forkserver import LONGEST_REQUEST_BYTES
+from modelplane_trainer.forkserver import GIVE_WAY, LONGEST_REQUEST_BYTES
 
 ENVIRONMENT = {
     **os.environ,
@@ -183,6 +183,15 @@ def test_a_client_that_leaves_ends_its_job(server, store):
     assert eventually(lambda: gone(child) and not server.children())
     assert not (store.root / "modelplane").exists()
     assert server.run(quick(store))[-1]["exit_code"] == 0
+
+
+def test_a_job_without_borders_that_is_asked_to_give_way_goes_on(server, store):
+    with server.connect(quick(store)) as client, client.makefile(encoding="utf-8") as lines:
+        assert json.loads(next(lines))["type"] == "started"
+        for part in (b"x" * 100_000, b"\n", GIVE_WAY[:5], GIVE_WAY[5:], b"\n" + GIVE_WAY + b"\n"):
+            client.sendall(part)
+        *_, last, exited = [json.loads(line) for line in lines]
+    assert (last["type"], exited["exit_code"]) == ("succeeded", 0)
 
 
 def test_a_killed_job_is_reported_by_its_signal(server, store):

@@ -21,12 +21,16 @@ export type ComputeOutcome =
       readonly cause: string | null;
       readonly message: string;
     }
+  /** Asked to, the job has ended at a border of its work; another attempt goes on behind it. */
+  | { readonly type: 'gave_way' }
   /** The caller's signal was raised; the process was killed. */
   | { readonly type: 'aborted' };
 
 export interface RunOptions {
   /** Raising it kills the job. */
   readonly signal: AbortSignal;
+  /** Raising it asks the job to end at the next border of its work, which not every kind of job has. */
+  readonly giveWay?: AbortSignal;
   /** Called with every event in the order of `seq`. What it throws kills the job and rejects the run. */
   readonly onEvent: (event: JobEvent) => void;
   /**

@@ -24,5 +24,6 @@ export type JobEvent = EventHeader &
     | JobReport
     | ProgressReport
     | { readonly type: 'succeeded'; readonly result: Record<string, unknown> }
+    | { readonly type: 'gave_way' }
     | { readonly type: 'failed'; readonly code: string; readonly message: string }
   );

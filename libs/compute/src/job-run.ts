@@ -54,6 +54,11 @@ export class JobRun {
     this.memoryLimit = typeof limits?.memory_bytes === 'number' ? limits.memory_bytes : null;
   }
 
+  /** Whether the job has told an event. */
+  get hasBegun(): boolean {
+    return this.lastSeq > 0;
+  }
+
   /** One line of the process. A line that is no event becomes a log event of level error. */
   readLine(line: string): void {
     if (line === '' || this.exit) return;
@@ -107,6 +112,7 @@ export class JobRun {
       return;
     }
     if (event.type === 'succeeded') this.terminal = { type: 'succeeded', result: event.result };
+    if (event.type === 'gave_way') this.terminal = { type: 'gave_way' };
     if (event.type === 'failed') this.terminal = { type: 'failed', code: event.code, message: event.message };
     this.emit({ ...event, seq: event.seq + this.inserted });
   }

@@ -131,6 +131,25 @@ describe('LocalEngine', () => {
     expect(told[0]).toMatch(/^\d+-3$/);
   });
 
+  it('should ask a job to give way, but not before its first event', async () => {
+    const giveWay = new AbortController();
+    giveWay.abort();
+    const steps = [
+      { sleep: 0.3 },
+      { listen: true },
+      log(1),
+      { await_signal: true },
+      line({ type: 'gave_way', seq: 2 }),
+    ];
+    const signal = new AbortController().signal;
+    const run = (of: object[], asked: AbortSignal) =>
+      engine.run({ ...header, steps: of }, { signal, giveWay: asked, onEvent: () => undefined });
+    expect(await run(steps, giveWay.signal)).toEqual({ type: 'gave_way' });
+    const later = new AbortController();
+    setTimeout(() => later.abort(), 400);
+    expect(await run(steps.slice(1), later.signal)).toEqual({ type: 'gave_way' });
+  });
+
   it('should say why a job failed', async () => {
     const { outcome } = await run([line({ ...failed, seq: 1 }), { exit: 1 }]);
     expect(outcome).toEqual(failed);

@@ -44,6 +44,8 @@ const MAX_SOCKET_PATH_BYTES = 103;
 const ABORT_TIMEOUT_MS = 10_000;
 /** The line of a job's process that asks for credentials: trainer/src/modelplane_trainer/credentials.py. */
 const CREDENTIALS_WANTED = '{"type": "credentials_wanted"}';
+/** The line that asks a job to give way: trainer/src/modelplane_trainer/forkserver.py. */
+const GIVE_WAY = '{"type": "give_way"}\n';
 const PASSED_ON = [
   ...['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ'],
   ...[
@@ -77,7 +79,8 @@ export class LocalEngine implements ComputeEngine {
     await this.warmParent();
   }
 
-  async run(spec: object, { signal, onEvent, onAccepted }: RunOptions): Promise<ComputeOutcome> {
+  async run(spec: object, options: RunOptions): Promise<ComputeOutcome> {
+    const { signal, onEvent, onAccepted } = options;
     const run = new JobRun(spec, this.checkEvent, onEvent);
     const connected = await this.connect(signal);
     if (connected === 'aborted') return { type: 'aborted' };
@@ -88,7 +91,7 @@ export class LocalEngine implements ComputeEngine {
       socket.destroy();
       throw error;
     }
-    await converse(socket, spec, run, signal, this.options.credentials);
+    await converse(socket, spec, run, options, this.options.credentials);
     return signal.aborted ? { type: 'aborted' } : run.outcome();
   }
 
@@ -170,7 +173,7 @@ async function converse(
   socket: Socket,
   spec: object,
   run: JobRun,
-  signal: AbortSignal,
+  { signal, giveWay }: RunOptions,
   credentials: LocalEngineOptions['credentials'] = () => Promise.resolve(null),
 ): Promise<void> {
   let failure: unknown = null;
@@ -196,11 +199,19 @@ async function converse(
     const answer = await ask().catch(fail);
     if (failure === null && !signal.aborted) socket.write(`${JSON.stringify(answer)}\n`);
   };
+  let isAsked = false;
+  // Before its first event, the job may still read its credentials from the connection.
+  const askToGiveWay = () => {
+    if (isAsked || !giveWay?.aborted || !run.hasBegun || !socket.writable) return;
+    isAsked = true;
+    socket.write(GIVE_WAY);
+  };
   const reader = new LineReader(
     MAX_EVENT_BYTES,
     (line) => {
-      if (line !== CREDENTIALS_WANTED) guarded(() => run.readLine(line));
-      else void answerWith(credentials);
+      if (line === CREDENTIALS_WANTED) return void answerWith(credentials);
+      guarded(() => run.readLine(line));
+      askToGiveWay();
     },
     () => guarded(() => run.reportTooLongLine(MAX_EVENT_BYTES)),
   );
@@ -214,11 +225,13 @@ async function converse(
     socket.on('error', () => undefined);
     socket.once('close', () => resolve());
     signal.addEventListener('abort', hangUp, { once: true });
+    giveWay?.addEventListener('abort', askToGiveWay, { once: true });
     socket.write(`${JSON.stringify(spec)}\n`);
     if (signal.aborted) hangUp();
   });
   clearTimeout(timer);
   signal.removeEventListener('abort', hangUp);
+  giveWay?.removeEventListener('abort', askToGiveWay);
   if (failure !== null) throw failure;
 }
 

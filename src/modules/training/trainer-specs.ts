@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { JobsConfig, TrainingConfig } from '../../config/index.js';
+import { TrainingConfig } from '../../config/index.js';
+import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import type { TrainingFiles } from './training-data.js';
-import type { TrainingSpec } from './training-job.js';
+import { TRAINING, type TrainingSpec } from './training-job.js';
 
 /** What the trainer is told of a training or a validation: contracts/training-spec.v1.schema.json. */
 @Injectable()
 export class TrainerSpecs {
   constructor(
     private readonly config: TrainingConfig,
-    private readonly jobs: JobsConfig,
+    private readonly kinds: JobKinds,
   ) {}
 
   /** @param memoryBytes of the process, where that is not one that trains */
@@ -17,10 +18,11 @@ export class TrainerSpecs {
     train: TrainingFiles,
     validation: TrainingFiles | null,
     outputUri: string,
-    memoryBytes = this.config.memoryBytes,
+    memoryBytes?: number,
   ): object {
     const { framework, estimator, model_type, hyperparameters, data_config, training_config } = spec;
     const filesOf = ({ format, files }: TrainingFiles) => ({ format, uris: files.map(({ uri }) => uri) });
+    const trainingBytes = this.kinds.limitsOf(TRAINING).memoryBytes;
     return {
       output_uri: outputUri,
       framework,
@@ -51,8 +53,8 @@ export class TrainerSpecs {
         importance_seconds: training_config.importance_seconds ?? 10,
       },
       limits: {
-        memory_bytes: this.jobs.memoryOf(memoryBytes),
-        training_memory_bytes: this.jobs.memoryOf(this.config.memoryBytes),
+        memory_bytes: Math.min(memoryBytes ?? trainingBytes, trainingBytes),
+        training_memory_bytes: trainingBytes,
         max_features: this.config.maxFeatures,
       },
     };

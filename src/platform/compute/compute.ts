@@ -11,6 +11,7 @@ export type RunOutcome<Result> =
   | { type: 'succeeded'; result: Result }
   | { type: 'failed'; code: string; message: string }
   | { type: 'crashed'; cause: string | null; message: string }
+  | { type: 'gave_way' }
   | { type: 'aborted' };
 
 /** The one way to run a job on an engine, whatever its kind. */
@@ -28,7 +29,7 @@ export class Compute {
 
   /**
    * Runs a spec on the engine that the job's row names, to its end. What the engine says is reported to the attempt,
-   * its own id of the job is kept before the job begins, and the attempt's signal ends the job. An engine that is away
+   * its own id of the job is kept before the job begins, and the attempt's signals end the job or ask it to give way. An engine that is away
    * fails the job with ENGINE_UNAVAILABLE, which is tried again like any failure that passes.
    * @param body the spec without what every spec begins with: version, kind, job, attempt, trace and storage
    * @throws Error where the spec, the progress or the result is not what the contract says
@@ -38,7 +39,7 @@ export class Compute {
     contract: ComputeContract<Progress, Result>,
     body: object,
   ): Promise<RunOutcome<Result>> {
-    const { job, claim, signal } = attempt;
+    const { job, claim, signal, giveWay } = attempt;
     const spec = {
       spec_version: 1,
       kind: contract.kind,
@@ -52,6 +53,7 @@ export class Compute {
     try {
       const outcome = await this.engineOf(job.engine).run(spec, {
         signal,
+        giveWay,
         onEvent: (event) => report(attempt, contract, event),
         onAccepted: (engineJobId) => attempt.keepEngineJobId(engineJobId),
       });
@@ -84,6 +86,7 @@ function report<Progress>(
   switch (said.type) {
     case 'succeeded':
     case 'failed':
+    case 'gave_way':
       // How the job ended is the run's outcome, and is written with the row's end.
       return;
     case 'progress': {

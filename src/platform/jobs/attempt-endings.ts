@@ -27,6 +27,16 @@ const PASSING_FAILURES: readonly string[] = [
 /** The attempt lost the job, or somebody cancelled it, while its results were about to be published. */
 class MayNotPublish extends Error {}
 
+interface GivenBack {
+  /** Whether the attempt counts against the most that a job may have. */
+  readonly isCounted: boolean;
+  readonly reason: string;
+  /** What the job did to its own process. */
+  readonly crash?: string | null;
+  readonly level?: 'info' | 'warning';
+  readonly end?: AttemptEnd;
+}
+
 /** Ends the row of a job as its attempt went, or gives it back: once, and only while the attempt holds it. */
 @Injectable()
 export class AttemptEndings {
@@ -93,6 +103,14 @@ export class AttemptEndings {
       if (!attempt.stopReason) return this.giveBack(attempt, { isCounted: true, reason: message, crash });
     }
 
+    if (outcome.type === 'gave_way' && !attempt.stopReason)
+      return this.giveBack(attempt, {
+        isCounted: false,
+        reason: 'it gave way to a job of a tenant that ran nothing, and goes on in its turn',
+        level: 'info',
+        end: 'gave_way',
+      });
+
     // The attempt was stopped from outside, or the job was cancelled while its results were being published.
     switch (attempt.stopReason) {
       case 'shutdown':
@@ -126,7 +144,7 @@ export class AttemptEndings {
 
   private async giveBack(
     attempt: JobAttempt,
-    { isCounted, reason, crash = null }: { isCounted: boolean; reason: string; crash?: string | null },
+    { isCounted, reason, crash = null, level = 'warning', end = 'given_back' }: GivenBack,
   ): Promise<AttemptEnd> {
     const { claim, job } = attempt;
     const update = await attempt.stopHeartbeat();
@@ -135,13 +153,13 @@ export class AttemptEndings {
       const now = await this.jobs.giveBack(scope, claim, isCounted, { ...update, crashedBy: crash });
       if (!now) return undefined;
       const message = `attempt ${claim.attempt} stopped: ${reason}`;
-      await attempt.writeEvents(scope, [{ type: 'log', data: { level: 'warning', message } }]);
+      await attempt.writeEvents(scope, [{ type: 'log', data: { level, message } }]);
       return now;
     });
     this.logger.info('job given back', { attempt: claim.attempt, reason, status });
     if (status === 'submitted') this.queues.wake(job.kind, claim);
     if (!status) return 'lost';
-    return status === 'paused' ? 'paused' : 'given_back';
+    return status === 'paused' ? 'paused' : end;
   }
 
   private async end(

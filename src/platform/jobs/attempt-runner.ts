@@ -10,7 +10,7 @@ import { JobAttempt } from './job-attempt.js';
 import type { Claim } from './job-claims.repository.js';
 import { JobEventsRepository } from './job-events.repository.js';
 import type { JobHandler, Outcome } from './job-handlers.js';
-import type { JobKind, JobLimits } from './job-kind.js';
+import type { AttemptRef, JobKind, JobLimits } from './job-kind.js';
 import { JobMetrics } from './job-metrics.js';
 import { JobsRepository } from './jobs.repository.js';
 
@@ -35,6 +35,13 @@ export class AttemptRunner {
   stopAll(): void {
     this.stopped = true;
     for (const attempt of this.attempts) attempt.stop('shutdown');
+  }
+
+  /** @returns whether the attempt runs, and has heard that it should give way */
+  askToGiveWay({ id, attempt }: AttemptRef): boolean {
+    const asked = [...this.attempts].find(({ claim }) => claim.id === id && claim.attempt === attempt);
+    asked?.askToGiveWay();
+    return asked !== undefined;
   }
 
   /**

@@ -25,6 +25,7 @@ const HEARTBEAT_MS = 1000;
  */
 export class JobAttempt<Spec = unknown, Progress = unknown> {
   private readonly controller = new AbortController();
+  private readonly givingWay = new AbortController();
   private pending: { update: AttemptUpdate; events: Partial<JobEvent>[] } = { update: {}, events: [] };
   /** The warnings of the submission and of earlier attempts are kept; a warning that is repeated is kept once. */
   private readonly warnings: Set<string>;
@@ -60,6 +61,11 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
     return this.controller.signal;
   }
 
+  /** Aborted where the work should end at its next border with the outcome `gave_way`, if its kind can. */
+  get giveWay(): AbortSignal {
+    return this.givingWay.signal;
+  }
+
   get stopReason(): StopReason | undefined {
     return this.signal.aborted ? (this.signal.reason as StopReason) : undefined;
   }
@@ -78,6 +84,10 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
 
   stop(reason: StopReason): void {
     if (!this.signal.aborted) this.controller.abort(reason);
+  }
+
+  askToGiveWay(): void {
+    this.givingWay.abort();
   }
 
   /** Waits without letting the job go, until the time is over or the work has to stop. */

@@ -12,6 +12,7 @@ export function toJobBody(job: Job): JobBody {
     submitted_by: job.submittedBy,
     api_key: job.apiKey,
     rerun_of: job.rerunOf,
+    queue_position: job.queuePosition ?? null,
     attempt: job.attempt,
     cancel_requested: job.cancelRequestedAt !== null,
     created_at: job.createdAt.toISOString(),

@@ -20,6 +20,8 @@ export interface WaitingJob {
   readonly cpus: number | null;
   readonly memoryBytes: number | null;
   readonly waitedSeconds: number;
+  /** Whether its tenant runs none of the kinds that share room with this one. */
+  readonly isFirst: boolean;
 }
 
 /** A job that a worker has begun an attempt of. */
@@ -43,24 +45,30 @@ export class JobClaimsRepository {
    * Claims one job of a kind. `choose` is given the oldest waiting job of each tenant below its running limit, in
    * turn: first of the tenant with the fewest running jobs, then of the one whose last claim is longest ago. A job
    * whose lease has run out, by the database's clock, counts as waiting.
+   * @param sharing kinds whose running jobs keep a waiting one from being its tenant's first
    */
   next(
     kind: string,
     worker: string,
     limits: ClaimLimits,
     choose: (waiting: readonly WaitingJob[]) => WaitingJob | undefined = ([first]) => first,
+    sharing: readonly string[] = [kind],
   ): Promise<Claim | undefined> {
     return this.database.system.transaction(async (manager) => {
       // Two workers that claim at once would both see room for one more job of a tenant.
       await manager.query(`select pg_advisory_xact_lock(hashtext('claim of ' || $1))`, [kind]);
       const waiting: WaitingJob[] = await manager.query(
-        `with open as (
-           select tenant_id,
-                  count(*) filter (where status = 'running' and lease_until >= clock_timestamp()) as running
-           from jobs where kind = $1 and ended_at is null group by tenant_id
+        `with busy as (
+           select tenant_id, count(*) filter (where kind = $1) as running from jobs
+           where kind = any ($4) and status = 'running' and lease_until >= clock_timestamp() group by tenant_id
+         ), open as (
+           select tenants.tenant_id, coalesce(busy.running, 0) as running, busy.tenant_id is null as is_first
+           from (select distinct tenant_id from jobs where kind = $1 and ended_at is null) tenants
+           left join busy on busy.tenant_id = tenants.tenant_id
          )
          select job.id, job.needs_cpus as cpus, job.needs_memory_bytes::float8 as "memoryBytes",
-                greatest(0, extract(epoch from clock_timestamp() - job.updated_at))::float8 as "waitedSeconds"
+                greatest(0, extract(epoch from clock_timestamp() - job.updated_at))::float8 as "waitedSeconds",
+                open.is_first as "isFirst"
          from open
          cross join lateral (
            select id, needs_cpus, needs_memory_bytes, created_at, updated_at from jobs
@@ -75,7 +83,7 @@ export class JobClaimsRepository {
                   (select max(claimed_at) from jobs where kind = $1 and tenant_id = open.tenant_id) nulls first,
                   job.created_at
          limit ${MAX_WAITING}`,
-        [kind, limits.runningPerTenant, limits.maxAttempts],
+        [kind, limits.runningPerTenant, limits.maxAttempts, sharing],
       );
       const chosen = choose(waiting);
       if (!chosen) return undefined;

@@ -6,17 +6,24 @@ import type { AttemptRef, JobKind } from './job-kind.js';
 import { JobKinds } from './job-kinds.js';
 import type { Job } from './job.entity.js';
 
-/** How an attempt ended. `commit` publishes the results in the transaction that ends the row, and returns their names. */
+/**
+ * How an attempt ended. `commit` publishes the results in the transaction that ends the row, and returns their names.
+ * After `gave_way` another attempt goes on with what this one has kept.
+ */
 export type Outcome<Result = unknown> =
   | { type: 'succeeded'; metrics: Job['metrics']; commit: (scope: TenantScope) => Promise<Result> }
   | { type: 'failed'; code: string; message: string }
   /** `cause` names what the job itself did to its process; the same name in two attempts in a row is enough. */
   | { type: 'crashed'; cause?: string | null; message: string }
+  | { type: 'gave_way' }
   | { type: 'aborted' };
 
 /** Does the work of one kind of job. */
 export interface JobHandler<Spec = unknown, Progress = unknown, Result = unknown> {
-  /** Works until the job ends or `attempt.signal` is aborted. A Problem or ObjectStoreError fails the job. */
+  /**
+   * Works until the job ends or `attempt.signal` is aborted; where the kind can give way, also until the first border
+   * of the work after `attempt.giveWay` is aborted. A Problem or ObjectStoreError fails the job.
+   */
   run(attempt: JobAttempt<Spec, Progress>): Promise<Outcome<Result>>;
   /** Runs after the row has ended or was given back, to clear away what the attempt left. */
   cleanUp?(attempt: AttemptRef): Promise<void>;

@@ -22,7 +22,7 @@ export interface JobNeeds {
 
 /** How an installation runs the jobs of one kind. */
 export interface JobLimits extends JobNeeds {
-  /** Jobs of the kind that one worker runs at once. */
+  /** Jobs of the kind that one worker runs at once, beside one of a tenant that runs nothing. */
   readonly concurrency: number;
   readonly maxRunSeconds: number;
   /** How long a job is kept once it has ended. */
@@ -57,6 +57,11 @@ export interface JobKindDeclaration<Spec extends object, Summary extends object>
   needs?(spec: Spec): Partial<JobNeeds>;
   /** Whether a job can be paused and go on later with what it has. */
   readonly canPause?: boolean;
+  /**
+   * Whether a running job can end its attempt at a border of its work, such as between parts, and another attempt go on
+   * behind it: so it lets in the job of a tenant that runs nothing. Each attempt gets at least to its next border.
+   */
+  readonly canGiveWay?: boolean;
   /** Whether somebody waits for the end: a failure that may pass is told at once instead of being tried again. */
   readonly isAwaited?: boolean;
 }
@@ -75,6 +80,7 @@ export class JobKind<
   readonly prefix: string;
   readonly collection: string | undefined;
   readonly canPause: boolean;
+  readonly canGiveWay: boolean;
   readonly isAwaited: boolean;
   /** Fields of the spec that `readSummary` needs. */
   readonly summaryFields: readonly string[];
@@ -84,6 +90,7 @@ export class JobKind<
     this.prefix = declaration.prefix;
     this.collection = declaration.collection;
     this.canPause = declaration.canPause ?? false;
+    this.canGiveWay = declaration.canGiveWay ?? false;
     this.isAwaited = declaration.isAwaited ?? false;
     this.summaryFields = fieldsOf(declaration.summary);
   }

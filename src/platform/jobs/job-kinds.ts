@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Config } from '../../config/index.js';
+import { Config, JobsConfig } from '../../config/index.js';
 import type { JobKind, JobLimits } from './job-kind.js';
 
 /** The kinds that the modules of this process have declared, by name. */
@@ -24,7 +24,10 @@ export class JobKinds {
     return this.kinds.get(name);
   }
 
+  /** As configured, but memory only as far as each place of the kind, and the reserved one, can have as much. */
   limitsOf(kind: JobKind): JobLimits {
-    return kind.limits(this.config);
+    const limits = kind.limits(this.config);
+    const part = Math.floor(this.config.get(JobsConfig).workerMemoryBytes / (limits.concurrency + 1));
+    return { ...limits, memoryBytes: Math.min(limits.memoryBytes, part) };
   }
 }

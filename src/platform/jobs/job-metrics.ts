@@ -8,7 +8,15 @@ import { JobKinds } from './job-kinds.js';
 const SECONDS = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600];
 
 /** How an attempt left its job. */
-const ATTEMPT_ENDS = ['succeeded', 'failed', 'cancelled', 'paused', 'given_back', 'lost'] as const;
+const ATTEMPT_ENDS = [
+  'succeeded',
+  'failed',
+  'cancelled',
+  'paused',
+  'given_back',
+  'gave_way',
+  'lost',
+] as const;
 export type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
 
 /** How long the jobs of each kind wait and run. */

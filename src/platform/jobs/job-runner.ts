@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { JobsConfig, RuntimeConfig } from '../../config/index.js';
 import { AppLogger } from '../observability/logger.js';
@@ -11,12 +12,19 @@ import { JobKinds } from './job-kinds.js';
 import { JobQueues, NothingToClaim } from './job-queues.js';
 import { WorkerRoom } from './worker-room.js';
 
-/** The jobs of one kind that this worker runs. */
+/** How often it is looked who waits while only the reserved place is free, or none, however many wake-ups come. */
+const LOOK_MS = 200;
+
+/** One kind of job that this worker runs. */
 interface Line {
   readonly kind: JobKind;
   readonly handler: JobHandler;
   readonly limits: JobLimits;
-  running: number;
+  /** Of `performance.now()`. */
+  lookedMs: number;
+  isLooking: boolean;
+  /** Looks once more when a job has had its turn. */
+  nextLook?: NodeJS.Timeout;
 }
 
 /** A claimed job, and why this worker cannot run it. */
@@ -42,7 +50,8 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly runs: AttemptRunner,
     private readonly logger: AppLogger,
   ) {
-    this.room = new WorkerRoom({ cpus: config.workerCpus, memoryBytes: config.workerMemoryBytes });
+    const { workerCpus, workerMemoryBytes, turnSeconds } = config;
+    this.room = new WorkerRoom({ cpus: workerCpus, memoryBytes: workerMemoryBytes }, turnSeconds * 1000);
   }
 
   onApplicationBootstrap(): void {
@@ -52,9 +61,18 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Takes jobs of the kind from now on. */
   start(kind: JobKind, handler: JobHandler): void {
-    const line: Line = { kind, handler, limits: this.kinds.limitsOf(kind), running: 0 };
+    const line: Line = {
+      kind,
+      handler,
+      limits: this.kinds.limitsOf(kind),
+      lookedMs: -Infinity,
+      isLooking: false,
+    };
     this.lines.set(kind.name, line);
-    this.queues.process(kind.name, line.limits.concurrency, (ref) => this.track(this.onWake(line, ref)));
+    this.room.open(kind, line.limits);
+    // One wake-up for each place and for the reserved one; where jobs can give way, one more that asks them to.
+    const wakeUps = line.limits.concurrency + 1 + (kind.canGiveWay ? 1 : 0);
+    this.queues.process(kind.name, wakeUps, (ref) => this.track(this.onWake(line, ref)));
   }
 
   /** Gives running jobs back, so that another worker can go on with them at once and no attempt is counted. */
@@ -89,23 +107,53 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Claims one job after the other: two claims at once would both see the same free room. */
-  private claim(line: Line): Promise<Begun | undefined> {
+  private async claim(line: Line): Promise<Begun | undefined> {
+    const left = this.room.placesLeft(line.kind);
+    if (left < 0 && !line.kind.canGiveWay) return undefined;
+    if (left <= 0 && !(await this.mayLook(line))) return undefined;
     const claim = this.lastClaim.then(() => this.claimNow(line));
     this.lastClaim = claim.catch(() => undefined);
     return claim;
   }
 
+  /** Whether to look who waits though the places for anybody are taken; what comes in between, one look sees. */
+  private async mayLook(line: Line): Promise<boolean> {
+    if (line.isLooking) return false;
+    line.isLooking = true;
+    await sleep(Math.max(0, line.lookedMs + LOOK_MS - performance.now()));
+    line.isLooking = false;
+    line.lookedMs = performance.now();
+    return true;
+  }
+
   private async claimNow(line: Line): Promise<Begun | undefined> {
-    const { kind, limits } = line;
-    if (this.stopping || line.running >= limits.concurrency) return undefined;
+    if (this.stopping) return undefined;
+    const { kind } = line;
     const { keptFor } = this.room;
     if (keptFor !== undefined && !(await this.claims.isWaiting(keptFor))) this.room.keepNone();
-    const claim = await this.claims.next(kind.name, this.worker, this.config, (waiting) =>
-      this.room.choose(kind, waiting, limits),
+    const claim = await this.claims.next(
+      kind.name,
+      this.worker,
+      this.config,
+      (waiting) => this.room.choose(kind, waiting),
+      this.room.sharedBy(kind),
     );
-    if (!claim) return undefined;
-    line.running++;
-    return { ...claim, refusal: this.room.take(claim, limits) };
+    const begun = claim && { ...claim, refusal: this.room.take(kind, claim) };
+    this.letGiveWay(line);
+    return begun;
+  }
+
+  /** Asks a job to give way to one of a tenant that runs nothing, now or once it has had its turn. */
+  private letGiveWay(line: Line): void {
+    const giving = this.room.toGiveWay(line.kind);
+    if (!giving) return;
+    const { attempt, inMs } = giving;
+    if (inMs > 0) {
+      line.nextLook ??= setTimeout(() => {
+        line.nextLook = undefined;
+        this.offer(line);
+      }, inMs).unref();
+    } else if (this.runs.askToGiveWay(attempt)) this.room.isGivingWay(attempt);
   }
 
   private async run(line: Line, { refusal, ...claim }: Begun): Promise<void> {
@@ -113,7 +161,6 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.runs.run(kind, handler, limits, claim, refusal);
     } finally {
-      line.running--;
       this.room.free(claim);
       this.offerRoom();
     }
@@ -121,12 +168,13 @@ export class JobRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Jobs that found too little room are looked at again at once: their wake-ups may come only in half a minute. */
   private offerRoom(): void {
+    for (const name of this.room.turnedAway()) this.offer(this.lines.get(name) as Line);
+  }
+
+  private offer(line: Line): void {
     if (this.stopping) return;
-    for (const name of this.room.turnedAway()) {
-      const line = this.lines.get(name) as Line;
-      void this.track(
-        this.runAll(line).catch((error: Error) => this.logger.failure('jobs could not be claimed', error)),
-      );
-    }
+    void this.track(
+      this.runAll(line).catch((error: Error) => this.logger.failure('jobs could not be claimed', error)),
+    );
   }
 }

@@ -13,7 +13,7 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 @Index('jobs_status_idx', ['kind', 'status'])
 @Index('jobs_turn_idx', ['kind', 'tenantId', 'claimedAt'])
 @Index('jobs_ended_idx', ['kind', 'endedAt'])
-@Index('jobs_open_idx', ['kind', 'tenantId'], { where: 'ended_at IS NULL' })
+@Index('jobs_open_idx', ['kind', 'tenantId', 'createdAt', 'id'], { where: 'ended_at IS NULL' })
 @ForeignKey(() => Job, ['tenantId', 'parentId'], ['tenantId', 'id'], {
   name: 'jobs_parent_fkey',
   onDelete: 'SET NULL',
@@ -86,7 +86,7 @@ export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
   @Column('integer', { default: 0 })
   attempt: number;
 
-  /** Attempts that do not count against the most that a job may have: a worker shut down, or the job was paused. */
+  /** Attempts that do not count against the most that a job may have: a worker shut down, the job was paused or gave way. */
   @Column('integer', { default: 0 })
   uncountedAttempts: number;
 
@@ -147,6 +147,12 @@ export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
 
   @Column('timestamptz', { nullable: true })
   endedAt: Date | null;
+
+  /**
+   * No column: where a submitted job stood among those of its tenant and kind as it was read, 1 for the next to begin;
+   * else undefined.
+   */
+  queuePosition?: number;
 }
 
 /** What a job's attempt said, in order. */

@@ -100,7 +100,17 @@ export class JobBody {
   request?: object | null;
 
   @ApiProperty({
-    description: 'How often it was started; more than once after a worker died.',
+    description:
+      "Where a submitted job stands among the tenant's own submitted jobs of its kind: 1 is the next of them to begin. Jobs of others are not counted, because tenants take turns. null unless it is submitted.",
+    type: 'integer',
+    minimum: 1,
+    nullable: true,
+    example: null,
+  })
+  queue_position: number | null;
+
+  @ApiProperty({
+    description: 'How often it was started; more than once after a worker died or it gave way.',
     example: 1,
   })
   attempt: number;

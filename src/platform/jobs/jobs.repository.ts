@@ -72,12 +72,15 @@ export class JobsRepository {
     return manager.create(Job, result.generatedMaps[0] as Partial<Job>);
   }
 
-  find({ manager, tenant }: TenantScope, kind: string, id: string): Promise<Job | null> {
-    return manager.findOneBy(Job, { tenantId: tenant, kind, id });
+  async find(scope: TenantScope, kind: string, id: string): Promise<Job | null> {
+    const job = await this.findOfAnyKind(scope, id);
+    return job?.kind === kind ? job : null;
   }
 
-  findOfAnyKind({ manager, tenant }: TenantScope, id: string): Promise<Job | null> {
-    return manager.findOneBy(Job, { tenantId: tenant, id });
+  async findOfAnyKind(scope: TenantScope, id: string): Promise<Job | null> {
+    const { manager, tenant } = scope;
+    const job = await manager.findOneBy(Job, { tenantId: tenant, id });
+    return job && ((await this.placed(scope, [job]))[0] as Job);
   }
 
   /** Locks the row, so that what follows in the transaction sees its last state. */
@@ -86,7 +89,8 @@ export class JobsRepository {
   }
 
   /** Jobs of one kind, newest first, with the part of their specs that the kind shows. */
-  async list({ manager, tenant }: TenantScope, kind: JobKind, filter: JobFilter): Promise<Job[]> {
+  async list(scope: TenantScope, kind: JobKind, filter: JobFilter): Promise<Job[]> {
+    const { manager, tenant } = scope;
     const shown = manager.connection
       .getMetadata(Job)
       .columns.filter(({ propertyName }) => propertyName !== 'spec' && propertyName !== 'request');
@@ -108,11 +112,15 @@ export class JobsRepository {
     );
     if (filter.before) query.andWhere('job.id < :before', { before: filter.before });
     const { entities, raw } = await query.getRawAndEntities<{ job_spec: unknown }>();
-    return entities.map((job, at) => ({ ...job, spec: raw[at]?.job_spec ?? {} }));
+    return this.placed(
+      scope,
+      entities.map((job, at) => ({ ...job, spec: raw[at]?.job_spec ?? {} })),
+    );
   }
 
   /** Jobs of all kinds, newest first, with what every kind shows and no more. */
-  listAll({ manager, tenant }: TenantScope, filter: AnyJobFilter): Promise<Job[]> {
+  async listAll(scope: TenantScope, filter: AnyJobFilter): Promise<Job[]> {
+    const { manager, tenant } = scope;
     const { kind, status, parentId, before, limit } = filter;
     // Ids of one kind have one prefix; those of several are in order only behind it.
     const order = kind ? 'job.id' : 'right(job.id, 36)';
@@ -126,7 +134,22 @@ export class JobsRepository {
     if (status) query.andWhere('job.status = :status', { status });
     if (parentId) query.andWhere('job.parent_id = :parentId', { parentId });
     if (before) query.andWhere(`${order} < :before`, { before: kind ? `${kind.prefix}-${before}` : before });
-    return query.getMany();
+    return this.placed(scope, await query.getMany());
+  }
+
+  /** The same jobs, of which those that are submitted say where they stand in the queue. */
+  private async placed({ manager, tenant }: TenantScope, jobs: Job[]): Promise<Job[]> {
+    const waiting = jobs.filter(({ status }) => status === 'submitted');
+    if (waiting.length === 0) return jobs;
+    const positions: { id: string; position: number }[] = await manager.query(
+      `select id, position from (
+         select id, row_number() over (partition by kind order by created_at, id)::int as position from jobs
+         where tenant_id = $1 and kind = any ($2) and ended_at is null and status = 'submitted'
+       ) queue where id = any ($3)`,
+      [tenant, [...new Set(waiting.map(({ kind }) => kind))], waiting.map(({ id }) => id)],
+    );
+    const positionOf = new Map(positions.map(({ id, position }) => [id, position]));
+    return jobs.map((job) => ({ ...job, queuePosition: positionOf.get(job.id) }));
   }
 
   /** How many jobs that have not ended are in each state, by kind. */
@@ -141,11 +164,17 @@ export class JobsRepository {
     );
   }
 
-  countOpen({ manager, tenant }: TenantScope, kind: string): Promise<number> {
-    return manager
-      .createQueryBuilder(Job, 'job')
-      .where('job.tenant_id = :tenant and job.kind = :kind and job.ended_at is null', { tenant, kind })
-      .getCount();
+  /** How many jobs of a kind have not ended, and how many of them are submitted. */
+  async countOpen(
+    { manager, tenant }: TenantScope,
+    kind: string,
+  ): Promise<{ open: number; submitted: number }> {
+    const [counts] = await manager.query(
+      `select count(*)::int as open, count(*) filter (where status = 'submitted')::int as submitted from jobs
+       where tenant_id = $1 and kind = $2 and ended_at is null`,
+      [tenant, kind],
+    );
+    return counts as { open: number; submitted: number };
   }
 
   /**

@@ -57,10 +57,11 @@ export class JobsService {
   ): Promise<Job<Spec, Progress, Result>> {
     const { cpus, memoryBytes } = kind.needs(spec);
     const job = await this.database.asTenant(tenant, async (scope) => {
-      await this.refusePastLimit(scope, kind.name);
+      const { open, submitted } = await this.jobs.countOpen(scope, kind.name);
+      this.refusePastLimit(kind.name, open);
       if (parent) await this.refuseParent(scope, parent);
       const trace = currentContext()?.trace;
-      return this.jobs.insert(scope, {
+      const row = await this.jobs.insert(scope, {
         ...submission,
         spec,
         submittedBy: by.subject,
@@ -73,6 +74,7 @@ export class JobsService {
         needsMemoryBytes: memoryBytes ?? null,
         traceParent: trace && formatTraceParent(trace),
       });
+      return { ...row, queuePosition: submitted + 1 };
     });
     const { id, attempt } = job;
     this.database.afterCommit(() => this.queues.wake(kind.name, { tenant, id, attempt }));
@@ -261,8 +263,7 @@ export class JobsService {
     }
   }
 
-  private async refusePastLimit(scope: TenantScope, kind: string): Promise<void> {
-    const open = await this.jobs.countOpen(scope, kind);
+  private refusePastLimit(kind: string, open: number): void {
     if (open < this.config.openPerTenant) return;
     throw new Problem(
       'RATE_LIMITED',

@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from . import credentials
+from . import credentials, giving_way
 from .job import run_job
 
 _PR_SET_PDEATHSIG = 1
@@ -34,6 +34,7 @@ def become_job(
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
+        giving_way.listen()
         for other in close:
             with contextlib.suppress(OSError):
                 os.close(other)

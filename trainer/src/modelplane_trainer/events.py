@@ -107,6 +107,10 @@ class EventWriter:
             self._write_progress(self._shown or _nothing_yet(1))
         self._write("succeeded", result=result)
 
+    def gave_way(self) -> None:
+        self.flush_progress()
+        self._write("gave_way")
+
     def failed(self, code: str, message: str) -> None:
         self._write("failed", code=code, message=message)
 

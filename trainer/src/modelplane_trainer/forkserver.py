@@ -26,8 +26,10 @@ from typing import Any
 from . import credentials, preload
 from .child import become_job
 from .failures import INTERNAL_ERROR
+from .giving_way import SIGNAL
 from .memory import kills_for_memory
 
+GIVE_WAY = b'{"type": "give_way"}'
 LONGEST_REQUEST_BYTES = 32 * 1024 * 1024
 _BLOCK = 64 * 1024
 
@@ -120,15 +122,26 @@ class Forkserver:
                 self._selector.unregister(connection.socket)
                 connection.closing = True
             return
-        if connection.child is not None or connection.closing:
+        if connection.closing:
             return
         connection.request += block
+        if connection.child is not None:
+            self._pass_on(connection)
+            return
         line, newline, _ = bytes(connection.request).partition(b"\n") if b"\n" in block else (b"", b"", b"")
         if newline and len(line) <= LONGEST_REQUEST_BYTES:
             connection.request.clear()
             self._start(connection, line)
         elif newline or len(connection.request) > LONGEST_REQUEST_BYTES:
             self._refuse(connection, {}, f"a request must end within {LONGEST_REQUEST_BYTES} bytes")
+
+    def _pass_on(self, connection: Connection) -> None:
+        """Ask the job to give way where the client has; it says nothing else to one that runs."""
+        *lines, rest = bytes(connection.request).split(b"\n")
+        # Cut to one byte more than a line that counts has: it is told from one, and cannot grow.
+        connection.request = bytearray(rest[: len(GIVE_WAY) + 1])
+        if GIVE_WAY in lines:
+            os.kill(connection.child, SIGNAL)
 
     def _start(self, connection: Connection, line: bytes) -> None:
         try:

@@ -15,6 +15,7 @@ import threadpoolctl
 from . import batch, contracts, inspection, training
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
+from .giving_way import GaveWay
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
 from .storage import Store, open_store
 
@@ -31,7 +32,7 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
         credentials: of the object store, where it wants any.
 
     Returns:
-        The exit code: 0 after `succeeded`, 1 after `failed`.
+        The exit code: 0 after `succeeded` and `gave_way`, 1 after `failed`.
     """
     known = spec if isinstance(spec, dict) else {}
     attempt = known.get("attempt")
@@ -41,6 +42,9 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
         contracts.check_spec(spec)
         limit_memory(spec["limits"]["memory_bytes"])
         result = _attempt(spec, events, open_store(spec["storage"], credentials))
+    except GaveWay:
+        events.gave_way()
+        return 0
     except JobFailure as failure:
         events.failed(failure.code, _sentence(failure.message))
         return 1

@@ -73,6 +73,7 @@ export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, Batc
     ...spec,
     batch_size: batch_rows,
   }),
+  canGiveWay: true,
   limits: (config) => {
     const { concurrency, maxRunSeconds, threads, memoryBytes } = config.get(BatchConfig);
     return {

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { formatObjectUri } from '#libs/object-store';
-import { BatchConfig, JobsConfig, UploadsConfig } from '../../../config/index.js';
+import { BatchConfig, UploadsConfig } from '../../../config/index.js';
 import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
+import { JobKinds } from '../../../platform/jobs/job-kinds.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import type { ServableVersion } from '../../serving/serving.service.js';
 import type { Input } from './batch-input.js';
-import type { BatchSpec } from './batch-job.js';
+import { BATCH, type BatchSpec } from './batch-job.js';
 
 /** What the trainer is told of a batch: contracts/batch-spec.v1.schema.json. */
 @Injectable()
@@ -15,7 +16,7 @@ export class BatchSpecs {
   constructor(
     private readonly config: BatchConfig,
     private readonly uploads: UploadsConfig,
-    private readonly jobs: JobsConfig,
+    private readonly kinds: JobKinds,
   ) {}
 
   make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
@@ -49,7 +50,7 @@ export class BatchSpecs {
         threads: this.config.threads,
       },
       limits: {
-        memory_bytes: this.jobs.memoryOf(this.config.memoryBytes),
+        memory_bytes: this.kinds.limitsOf(BATCH).memoryBytes,
         model_memory_bytes: this.uploads.memoryBytes,
         model_run_seconds: this.uploads.runSeconds,
       },

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .. import giving_way
 from ..events import EventWriter
 from ..failures import INTERNAL_ERROR, JobFailure, unreadable
 from ..reading.partitions import partitions_of
@@ -40,6 +41,7 @@ def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, An
         The result of the `succeeded` event.
 
     Raises:
+        GaveWay: asked to, between two parts.
         JobFailure: with what is wrong and what is allowed.
     """
     threads = spec["batch"]["threads"]
@@ -83,6 +85,7 @@ class _Run:
         refuse_unwritable(self._scorer.schema, spec["output"]["format"])
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
+        self._parts_before = len(self._parts)
         self._begun = time.monotonic()
         self._rows_before = sum(part.rows_read for part in self._parts)
 
@@ -152,6 +155,7 @@ class _Run:
         ):
             scored = self._scored(blocks)
             for first in scored:
+                self._give_way_if_asked()
                 part = Part(len(self._parts), number, first.block.first)
                 with PartWriter(self._store, self._spec["output"], self._scorer.schema, part) as writer:
                     try:
@@ -166,8 +170,21 @@ class _Run:
                         raise
                     self._finish(writer.publish(), {"file": number, "place": last.next})
 
+        self._tell_oddities()
+
+    def _tell_oddities(self) -> None:
         while self._oddities:
             self._events.warning(self._oddities.pop(0))
+
+    def _give_way_if_asked(self) -> None:
+        """At the beginning of a part, but never of an attempt's first, so that each gets on.
+
+        Raises:
+            GaveWay: the parts so far are finished, and their notes are there.
+        """
+        if giving_way.is_asked() and len(self._parts) > self._parts_before:
+            self._tell_oddities()
+            raise giving_way.GaveWay
 
     def _scored(self, blocks: Iterable[Block]) -> Iterator[Scored]:
         """Scored blocks in their order; as many are under way as there are threads, and one more."""

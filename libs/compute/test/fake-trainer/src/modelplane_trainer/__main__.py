@@ -14,7 +14,7 @@ import threading
 import time
 
 JOB = """
-import json, os, sys, time
+import json, os, signal, sys, time
 parent = os.getppid()
 for step in json.loads(sys.argv[1]):
     if "write" in step:
@@ -26,6 +26,10 @@ for step in json.loads(sys.argv[1]):
         end = time.monotonic() + step["sleep"]
         while time.monotonic() < end and os.getppid() == parent:
             time.sleep(0.01)
+    elif "listen" in step:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    elif "await_signal" in step:
+        signal.sigwait([signal.SIGUSR1])
     elif "write_pid" in step:
         open(step["write_pid"], "w").write(str(os.getpid()))
     elif "environment" in step:
@@ -51,7 +55,7 @@ def serve(connection: socket.socket) -> None:
         start_new_session=True,
     )
     jobs.add(job.pid)
-    threading.Thread(target=kill_at_end_of_file, args=(connection, job.pid), daemon=True).start()
+    threading.Thread(target=listen, args=(connection, job.pid), daemon=True).start()
     _, status, usage = os.wait4(job.pid, 0)
     jobs.discard(job.pid)
     code = os.waitstatus_to_exitcode(status)
@@ -70,9 +74,12 @@ def serve(connection: socket.socket) -> None:
     connection.close()
 
 
-def kill_at_end_of_file(connection: socket.socket, pid: int) -> None:
+def listen(connection: socket.socket, pid: int) -> None:
+    """Asks the job to give way where the client does, and kills it where the client is gone."""
     with contextlib.suppress(OSError):
-        connection.recv(1)
+        while line := connection.recv(100):
+            assert line == b'{"type": "give_way"}\n'
+            os.kill(pid, signal.SIGUSR1)
     kill(pid)
 
 
