@@ -257,6 +257,15 @@ def test_does_not_leave_the_store(store, uri):
     assert "leads out of the object store" in message or "not valid" in message or "does not exist" in message
 
 
+def test_follows_no_link_within_the_store(store):
+    other = store.parquet(simple(), "s3://data/of-another-tenant.parquet")["uris"][0]
+    store.path("s3://data/file.parquet").symlink_to(store.path(other))
+    (store.root / "data" / "folder").symlink_to(store.root / "data")
+    for uri in ["s3://data/file.parquet", "s3://data/folder/of-another-tenant.parquet"]:
+        code, message = store.failure(store.spec({"format": "parquet", "uris": [uri]}, "y"))
+        assert (code, "symbolic link" in message) == ("DATA_UNREADABLE", True)
+
+
 def test_does_not_write_outside_the_store(store):
     spec = store.spec(store.parquet(simple()), "y", output_uri="s3://modelplane/../../escaped/")
     code, _ = store.failure(spec)
