@@ -242,6 +242,7 @@ const NAMING_NOTHING = [
   'GET /api/v1/events',
   'GET /api/v1/api-keys',
   'GET /api/v1/me',
+  'GET /api/v1/usage',
   'POST /api/v1/api-keys',
   'GET /healthcheck',
   'GET /healthcheck/live',
