@@ -48,7 +48,7 @@ export class Quotas implements MigrationInterface {
     `);
     for (const table of ['stored_items', 'stored_bytes', 'tenant_usage']) await isolateTenants(runner, table);
     await runner.query(`
-      grant select on stored_bytes, tenant_usage to modelplane_app;
+      grant select on stored_items, stored_bytes, tenant_usage to modelplane_app;
       -- Whoever counts counts for all tenants, and learns names and sizes.
       create policy counting on stored_items to modelplane_system using (true) with check (true);
       create policy counting on stored_bytes for select to modelplane_system using (true);
