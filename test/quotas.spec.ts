@@ -1,5 +1,5 @@
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -131,6 +131,24 @@ describe('the bytes that a tenant keeps', () => {
       sent.flushHeaders();
     });
     expect(status).toBe(507);
+  });
+
+  it('should leave the connection of a refused body for the next request', async () => {
+    await put('data/most', 900_000);
+    const { hostname, port } = new URL(service.url);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const send = (method: string, path: string, body: Buffer): Promise<[number | undefined, boolean]> =>
+      new Promise((resolve, reject) => {
+        const headers = { authorization: `Bearer ${acme.token}`, 'transfer-encoding': 'chunked' };
+        const sent = request({ hostname, port, method, path, headers, agent }, (response) => {
+          response.resume().on('end', () => resolve([response.statusCode, sent.reusedSocket]));
+        });
+        sent.on('error', reject);
+        sent.end(body);
+      });
+    expect(await send('PUT', `${OBJECTS}/data/too-large`, Buffer.alloc(300_000))).toEqual([507, false]);
+    expect(await send('PUT', `${OBJECTS}/data/small`, Buffer.alloc(10))).toEqual([200, true]);
+    agent.destroy();
   });
 
   it('should be freed by a delete, which always works', async () => {

@@ -1,11 +1,14 @@
 """Each fault of a data set ends the job with a code and a sentence that says what to do."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from cases import mixed, simple
+
+from modelplane_trainer.failures import ran_out_of_disk
 
 
 def columns(**more):
@@ -244,6 +247,17 @@ def test_says_which_parquet_file_is_cut_off(store):
 def test_says_which_file_is_absent(store):
     code, message = store.failure(store.spec({"format": "csv", "uris": ["s3://data/no.csv"]}, "y"))
     assert (code, message) == ("DATA_UNREADABLE", "s3://data/no.csv does not exist.")
+
+
+def test_knows_a_full_disk():
+    with pytest.raises(OSError) as direct, Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"x")
+    with pytest.raises(OSError) as by_arrow, pa.OSFile("/dev/full", "w") as full:
+        full.write(b"x")
+    wrapped = RuntimeError("the part could not be written")
+    wrapped.__cause__ = direct.value
+    assert [ran_out_of_disk(error) for error in (direct.value, by_arrow.value, wrapped)] == [True, True, True]
+    assert not ran_out_of_disk(FileNotFoundError(2, "No such file or directory"))
 
 
 @pytest.mark.parametrize("uri", ["s3://data/../../outside.csv", "s3://data/link.csv", "s3:////etc/passwd"])

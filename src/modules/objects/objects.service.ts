@@ -34,7 +34,13 @@ export class ObjectsService {
   ): Promise<StoredObjectEntry> {
     const address = this.addressOf(tenant, path);
     const { maxObjectBytes: maxBytes } = this.config;
-    const stored = await this.storage.put(tenant, address, body, { maxBytes, length });
+    const stored = await this.storage
+      .put(tenant, address, body, { maxBytes, length })
+      .catch((error: unknown) => {
+        // Until the rest was read, the caller could send no further request on its connection.
+        body.resume();
+        throw error;
+      });
     return {
       uri: formatObjectUri(address),
       size_bytes: stored.size,

@@ -37,9 +37,9 @@ export class DiskSpace {
     return (this.free = bavail * bsize);
   }
 
-  /** Whether less is left than the settings ask for. */
+  /** Whether no more is left than the settings ask for. */
   async isShort(): Promise<boolean> {
-    return (await this.freeBytes()) < this.config.minFreeDiskBytes;
+    return (await this.freeBytes()) <= this.config.minFreeDiskBytes;
   }
 
   /**

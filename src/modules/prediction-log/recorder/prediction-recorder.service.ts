@@ -140,13 +140,12 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       const { encoded, featureRows } = this;
       this.encoded = [];
       this.encodedCharacters = 0;
-      try {
-        for (const rows of framesOf(encoded)) {
-          if (!(await this.segments.append(rows.length, rows.join(',')))) this.drop('disk', rows.length);
-        }
-      } catch (error) {
-        this.logger.failure('the prediction log could not be written to disk', error);
-        this.drop('disk', encoded.length);
+      for (const rows of framesOf(encoded)) {
+        const isStored = await this.segments.append(rows.length, rows.join(',')).catch((error: Error) => {
+          this.warn('the prediction log could not be written to disk', { reason: error.message });
+          return false;
+        });
+        if (!isStored) this.drop('disk', rows.length);
       }
       this.featureRows -= featureRows;
       void this.drain();
