@@ -37,6 +37,7 @@ export class Jobs implements MigrationInterface {
         needs_memory_bytes bigint,
         attempt integer not null default 0,
         uncounted_attempts integer not null default 0,
+        crashed_by text,
         lease_until timestamptz,
         claimed_at timestamptz,
         worker text,

@@ -5,7 +5,7 @@ import { PredictionLog } from './0004-prediction-log.js';
 import { Tasks } from './0005-tasks.js';
 import { Outbox } from './0006-outbox.js';
 import { ApiKeys } from './0007-api-keys.js';
-import { JobCrashes } from './0008-job-crashes.js';
+import { Quotas } from './0008-quotas.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox, ApiKeys, JobCrashes];
+export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox, ApiKeys, Quotas];

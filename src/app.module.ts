@@ -27,6 +27,7 @@ import { StorageModule } from './platform/storage/storage.module.js';
 import { SchedulesModule } from './platform/tasks/schedules/schedules.module.js';
 import { TasksModule } from './platform/tasks/tasks.module.js';
 import { TimersModule } from './platform/timers/timers.module.js';
+import { UsageModule } from './platform/usage/usage.module.js';
 
 @Module({
   imports: [
@@ -42,6 +43,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     RateLimitModule,
     DirectRoutesModule,
     StorageModule,
+    UsageModule,
     ComputeModule,
     InferenceModule,
     JobsModule,

@@ -40,6 +40,13 @@ describe('what a caller is told of itself', () => {
       roles: ['scientist'],
       rate_limit: { tokens_per_minute: 1, burst: 500, remaining: expect.any(Number) },
       jobs: expect.any(Array),
+      storage: {
+        quota_bytes: 20 * 2 ** 30,
+        object_bytes: 0,
+        artifact_bytes: 0,
+        log_bytes: 0,
+        reserved_bytes: 0,
+      },
       limits: {
         rows_per_prediction: 77,
         samples_per_explanation: 1_000_000,

@@ -242,6 +242,7 @@ const NAMING_NOTHING = [
   'GET /api/v1/events',
   'GET /api/v1/api-keys',
   'GET /api/v1/me',
+  'GET /api/v1/usage',
   'POST /api/v1/api-keys',
   'GET /healthcheck',
   'GET /healthcheck/live',
@@ -401,6 +402,9 @@ describe('a tenant', () => {
           'prediction_log_settings',
           'schedules',
           'stage_changes',
+          'stored_bytes',
+          'stored_items',
+          'tenant_usage',
         ]),
       );
     });
@@ -662,6 +666,8 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     input_path: `s3://data/${names.object}`,
     output_path: 's3://predictions/later/',
   };
+  // What is counted in memory is written before it is read.
+  expect((await acme.get('/api/v1/usage')).status).toBe(200);
   names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
   await acme.put(`/api/v1/models/${names.model}/prediction-log`, { sample_rate: 1 });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');

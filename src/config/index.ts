@@ -10,6 +10,7 @@ import { JobsConfig } from './jobs.config.js';
 import { PredictionLogConfig } from './prediction-log.config.js';
 import { PredictionsConfig } from './predictions.config.js';
 import { productionFaults } from './production.js';
+import { QuotasConfig } from './quotas.config.js';
 import { RateLimitConfig } from './rate-limit.config.js';
 import { RedisConfig } from './redis.config.js';
 import { RuntimeConfig } from './runtime.config.js';
@@ -31,6 +32,7 @@ export {
   JobsConfig,
   PredictionLogConfig,
   PredictionsConfig,
+  QuotasConfig,
   RateLimitConfig,
   RedisConfig,
   RuntimeConfig,
@@ -60,6 +62,7 @@ const types: readonly ConfigClass[] = [
   BatchConfig,
   UploadsConfig,
   RateLimitConfig,
+  QuotasConfig,
   TelemetryConfig,
   CommandsConfig,
 ];

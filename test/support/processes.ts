@@ -9,14 +9,19 @@ const MAIN = resolve(__dirname, '../../dist/src/main.js');
 class ServiceProcess {
   protected constructor(private readonly child: ChildProcess) {}
 
-  /** @returns the process, and its line of log that says `ready` */
+  /**
+   * @param within a command that becomes the process which it is given
+   * @returns the process, and its line of log that says `ready`
+   */
   protected static async spawn(
     service: Service,
     ready: string,
     env: Record<string, string>,
     onLine: (line: string) => void = () => undefined,
+    within: readonly string[] = [],
   ): Promise<[ChildProcess, { url?: string }]> {
-    const child = spawn(process.execPath, [MAIN], {
+    const [file = process.execPath, ...args] = [...within, process.execPath, MAIN];
+    const child = spawn(file, args, {
       cwd: join(MAIN, '../../..'),
       env: {
         PATH: process.env.PATH,
@@ -70,14 +75,18 @@ export class ApiProcess extends ServiceProcess {
     super(child);
   }
 
-  /** @param onLine gets each line of its log */
+  /**
+   * @param onLine gets each line of its log
+   * @param within a command that becomes the process which it is given
+   */
   static async start(
     service: Service,
     env: Record<string, string> = {},
     onLine?: (line: string) => void,
+    within?: readonly string[],
   ): Promise<ApiProcess> {
     const all = { MODELPLANE_ROLE: 'api', ...env };
-    const [child, { url }] = await this.spawn(service, 'api ready', all, onLine);
+    const [child, { url }] = await this.spawn(service, 'api ready', all, onLine, within);
     return new ApiProcess(child, url as string);
   }
 }

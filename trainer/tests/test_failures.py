@@ -1,11 +1,14 @@
 """Each fault of a data set ends the job with a code and a sentence that says what to do."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from cases import mixed, simple
+
+from modelplane_trainer.failures import ran_out_of_disk
 
 
 def columns(**more):
@@ -246,6 +249,17 @@ def test_says_which_file_is_absent(store):
     assert (code, message) == ("DATA_UNREADABLE", "s3://data/no.csv does not exist.")
 
 
+def test_knows_a_full_disk():
+    with pytest.raises(OSError) as direct, Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"x")
+    with pytest.raises(OSError) as by_arrow, pa.OSFile("/dev/full", "w") as full:
+        full.write(b"x")
+    wrapped = RuntimeError("the part could not be written")
+    wrapped.__cause__ = direct.value
+    assert [ran_out_of_disk(error) for error in (direct.value, by_arrow.value, wrapped)] == [True, True, True]
+    assert not ran_out_of_disk(FileNotFoundError(2, "No such file or directory"))
+
+
 @pytest.mark.parametrize("uri", ["s3://data/../../outside.csv", "s3://data/link.csv", "s3:////etc/passwd"])
 def test_does_not_leave_the_store(store, uri):
     outside = store.root.parent / "outside.csv"
@@ -255,6 +269,15 @@ def test_does_not_leave_the_store(store, uri):
     code, message = store.failure(spec)
     assert code in ("DATA_UNREADABLE", "INTERNAL_ERROR")
     assert "leads out of the object store" in message or "not valid" in message or "does not exist" in message
+
+
+def test_follows_no_link_within_the_store(store):
+    other = store.parquet(simple(), "s3://data/of-another-tenant.parquet")["uris"][0]
+    store.path("s3://data/file.parquet").symlink_to(store.path(other))
+    (store.root / "data" / "folder").symlink_to(store.root / "data")
+    for uri in ["s3://data/file.parquet", "s3://data/folder/of-another-tenant.parquet"]:
+        code, message = store.failure(store.spec({"format": "parquet", "uris": [uri]}, "y"))
+        assert (code, "symbolic link" in message) == ("DATA_UNREADABLE", True)
 
 
 def test_does_not_write_outside_the_store(store):

@@ -17,7 +17,7 @@ export async function writeDurably(
   const chunks = body instanceof Readable ? body.iterator({ destroyOnReturn: false }) : [body];
   const hash = createHash('sha256');
   let size = 0;
-  const handle = await open(path, 'wx');
+  const handle = await open(path, 'wx', 0o600);
   try {
     for await (const chunk of chunks) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);

@@ -8,9 +8,10 @@ export type ObjectStoreErrorCode =
   | 'DIGEST_MISMATCH'
   | 'INVALID_RANGE'
   | 'TOO_MANY_OBJECTS'
-  | 'OBJECT_STORE_UNAVAILABLE';
+  | 'OBJECT_STORE_UNAVAILABLE'
+  | 'STORAGE_FULL';
 
-/** Base of every error that the store raises on purpose; anything else (a full disk) passes as it is. */
+/** Base of every error that the store raises on purpose; anything else passes as it is. */
 export abstract class ObjectStoreError extends Error {
   abstract readonly code: ObjectStoreErrorCode;
 
@@ -68,4 +69,9 @@ export class TooManyObjects extends ObjectStoreError {
 /** The server that keeps the objects cannot be reached, is too slow, refuses us or lacks the bucket. */
 export class ObjectStoreUnavailable extends ObjectStoreError {
   readonly code = 'OBJECT_STORE_UNAVAILABLE';
+}
+
+/** There is no room for more bytes; deleting makes some. */
+export class ObjectStoreFull extends ObjectStoreError {
+  readonly code = 'STORAGE_FULL';
 }

@@ -23,32 +23,36 @@ export function isMissing(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(errorCode(error) ?? '');
 }
 
-/** @throws InvalidObjectUri when a path, already free of symbolic links, lies outside of `root`. */
-export function checkInside(root: string, real: string): void {
-  if (!real.startsWith(root + sep)) {
-    // The message leaves the path out because it may reach a tenant.
-    throw new InvalidObjectUri('the key leads out of the object store through a symbolic link');
-  }
-}
-
-/** The path without symbolic links, or null when it names nothing. @throws InvalidObjectUri if it leaves the root. */
-export async function realPathInside(root: string, path: string): Promise<string | null> {
+/**
+ * Whether a path names something, by way of folders alone: a symbolic link in it is not followed, wherever it leads, as
+ * one tenant's key could otherwise be another tenant's object.
+ * @throws InvalidObjectUri where a part of the path is a symbolic link
+ */
+export async function isThere(path: string): Promise<boolean> {
   let real: string;
   try {
     real = await realpath(path);
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isMissing(error)) return false;
     throw error;
   }
-  if (real !== root) checkInside(root, real);
-  return real;
+  refuseLink(path, real);
+  return true;
+}
+
+function refuseLink(path: string, real: string): void {
+  // The message leaves out where it leads because it may reach a tenant.
+  if (real !== path)
+    throw new InvalidObjectUri(
+      'a part of the key is a symbolic link, which the object store does not follow',
+    );
 }
 
 /**
- * Checks that `folder` could be created: its nearest existing ancestor is a folder inside the root.
- * @throws ObjectConflict when the path passes through a file, InvalidObjectUri when it leaves the root.
+ * Checks that `folder` could be created: its nearest existing ancestor is a folder.
+ * @throws ObjectConflict when the path passes through a file, InvalidObjectUri when it does through a symbolic link
  */
-export async function checkCreatable(root: string, folder: string): Promise<void> {
+export async function checkCreatable(folder: string): Promise<void> {
   for (let path = folder; ; path = dirname(path)) {
     let real: string;
     try {
@@ -60,7 +64,7 @@ export async function checkCreatable(root: string, folder: string): Promise<void
       if (await isSymbolicLink(path)) throw passesThroughObject();
       continue;
     }
-    if (real !== root) checkInside(root, real);
+    refuseLink(path, real);
     if (!(await lstat(real)).isDirectory()) throw passesThroughObject();
     return;
   }

@@ -1,17 +1,14 @@
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { InvalidObjectUri } from './errors.js';
-import { isMissing, realPathInside } from './folder-files.js';
+import { isMissing, isThere } from './folder-files.js';
 import { checkKey } from './object-uri.js';
 
 const ENTRIES_AT_ONCE = 1000;
 
 export interface WalkOptions {
-  /** The root of the store, a path without symbolic links. */
-  readonly root: string;
-  /** The folder that holds the bucket. */
+  /** The folder that holds the bucket, in a root without symbolic links. */
   readonly bucketFolder: string;
   readonly prefix: string;
   readonly after: string;
@@ -27,20 +24,19 @@ interface Entry {
 
 /**
  * Yields the objects of a bucket in UTF-8 byte order of their keys, folder by folder. Folders that `prefix` or `after`
- * exclude are not opened, and only the names of the folders on the way down are in memory.
+ * exclude are not opened, symbolic links are left out, and only the names of the folders on the way down are in memory.
  */
 export async function* walk(options: WalkOptions): AsyncGenerator<{ key: string; path: string }> {
-  const { root, bucketFolder, prefix } = options;
+  const { bucketFolder, prefix } = options;
   const folderKey = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-  const start = await realPathInside(root, join(bucketFolder, folderKey));
-  if (start !== null) yield* walkFolder(start, folderKey, options, [start]);
+  const start = join(bucketFolder, folderKey.slice(0, -1));
+  if (await isThere(start)) yield* walkFolder(start, folderKey, options);
 }
 
 async function* walkFolder(
   folder: string,
   folderKey: string,
   options: WalkOptions,
-  ancestors: readonly string[],
 ): AsyncGenerator<{ key: string; path: string }> {
   const after = Buffer.from(options.after);
   for (const entry of await readEntries(folder, folderKey, options)) {
@@ -49,9 +45,7 @@ async function* walkFolder(
       continue;
     }
     const isBehind = entry.order.compare(after) < 0 && !startsWith(after, entry.order);
-    // A symbolic link to a folder above itself would be followed for ever.
-    if (isBehind || ancestors.includes(entry.path)) continue;
-    yield* walkFolder(entry.path, `${entry.key}/`, options, [...ancestors, entry.path]);
+    if (!isBehind) yield* walkFolder(entry.path, `${entry.key}/`, options);
   }
 }
 
@@ -72,31 +66,11 @@ async function readEntries(folder: string, folderKey: string, options: WalkOptio
     // A file that was copied in under a name that no URI can spell is not an object.
     if (!key.startsWith(options.prefix) || !isAddressable(key) || !Buffer.from(name).equals(dirent.name))
       continue;
-    const found = await resolveEntry(join(folder, name), dirent, options.root);
-    if (found === null) continue;
-    entries.push({ key, order: Buffer.from(found.isFolder ? `${key}/` : key), ...found });
+    const isFolder = dirent.isDirectory();
+    if (!isFolder && !dirent.isFile()) continue;
+    entries.push({ key, order: Buffer.from(isFolder ? `${key}/` : key), path: join(folder, name), isFolder });
   }
   return entries.sort((left, right) => left.order.compare(right.order));
-}
-
-async function resolveEntry(
-  path: string,
-  dirent: Dirent<Buffer>,
-  root: string,
-): Promise<{ path: string; isFolder: boolean } | null> {
-  if (dirent.isFile()) return { path, isFolder: false };
-  if (dirent.isDirectory()) return { path, isFolder: true };
-  if (!dirent.isSymbolicLink()) return null;
-  try {
-    const real = await realPathInside(root, path);
-    if (real === null) return null;
-    const stats = await stat(real);
-    return stats.isFile() || stats.isDirectory() ? { path: real, isFolder: stats.isDirectory() } : null;
-  } catch (error) {
-    // A symbolic link that leads out of the store is left out here; whoever reads it by name is told why.
-    if (error instanceof InvalidObjectUri || isMissing(error)) return null;
-    throw error;
-  }
 }
 
 function isAddressable(key: string): boolean {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -156,18 +156,50 @@ describe('FolderObjectStore', () => {
       expect(await readFile(join(outside, 'private/secret'), 'utf8')).toBe('secret');
     });
 
-    it('should work within the store, and end where they turn in circles', async () => {
+    it('should not be followed within the store either, where another tenant has its objects', async () => {
       await store.put(at('a/b'), Buffer.from('x'));
-      await symlink(join(root, 'data/a'), join(root, 'data/link'));
+      await symlink(join(root, 'data/a'), join(root, 'data/folder'));
+      await symlink('a/b', join(root, 'data/file'));
       await symlink(join(root, 'data'), join(root, 'data/a/circle'));
       await symlink('self', join(root, 'data/self'));
       await symlink('nowhere', join(root, 'data/dangling'));
-      expect(await read('link/b')).toBe('x');
-      expect(await keys()).toEqual(['a/b', 'link/b']);
+      expect(await keys()).toEqual(['a/b']);
+      const all: string[] = [];
+      for await (const { key } of store.listAll({ bucket, prefix: '' })) all.push(key);
+      expect(all).toEqual(['a/b']);
+      for (const key of ['folder/b', 'file', 'a/circle/a/b']) {
+        await expect(store.get(at(key))).rejects.toThrow(InvalidObjectUri);
+        await expect(store.head(at(key))).rejects.toThrow('is a symbolic link');
+        await expect(store.copy(at(key), at('copied'))).rejects.toThrow(InvalidObjectUri);
+      }
+      for (const ifAbsent of [true, false]) {
+        await expect(store.put(at('folder/new'), Buffer.from('y'), { ifAbsent })).rejects.toThrow(
+          InvalidObjectUri,
+        );
+        await expect(store.put(at('folder/b'), Buffer.from('y'), { ifAbsent })).rejects.toThrow(
+          InvalidObjectUri,
+        );
+      }
+      await expect(store.delete(at('folder/b'))).rejects.toThrow(InvalidObjectUri);
+      await expect(store.list({ bucket, prefix: 'folder/' })).rejects.toThrow(InvalidObjectUri);
       await expect(store.get(at('self'))).rejects.toThrow(ObjectNotFound);
       await expect(store.get(at('dangling'))).rejects.toThrow(ObjectNotFound);
       await expect(store.put(at('dangling/x'), Buffer.from('x'))).rejects.toThrow(ObjectConflict);
+      // The link itself is replaced, and deleted, and what it leads to is not.
+      await store.put(at('file'), Buffer.from('mine'));
+      await store.delete(at('folder'));
+      expect([await read('a/b'), await read('file')]).toEqual(['x', 'mine']);
+      expect(await keys()).toEqual(['a/b', 'file']);
     });
+  });
+
+  it('should keep objects for its own user alone', async () => {
+    await store.put(at('a/b'), Buffer.from('x'));
+    await store.put({ bucket: 'another', key: 'c' }, Buffer.from('x'));
+    const modes = ['.', '.tmp', 'data/a', 'data/a/b', 'another', 'another/c'].map(
+      async (path) => (await stat(join(root, path))).mode & 0o777,
+    );
+    expect(await Promise.all(modes)).toEqual([0o700, 0o700, 0o700, 0o600, 0o700, 0o600]);
   });
 
   it('should not wait for a named pipe', async () => {

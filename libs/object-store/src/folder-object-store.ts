@@ -12,20 +12,19 @@ import {
   unlink,
   type FileHandle,
 } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { resolveRange } from './byte-range.js';
-import { InvalidObjectUri, ObjectConflict, ObjectExists, ObjectNotFound } from './errors.js';
+import { InvalidObjectUri, ObjectConflict, ObjectExists, ObjectNotFound, ObjectStoreFull } from './errors.js';
 import {
   checkCreatable,
-  checkInside,
   errorCode,
   etagOf,
   isMissing,
+  isThere,
   openRegularFile,
   passesThroughObject,
   pruneEmptyFolders,
-  realPathInside,
   syncFolders,
   type FileFacts,
 } from './folder-files.js';
@@ -46,6 +45,8 @@ import {
 } from './object-store.js';
 import { checkAddress, formatObjectUri, type ObjectAddress } from './object-uri.js';
 
+/** What tenants keep is for the user of the service alone. */
+const FOLDER_MODE = 0o700;
 /** No bucket starts with a dot, so no address leads here. It is on the file system of the objects, as rename needs. */
 const TEMPORARY_FOLDER = '.tmp';
 const STALE_AFTER_MS = 24 * 3600 * 1000;
@@ -54,8 +55,8 @@ const PUBLISH_ATTEMPTS = 50;
 
 /**
  * An object store in a folder: `s3://bucket/key` is the file `root/bucket/key`, and a file that somebody copies
- * there is an object. Keys stay inside the root, also through symbolic links. Unlike S3 it cannot keep both `a`
- * and `a/b` (`ObjectConflict`).
+ * there is an object. A symbolic link is none, and no key leads through one. Unlike S3 it cannot keep both `a` and `a/b`
+ * (`ObjectConflict`).
  */
 export class FolderObjectStore implements ObjectStore {
   private readonly root: string;
@@ -63,7 +64,7 @@ export class FolderObjectStore implements ObjectStore {
 
   /** Creates the folder when it is missing and starts to remove temporary files that a crash has left. */
   constructor(root: string) {
-    mkdirSync(join(root, TEMPORARY_FOLDER), { recursive: true });
+    mkdirSync(join(root, TEMPORARY_FOLDER), { recursive: true, mode: FOLDER_MODE });
     this.root = realpathSync(root);
     this.temporaryFolder = join(this.root, TEMPORARY_FOLDER);
     // Leftovers only cost disk space: failing to remove them must not keep a process from starting.
@@ -77,7 +78,7 @@ export class FolderObjectStore implements ObjectStore {
   ): Promise<StoredObject> {
     const target = this.pathOf(address);
     // Publishing checks all of this again; checking it here saves an upload that could not end well.
-    await checkCreatable(this.root, dirname(target));
+    await checkCreatable(dirname(target));
     if (options.ifAbsent && (await exists(target)))
       throw new ObjectExists(`${formatObjectUri(address)} exists`);
 
@@ -86,6 +87,9 @@ export class FolderObjectStore implements ObjectStore {
       const stored = await writeDurably(temporary, body, options);
       await this.publish(temporary, address, options.ifAbsent ?? false);
       return stored;
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) throw error;
+      throw new ObjectStoreFull('the disk of the object store is full', { cause: error });
     } finally {
       await rm(temporary, { force: true });
     }
@@ -121,12 +125,11 @@ export class FolderObjectStore implements ObjectStore {
 
   async delete(address: ObjectAddress): Promise<void> {
     const target = this.pathOf(address);
-    const parent = await realPathInside(this.root, dirname(target));
-    if (parent === null) return;
-    const path = join(parent, basename(target));
+    const parent = dirname(target);
+    if (!(await isThere(parent))) return;
     try {
-      if ((await lstat(path)).isDirectory()) return;
-      await unlink(path);
+      if ((await lstat(target)).isDirectory()) return;
+      await unlink(target);
     } catch (error) {
       if (isMissing(error)) return;
       throw error;
@@ -183,10 +186,10 @@ export class FolderObjectStore implements ObjectStore {
   private async *objects({ bucket, prefix, after = '', limit }: ListOptions): AsyncGenerator<ListedObject> {
     checkListing({ bucket, prefix, limit });
     const bucketFolder = join(this.root, bucket);
-    for await (const { key, path } of walk({ root: this.root, bucketFolder, prefix, after })) {
+    for await (const { key, path } of walk({ bucketFolder, prefix, after })) {
       let info: ObjectInfo;
       try {
-        info = infoOf(await stat(path, { bigint: true }));
+        info = infoOf(await lstat(path, { bigint: true }));
       } catch (error) {
         // The object was deleted after its folder was read.
         if (isMissing(error)) continue;
@@ -206,8 +209,8 @@ export class FolderObjectStore implements ObjectStore {
   }
 
   private async openObject(address: ObjectAddress): Promise<FileHandle> {
-    const real = await realPathInside(this.root, this.pathOf(address));
-    const handle = real === null ? null : await openRegularFile(real);
+    const path = this.pathOf(address);
+    const handle = (await isThere(path)) ? await openRegularFile(path) : null;
     if (handle === null) throw new ObjectNotFound(`${formatObjectUri(address)} does not exist`);
     return handle;
   }
@@ -218,10 +221,9 @@ export class FolderObjectStore implements ObjectStore {
     const bucketFolder = join(this.root, address.bucket);
     for (let attempt = 1; ; attempt++) {
       try {
-        const parent = await this.makeFolder(dirname(target));
-        const path = join(parent, basename(target));
-        await (ifAbsent ? link(temporary, path) : rename(temporary, path));
-        await syncFolders(this.root, parent);
+        await makeFolder(dirname(target));
+        await (ifAbsent ? link(temporary, target) : rename(temporary, target));
+        await syncFolders(this.root, dirname(target));
         return;
       } catch (error) {
         const retry = attempt < PUBLISH_ATTEMPTS && (await this.isTransient(error, target));
@@ -248,20 +250,17 @@ export class FolderObjectStore implements ObjectStore {
       throw new ObjectConflict('the key is a folder that holds other objects');
     }
   }
+}
 
-  private async makeFolder(folder: string): Promise<string> {
-    await checkCreatable(this.root, folder);
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      if (errorCode(error) === 'ENOTDIR' || errorCode(error) === 'EEXIST') throw passesThroughObject();
-      throw error;
-    }
-    const real = await realPathInside(this.root, folder);
-    if (real === null) throw Object.assign(new Error('the folder was removed'), { code: 'ENOENT' });
-    checkInside(this.root, real);
-    return real;
+async function makeFolder(folder: string): Promise<void> {
+  await checkCreatable(folder);
+  try {
+    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR' || errorCode(error) === 'EEXIST') throw passesThroughObject();
+    throw error;
   }
+  if (!(await isThere(folder))) throw Object.assign(new Error('the folder was removed'), { code: 'ENOENT' });
 }
 
 function infoOf(facts: FileFacts): ObjectInfo {

@@ -72,7 +72,7 @@ export interface ObjectPage {
 export interface ObjectStore {
   /**
    * Stores a whole object, replacing the one there. A failed or aborted put leaves nothing behind.
-   * @throws ObjectExists, ObjectTooLarge, DigestMismatch, ObjectConflict
+   * @throws ObjectExists, ObjectTooLarge, DigestMismatch, ObjectConflict, ObjectStoreFull
    */
   put(address: ObjectAddress, body: Readable | Uint8Array, options?: PutOptions): Promise<StoredObject>;
 

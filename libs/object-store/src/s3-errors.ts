@@ -1,5 +1,5 @@
 import { ObjectNotFound, ObjectStoreError, ObjectStoreUnavailable } from './errors.js';
-import { ObjectConflict, ObjectExists, ObjectTooLarge } from './errors.js';
+import { ObjectConflict, ObjectExists, ObjectStoreFull, ObjectTooLarge } from './errors.js';
 import { formatObjectUri, type ObjectAddress } from './object-uri.js';
 
 /** The parts of an error of the SDK or of a socket that are looked at here. */
@@ -27,6 +27,7 @@ export function toStoreError(error: unknown, address: ObjectAddress | { bucket: 
   if (name === 'NoSuchKey' || name === 'NotFound') return new ObjectNotFound(`${uri} does not exist`);
   if (status === 412 || name === 'PreconditionFailed') return new ObjectExists(`${uri} exists`);
   if (name === 'EntityTooLarge') return new ObjectTooLarge('the object is larger than its server takes');
+  if (status === 507) return new ObjectStoreFull('the object store is full');
   if (name === 'ExistingObjectIsFile' || name === 'ExistingObjectIsDirectory')
     return new ObjectConflict('the key is a folder of other objects, or passes through an object');
   return new ObjectStoreUnavailable(explain(), { cause: withoutRequest(failure) });

@@ -22,6 +22,38 @@ export class RateLimitBody {
   remaining: number;
 }
 
+export class StorageBody {
+  /**
+   * Bytes that the tenant may keep in all; null where there is no quota.
+   * @example 21474836480
+   */
+  quota_bytes: number | null;
+
+  /**
+   * Bytes of objects that the tenant wrote, and of those in its own folder.
+   * @example 734003200
+   */
+  object_bytes: number;
+
+  /**
+   * Bytes of the files of its versions; a file that several versions share counts once.
+   * @example 1843200
+   */
+  artifact_bytes: number;
+
+  /**
+   * Bytes of logged predictions: their features and answers as JSON.
+   * @example 52428800
+   */
+  log_bytes: number;
+
+  /**
+   * Bytes held for what is being written.
+   * @example 0
+   */
+  reserved_bytes: number;
+}
+
 export class LimitsBody {
   /**
    * Rows of one prediction.
@@ -115,6 +147,10 @@ export class MeBody {
   /** The tenant's jobs that have not ended, by kind; one entry for every kind. */
   @Type(() => OpenJobsBody)
   jobs: OpenJobsBody[];
+
+  /** What the tenant keeps, and may. */
+  @Type(() => StorageBody)
+  storage: StorageBody;
 
   /** What a request, and the tenant, may have at most. */
   limits: LimitsBody;

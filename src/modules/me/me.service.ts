@@ -5,6 +5,7 @@ import {
   HttpConfig,
   JobsConfig,
   PredictionsConfig,
+  QuotasConfig,
   RateLimitConfig,
   StorageConfig,
   TasksConfig,
@@ -12,7 +13,8 @@ import {
 import type { Identity } from '../../platform/auth/identity.js';
 import { JobOverview } from '../../platform/jobs/job-overview.js';
 import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
-import type { LimitsBody, MeBody, RateLimitBody } from './me.dto.js';
+import { TenantStorage } from '../../platform/storage/tenant-storage.js';
+import type { LimitsBody, MeBody, RateLimitBody, StorageBody } from './me.dto.js';
 
 /** What callers may know of themselves and of their tenant's limits. */
 @Injectable()
@@ -21,6 +23,7 @@ export class MeService {
     private readonly config: Config,
     private readonly rate: RateLimiter,
     private readonly jobs: JobOverview,
+    private readonly storage: TenantStorage,
   ) {}
 
   async describe({ tenant, subject, roles }: Identity): Promise<MeBody> {
@@ -30,6 +33,7 @@ export class MeService {
       roles: [...roles],
       rate_limit: this.rateLimitOf(tenant),
       jobs: await this.jobs.countOpen(tenant),
+      storage: await this.storageOf(tenant),
       limits: this.limits(),
     };
   }
@@ -38,6 +42,17 @@ export class MeService {
     if (this.rate.isOff) return null;
     const { perMinute, burst } = this.config.get(RateLimitConfig);
     return { tokens_per_minute: perMinute, burst, remaining: this.rate.remaining(tenant) };
+  }
+
+  private async storageOf(tenant: string): Promise<StorageBody> {
+    const { objects, artifacts, log, reserved } = await this.storage.use(tenant);
+    return {
+      quota_bytes: this.config.get(QuotasConfig).bytes || null,
+      object_bytes: objects,
+      artifact_bytes: artifacts,
+      log_bytes: log,
+      reserved_bytes: reserved,
+    };
   }
 
   private limits(): LimitsBody {

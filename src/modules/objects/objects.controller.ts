@@ -29,6 +29,7 @@ import type { Readable } from 'node:stream';
 import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { lengthOf } from '../../platform/http/content-length.js';
 import { sendObject } from '../../platform/http/send-object.js';
 import { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { ObjectsService } from './objects.service.js';
@@ -88,7 +89,12 @@ export class ObjectsController {
     @Param('*') path: string,
     @Req() request: FastifyRequest,
   ): Promise<StoredObjectEntry> {
-    return this.objects.put(caller.tenant, path, (request.body as Readable | undefined) ?? request.raw);
+    return this.objects.put(
+      caller.tenant,
+      path,
+      (request.body as Readable | undefined) ?? request.raw,
+      lengthOf(request),
+    );
   }
 
   @Get('*')

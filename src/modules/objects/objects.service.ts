@@ -11,6 +11,7 @@ import { HttpConfig } from '../../config/index.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
+import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import type { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { parseRange } from '../../platform/http/range-header.js';
 
@@ -19,13 +20,27 @@ import { parseRange } from '../../platform/http/range-header.js';
 export class ObjectsService {
   constructor(
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly storage: TenantStorage,
     private readonly grants: Grants,
     private readonly config: HttpConfig,
   ) {}
 
-  async put(tenant: string, path: string, body: Readable): Promise<StoredObjectEntry> {
+  /** @param length bytes of the body, where the request says how many */
+  async put(
+    tenant: string,
+    path: string,
+    body: Readable,
+    length: number | undefined,
+  ): Promise<StoredObjectEntry> {
     const address = this.addressOf(tenant, path);
-    const stored = await this.store.put(address, body, { maxBytes: this.config.maxObjectBytes });
+    const { maxObjectBytes: maxBytes } = this.config;
+    const stored = await this.storage
+      .put(tenant, address, body, { maxBytes, length })
+      .catch((error: unknown) => {
+        // Until the rest was read, the caller could send no further request on its connection.
+        body.resume();
+        throw error;
+      });
     return {
       uri: formatObjectUri(address),
       size_bytes: stored.size,
@@ -41,7 +56,7 @@ export class ObjectsService {
   }
 
   async delete(tenant: string, path: string): Promise<void> {
-    await this.store.delete(this.addressOf(tenant, path));
+    await this.storage.delete(this.addressOf(tenant, path));
   }
 
   async list(tenant: string, query: ListObjectsQuery): Promise<ObjectPage> {

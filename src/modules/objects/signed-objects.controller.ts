@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { parseObjectUri } from '#libs/object-store';
 import { Access } from '../../platform/auth/access.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
+import { lengthOf } from '../../platform/http/content-length.js';
 import { SignedUrls } from '../../platform/storage/signed-urls.js';
 import { PATH } from './objects.controller.js';
 import { StoredObjectEntry } from './objects.dto.js';
@@ -38,7 +39,12 @@ export class SignedObjectsController {
     @Req() request: FastifyRequest,
   ): Promise<StoredObjectEntry> {
     const tenant = this.signedUrls.verify('PUT', parseObjectUri(`s3://${path}`), query);
-    return this.objects.put(tenant, path, (request.body as Readable | undefined) ?? request.raw);
+    return this.objects.put(
+      tenant,
+      path,
+      (request.body as Readable | undefined) ?? request.raw,
+      lengthOf(request),
+    );
   }
 
   @Get('*')

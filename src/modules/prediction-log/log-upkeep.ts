@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { PredictionLogConfig } from '../../config/index.js';
 import { Database } from '../../platform/database/database.js';
 import { AppLogger } from '../../platform/observability/logger.js';
+import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import type { TaskLease } from '../../platform/tasks/task-lease.js';
 import { Tasks } from '../../platform/tasks/tasks.js';
 import { Timers } from '../../platform/timers/timers.js';
@@ -23,6 +24,7 @@ export class LogUpkeep implements OnApplicationBootstrap {
   constructor(
     private readonly config: PredictionLogConfig,
     private readonly database: Database,
+    private readonly storage: TenantStorage,
     private readonly timers: Timers,
     private readonly tasks: Tasks,
     private readonly logger: AppLogger,
@@ -49,6 +51,7 @@ export class LogUpkeep implements OnApplicationBootstrap {
       total.counts_deleted += counts_deleted;
       again = deleted + counts_deleted > 0;
     }
+    await this.storage.forgetDroppedLogs();
     if (total.dropped + total.deleted + total.counts_deleted > 0)
       this.logger.info('old predictions deleted from the log', { ...total });
     return total;

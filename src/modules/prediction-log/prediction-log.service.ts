@@ -5,6 +5,7 @@ import { Problem } from '../../platform/errors/problem.js';
 import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
+import { UsageCounter } from '../../platform/usage/usage-counter.js';
 import { VersionsService } from '../models/versions.service.js';
 import { PredictionCountsRepository } from './counts/prediction-counts.repository.js';
 import type {
@@ -50,6 +51,7 @@ export class PredictionLogService {
     private readonly versions: VersionsService,
     private readonly log: PredictionLogRepository,
     private readonly counts: PredictionCountsRepository,
+    private readonly usage: UsageCounter,
     private readonly config: PredictionLogConfig,
   ) {}
 
@@ -102,6 +104,7 @@ export class PredictionLogService {
     const requestId = requestUuid(entry.requestId);
     await this.log.addBatch(scope, { ...entry, requestId });
     await this.counts.addBatch(scope, { ...entry, requestId });
+    scope.afterCommit(() => this.usage.addRows(scope.tenant, entry.batch.rows_scored));
   }
 
   settings(tenant: string, model: string): Promise<LogSettingsBody> {

@@ -11,6 +11,7 @@ import { BatchController } from './batch/batch.controller.js';
 import { BatchInput } from './batch/batch-input.js';
 import { BATCH } from './batch/batch-job.js';
 import { BatchOutput } from './batch/batch-output.js';
+import { BatchRoom } from './batch/batch-room.js';
 import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchSpecs } from './batch/batch-specs.js';
 import { BatchService } from './batch/batch.service.js';
@@ -31,6 +32,7 @@ import { PredictionsService } from './predictions.service.js';
     AsyncPredictionsProcessor,
     BatchInput,
     BatchOutput,
+    BatchRoom,
     BatchService,
     BatchProcessor,
     BatchSpecs,

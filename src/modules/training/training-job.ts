@@ -67,6 +67,7 @@ export const TRAINING = new JobKind<TrainingSpec, ProgressBody, TrainingResultBo
   name: 'training',
   prefix: 'train',
   collection: '/api/v1/training',
+  writes: true,
   spec: TrainingSpec,
   summary: TrainingSummary,
   limits: (config) => {

@@ -9,6 +9,7 @@ import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
+import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import type { ImportanceSummaryBody } from '../models/importance.dto.js';
 import type { Importance, VersionFiles } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
@@ -30,6 +31,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     private readonly specs: TrainerSpecs,
     private readonly artifacts: Artifacts,
     private readonly versions: VersionsService,
+    private readonly storage: TenantStorage,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
 
@@ -40,6 +42,9 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     const outcome = await this.compute.run(attempt, TRAINING_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     const { result } = outcome;
+    // Its version is counted with the commit; until then the room is held, so that two jobs do not share it.
+    const bytes = publishedFiles(result).reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+    await this.storage.reserve(claim.tenant, claim.id, bytes);
     for (const file of publishedFiles(result))
       await this.artifacts.copy(claim.tenant, fileOf(claim, file), file.sha256);
     const commit = (scope: TenantScope) => this.publish(scope, attempt, result, train, validation);
@@ -53,6 +58,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
       const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix });
       await Promise.all(objects.map(({ key }) => this.store.delete({ bucket: PLATFORM_BUCKET, key })));
     }
+    await this.storage.release(claim.tenant, claim.id);
   }
 
   private async publish(

@@ -32,6 +32,8 @@ export const ERROR_STATUS = {
   WORKER_BUSY: 503,
   ENGINE_UNAVAILABLE: 503,
   OVERLOADED: 503,
+  QUOTA_EXCEEDED: 507,
+  STORAGE_FULL: 507,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -63,7 +63,11 @@ const OBJECT_STORE_CODES: Record<ObjectStoreErrorCode, ErrorCode> = {
   DIGEST_MISMATCH: 'VALIDATION_ERROR',
   TOO_MANY_OBJECTS: 'VALIDATION_ERROR',
   OBJECT_STORE_UNAVAILABLE: 'OBJECT_STORE_UNAVAILABLE',
+  STORAGE_FULL: 'STORAGE_FULL',
 };
+
+/** SQLSTATE of a server whose disk has no room. */
+const DISK_FULL = '53100';
 
 /** SQLSTATEs of text that JSON can carry and PostgreSQL cannot keep: NUL, in text or jsonb, and half a surrogate pair. */
 const UNSTORABLE_TEXT = ['22021', '22P05', '22P02'];
@@ -74,6 +78,8 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof QueryFailedError && UNSTORABLE_TEXT.includes(error.driverError.code)) {
     return new Problem('INVALID_REQUEST', 'A text holds a NUL character or half of a surrogate pair.');
   }
+  if (error instanceof QueryFailedError && error.driverError.code === DISK_FULL)
+    return new Problem('STORAGE_FULL', 'The disk of the database is full; tell whoever runs the service.');
   if (error instanceof DatabaseUnavailable) {
     const headers = { 'Retry-After': '1' };
     return new Problem('DATABASE_UNAVAILABLE', 'The database does not answer; try again.', {

@@ -66,6 +66,8 @@ const TITLES: Record<ErrorCode, string> = {
   WORKER_BUSY: 'No worker is free',
   ENGINE_UNAVAILABLE: 'Engine unavailable',
   OVERLOADED: 'Too much to do',
+  QUOTA_EXCEEDED: 'Quota exceeded',
+  STORAGE_FULL: 'Storage full',
 };
 
 const MAX_SHOWN = 3;

@@ -17,7 +17,7 @@ export class HealthController {
   @ApiServiceUnavailableResponse({ type: HealthBody })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
     const body = await this.health.check();
-    reply.status(body.status === 'healthy' ? 200 : 503);
+    reply.status(body.status === 'unhealthy' ? 503 : 200);
     return body;
   }
 

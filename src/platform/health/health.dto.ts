@@ -20,7 +20,8 @@ export class QueueBody {
 
 export class HealthBody {
   /**
-   * healthy or unhealthy.
+   * healthy, degraded, or unhealthy where a part does not answer (503). Degraded: predictions and deletes work, and what
+   * tenants want to write is refused with 507.
    * @example healthy
    */
   status: string;
@@ -68,10 +69,22 @@ export class HealthBody {
   queues: Record<string, QueueBody | null>;
 
   /**
+   * Bytes that are left on the disk of the state folder; null where it cannot be asked.
+   * @example 81604378624
+   */
+  disk_free_bytes: number | null;
+
+  /**
    * What does not answer.
    * @example []
    */
   down: string[];
+
+  /**
+   * What is short of room: disk, below MODELPLANE_MIN_FREE_DISK_BYTES.
+   * @example []
+   */
+  degraded: string[];
 }
 
 export class LiveBody {

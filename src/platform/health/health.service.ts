@@ -5,6 +5,7 @@ import { VERSION } from '../../config/project.js';
 import { Database } from '../database/database.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { withinTime } from '../observability/within-time.js';
+import { DiskSpace } from '../storage/disk-space.js';
 import { PLATFORM_BUCKET } from '../storage/grants.js';
 import { OBJECT_STORE } from '../storage/object-store.token.js';
 import type { HealthBody, QueueBody } from './health.dto.js';
@@ -18,11 +19,14 @@ export class HealthService {
     private readonly database: Database,
     private readonly queues: JobQueues,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly disk: DiskSpace,
   ) {}
 
   async check(): Promise<HealthBody> {
     const queues = [...this.queues.all.entries()];
-    const [database, objectStore, ...counts] = await Promise.all([
+    const [free, isShort, database, objectStore, ...counts] = await Promise.all([
+      orNull(this.disk.freeBytes()),
+      orNull(this.disk.isShort()),
       answers(this.database.system.query('select 1')),
       answers(this.askObjectStore()),
       ...queues.map(([, queue]) =>
@@ -32,14 +36,17 @@ export class HealthService {
     const redis = counts.every((count) => count !== null);
     const parts = { database, redis, object_store: objectStore };
     const down = Object.entries(parts).flatMap(([name, isUp]) => (isUp ? [] : [name]));
+    const degraded = isShort ? ['disk'] : [];
     return {
-      status: down.length === 0 ? 'healthy' : 'unhealthy',
+      status: down.length > 0 ? 'unhealthy' : degraded.length > 0 ? 'degraded' : 'healthy',
       version: VERSION,
       worker_pid: process.pid,
       memory_usage_mb: Math.round((process.memoryUsage.rss() / 2 ** 20) * 10) / 10,
       ...parts,
       queues: Object.fromEntries(queues.map(([name], at) => [name, counts[at] ?? null])),
+      disk_free_bytes: free,
       down,
+      degraded,
     };
   }
 

@@ -55,10 +55,10 @@ const RETRY_AFTER = {
 
 /**
  * Documents the problems a route answers with. From every route can come 400, for two credentials at once, 401, 403,
- * 429, 500 and 503.
+ * 429, 500, 503, and 507 of a database whose disk is full.
  */
 export function ApiProblems(...statuses: number[]): MethodDecorator & ClassDecorator {
-  const all = [...new Set([...statuses, 400, 401, 403, 429, 500, 503])].sort();
+  const all = [...new Set([...statuses, 400, 401, 403, 429, 500, 503, 507])].sort();
   const codes = Object.entries(ERROR_STATUS);
   return applyDecorators(
     ApiExtraModels(ProblemBody),

@@ -5,6 +5,7 @@ import type { Metrics } from '../observability/metrics.js';
 import { type RequestContext, runInContext } from '../observability/request-context.js';
 import { parseTraceParent, type TraceContext } from '../observability/trace-context.js';
 import type { Tracing } from '../observability/tracing.js';
+import type { UsageCounter } from '../usage/usage-counter.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,6 +26,7 @@ export interface Observers {
   logger: AppLogger;
   metrics: Metrics;
   tracing: Tracing;
+  usage: UsageCounter;
 }
 
 const DRAIN_MS = 5000;
@@ -123,7 +125,7 @@ function parentOf({ headers }: FastifyRequest): TraceContext | undefined {
 }
 
 function observe(
-  { logger, metrics, tracing }: Observers,
+  { logger, metrics, tracing, usage }: Observers,
   request: FastifyRequest,
   status: number,
   elapsedMs: number,
@@ -131,6 +133,7 @@ function observe(
   const { id, method, context } = request;
   const route = context ? request.matched.url : request.routeOptions.url;
   metrics.request(method, route, status, elapsedMs / 1000);
+  if (request.identity) usage.addRequest(request.identity.tenant);
   logger.request({
     requestId: id,
     clientRequestId: context?.clientRequestId,

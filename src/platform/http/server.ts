@@ -8,6 +8,7 @@ import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { Tracing } from '../observability/tracing.js';
+import { UsageCounter } from '../usage/usage-counter.js';
 import { readBodiesOfKnownCallers } from './body-reading.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
@@ -60,7 +61,12 @@ export async function createServer(root: Type | object, config: Config): Promise
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new BodyValidationPipe());
   app.get(Surfaces).placeRoutes(adapter.getInstance());
-  addRequestHooks(adapter.getInstance(), { logger, metrics: app.get(Metrics), tracing: app.get(Tracing) });
+  addRequestHooks(adapter.getInstance(), {
+    logger,
+    metrics: app.get(Metrics),
+    tracing: app.get(Tracing),
+    usage: app.get(UsageCounter),
+  });
   const guard = app.get(AccessGuard, { strict: false });
   readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),

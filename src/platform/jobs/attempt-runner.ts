@@ -67,7 +67,8 @@ export class AttemptRunner {
       : await this.work(kind, handler, attempt);
     const end = await this.endings.conclude(kind, attempt, outcome);
     this.attempts.delete(attempt);
-    this.metrics.ran(kind.name, end, (performance.timeOrigin + performance.now() - startMs) / 1000);
+    const seconds = (performance.timeOrigin + performance.now() - startMs) / 1000;
+    this.metrics.ran(claim.tenant, kind.name, end, seconds);
     this.tracing.end(context?.trace, parent, () => ({
       name: `run ${kind.name}`,
       kind: 'consumer',

@@ -9,9 +9,9 @@ import type { AttemptUpdate, JobsRepository } from './jobs.repository.js';
 
 /**
  * Why an attempt was stopped before it ended by itself: somebody cancelled or paused the job, another worker holds it,
- * this worker shuts down, or the job has run for as long as its kind may.
+ * this worker shuts down, the job has run for as long as its kind may, or its handler has found why it must fail.
  */
-export type StopReason = 'cancelled' | 'paused' | 'lost' | 'shutdown' | 'time limit';
+export type StopReason = 'cancelled' | 'paused' | 'lost' | 'shutdown' | 'time limit' | 'failed';
 
 /** What a handler tells of its work while it works; `Progress` is what its kind calls progress. */
 export type AttemptReport<Progress> =

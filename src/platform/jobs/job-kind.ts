@@ -55,6 +55,8 @@ export interface JobKindDeclaration<Spec extends object, Summary extends object>
   limits(config: Config): JobLimits;
   /** What a job asks for by its spec instead. A worker never runs one that asks for more memory than it has. */
   needs?(spec: Spec): Partial<JobNeeds>;
+  /** Whether its jobs write what counts against the tenant's quota: none is submitted past it. */
+  readonly writes?: boolean;
   /** Whether a job can be paused and go on later with what it has. */
   readonly canPause?: boolean;
   /**
@@ -81,6 +83,7 @@ export class JobKind<
   readonly collection: string | undefined;
   readonly canPause: boolean;
   readonly canGiveWay: boolean;
+  readonly writes: boolean;
   readonly isAwaited: boolean;
   /** Fields of the spec that `readSummary` needs. */
   readonly summaryFields: readonly string[];
@@ -91,6 +94,7 @@ export class JobKind<
     this.collection = declaration.collection;
     this.canPause = declaration.canPause ?? false;
     this.canGiveWay = declaration.canGiveWay ?? false;
+    this.writes = declaration.writes ?? false;
     this.isAwaited = declaration.isAwaited ?? false;
     this.summaryFields = fieldsOf(declaration.summary);
   }

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Histogram } from 'prom-client';
 import { RuntimeConfig } from '../../config/index.js';
 import { Metrics } from '../observability/metrics.js';
+import { UsageCounter } from '../usage/usage-counter.js';
 import { JobKinds } from './job-kinds.js';
 
 /** From an asynchronous prediction to a training of a day. */
@@ -19,7 +20,7 @@ const ATTEMPT_ENDS = [
 ] as const;
 export type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
 
-/** How long the jobs of each kind wait and run. */
+/** How long the jobs of each kind wait and run, and those of each tenant run: only metrics name no tenant. */
 @Injectable()
 export class JobMetrics implements OnApplicationBootstrap {
   private readonly waits: Histogram<'kind'>;
@@ -28,6 +29,7 @@ export class JobMetrics implements OnApplicationBootstrap {
   constructor(
     private readonly runtime: RuntimeConfig,
     private readonly kinds: JobKinds,
+    private readonly usage: UsageCounter,
     metrics: Metrics,
   ) {
     this.waits = metrics.histogram(
@@ -57,7 +59,8 @@ export class JobMetrics implements OnApplicationBootstrap {
     this.waits.observe({ kind }, seconds);
   }
 
-  ran(kind: string, status: AttemptEnd, seconds: number): void {
+  ran(tenant: string, kind: string, status: AttemptEnd, seconds: number): void {
+    this.usage.addJobSeconds(tenant, seconds);
     this.runs.observe({ kind, status }, seconds);
   }
 }

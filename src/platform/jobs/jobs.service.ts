@@ -8,6 +8,7 @@ import { decodeCursor, type Page, type PageQuery, pageOf } from '../http/page.js
 import { AppLogger } from '../observability/logger.js';
 import { currentContext } from '../observability/request-context.js';
 import { formatTraceParent } from '../observability/trace-context.js';
+import { TenantStorage } from '../storage/tenant-storage.js';
 import type { Job, JobStatus } from './job.entity.js';
 import { JobEventsRepository } from './job-events.repository.js';
 import type { AttemptRef, JobKind } from './job-kind.js';
@@ -41,13 +42,14 @@ export class JobsService {
     private readonly events: JobEventsRepository,
     private readonly trees: JobTrees,
     private readonly queues: JobQueues,
+    private readonly storage: TenantStorage,
     private readonly config: JobsConfig,
     private readonly logger: AppLogger,
   ) {}
 
   /**
    * Writes the row, then wakes a worker.
-   * @throws Problem 429 past the tenant's limit of open jobs, 409 where the parent has ended, shall be cancelled or is
+   * @throws Problem 507 where the job would write and the tenant has no room, 429 past the tenant's limit of open jobs, 409 where the parent has ended, shall be cancelled or is
    *   run by another attempt by now
    */
   async submit<Spec extends object, Progress, Result, Summary extends object>(
@@ -55,6 +57,7 @@ export class JobsService {
     kind: JobKind<Spec, Progress, Result, Summary>,
     { parent, spec, by, engine = 'local', ...submission }: Submission<Spec>,
   ): Promise<Job<Spec, Progress, Result>> {
+    if (kind.writes) await this.storage.refuseFull(tenant);
     const { cpus, memoryBytes } = kind.needs(spec);
     const job = await this.database.asTenant(tenant, async (scope) => {
       const { open, submitted } = await this.jobs.countOpen(scope, kind.name);

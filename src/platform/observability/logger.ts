@@ -8,6 +8,8 @@ import { type AnsweredRequest, requestLine } from './request-line.js';
 const WRITTEN_TOGETHER_BYTES = 4096;
 /** For so long at most a line waits for others; of a process that is killed these are lost. */
 const LONGEST_WAIT_MS = 100;
+/** Lines that cannot be written, on a disk that is full, are dropped past this. */
+const MOST_WAITING_BYTES = 2 ** 24;
 
 /** JSON lines on standard output, each with the request, tenant and job it belongs to. Also Nest's own logger. */
 @Injectable()
@@ -44,7 +46,10 @@ export class AppLogger implements LoggerService {
       sync: false,
       minLength: WRITTEN_TOGETHER_BYTES,
       periodicFlush: LONGEST_WAIT_MS,
+      maxLength: MOST_WAITING_BYTES,
     });
+    // A full disk behind standard output must not end the process: lines wait, up to a bound, and are written later.
+    this.lines.on('error', () => undefined);
     this.pino = pino(options, this.lines);
   }
 

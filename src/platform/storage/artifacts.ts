@@ -19,6 +19,7 @@ import {
   REGISTERED_OWNERS,
 } from './object-owners.js';
 import { OBJECT_STORE } from './object-store.token.js';
+import { TenantStorage } from './tenant-storage.js';
 
 /** The key of an advisory lock: publishing and backing up share it, sweeping has it alone. `$1` is the tenant. */
 export const ARTIFACTS_LOCK = `hashtext('artifacts of ' || $1)`;
@@ -43,7 +44,10 @@ export interface StoredFile {
 /** What models are made of: `s3://modelplane/<tenant>/artifacts/<SHA-256>`, written once, never changed. */
 @Injectable()
 export class Artifacts {
-  constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}
+  constructor(
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly storage: TenantStorage,
+  ) {}
 
   /**
    * A module that keeps objects in the platform's bucket imports this: the sweeper, the backup and the restore ask the
@@ -78,11 +82,11 @@ export class Artifacts {
 
   /**
    * Takes in what a caller sends, under a name of its own until it is published or discarded.
-   * @throws ObjectTooLarge
+   * @throws ObjectTooLarge, Problem 507 past the tenant's quota
    */
   async receive(tenant: string, content: Readable, maxBytes: number): Promise<ReceivedObject> {
     const address = { bucket: PLATFORM_BUCKET, key: `${tenant}/${UPLOADS.name}/${newId()}` };
-    return { ...(await this.store.put(address, content, { maxBytes })), address };
+    return { ...(await this.storage.put(tenant, address, content, { maxBytes })), address };
   }
 
   /** What was received, to be read as often as needed. */
@@ -91,7 +95,7 @@ export class Artifacts {
   }
 
   discard({ address }: ReceivedObject): Promise<void> {
-    return this.store.delete(address);
+    return this.storage.delete(address);
   }
 
   /** An artifact, to be read as often as needed. */

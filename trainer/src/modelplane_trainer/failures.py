@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable, Sequence
 
 COLUMN_NOT_FOUND = "COLUMN_NOT_FOUND"
@@ -11,6 +13,7 @@ DATA_UNFIT = "DATA_UNFIT"
 OBJECT_STORE_UNAVAILABLE = "OBJECT_STORE_UNAVAILABLE"
 OUT_OF_MEMORY = "OUT_OF_MEMORY"
 PARITY_FAILED = "PARITY_FAILED"
+STORAGE_FULL = "STORAGE_FULL"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
@@ -26,6 +29,17 @@ class JobFailure(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def ran_out_of_disk(error: BaseException | None) -> bool:
+    """Whether a file could not be written for want of room; some libraries keep no errno."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def unfit(message: str) -> JobFailure:

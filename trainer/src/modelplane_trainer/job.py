@@ -14,7 +14,7 @@ import threadpoolctl
 
 from . import batch, contracts, inspection, training
 from .events import EventWriter
-from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, JobFailure
+from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, STORAGE_FULL, JobFailure, ran_out_of_disk
 from .giving_way import GaveWay
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
 from .storage import Store, open_store
@@ -57,6 +57,12 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
                 OUT_OF_MEMORY,
                 f"The job needed more than the {limit:.0f} MiB of memory allowed; "
                 "use fewer rows or columns, a smaller model, or ask for a higher limit.",
+            )
+        elif ran_out_of_disk(error):
+            events.failed(
+                STORAGE_FULL,
+                "The disk that the job writes to is full; run it again once objects were deleted, "
+                "or tell whoever runs the service.",
             )
         else:
             events.failed(

@@ -61,18 +61,22 @@ class FolderStore:
         self._root = Path(os.path.realpath(root))
 
     def path(self, uri: str) -> Path:
-        """The file of a URI, links resolved.
+        """The file of a URI.
 
         Raises:
-            JobFailure: the URI is not s3://, or leads out of the store.
+            JobFailure: the URI is not s3://, leads out of the store, or through a symbolic link: one tenant's
+                key could otherwise be another tenant's object.
         """
         scheme, _, rest = uri.partition("://")
         if scheme != "s3" or not rest or "\0" in rest:
             raise unreadable(f"'{uri}' is not an s3:// address.")
-        resolved = Path(os.path.realpath(self._root / rest.lstrip("/")))
+        path = self._root / rest.lstrip("/")
+        resolved = Path(os.path.realpath(path))
         if not resolved.is_relative_to(self._root) or resolved == self._root:
             raise unreadable(f"'{uri}' leads out of the object store.")
-        return resolved
+        if resolved != path:
+            raise unreadable(f"'{uri}' leads through a symbolic link, which no job follows.")
+        return path
 
     def open(self, uri: str) -> BinaryIO:
         """The file of a URI.

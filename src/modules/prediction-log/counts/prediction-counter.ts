@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../../platform/errors/error-code.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Timers } from '../../../platform/timers/timers.js';
+import { UsageCounter } from '../../../platform/usage/usage-counter.js';
 import { VersionsService } from '../../models/versions.service.js';
 import type { LogEntry } from '../recorder/log-entry.js';
 import { requestUuid, timeOf } from '../request-ids.js';
@@ -50,6 +51,7 @@ export class PredictionCounter implements OnApplicationBootstrap {
   constructor(
     private readonly counts: PredictionCountsRepository,
     private readonly versions: VersionsService,
+    private readonly usage: UsageCounter,
     private readonly timers: Timers,
     private readonly logger: AppLogger,
     metrics: Metrics,
@@ -93,9 +95,11 @@ export class PredictionCounter implements OnApplicationBootstrap {
 
   /** The last flush of a process, which has nobody to throw to. */
   async close(): Promise<void> {
-    await this.flush().catch((error: unknown) =>
-      this.logger.failure('the last counts of predictions could not be written', error),
-    );
+    await this.flush()
+      .then(() => this.usage.flush())
+      .catch((error: unknown) =>
+        this.logger.failure('the last counts of predictions could not be written', error),
+      );
   }
 
   private async write(): Promise<void> {
@@ -106,7 +110,9 @@ export class PredictionCounter implements OnApplicationBootstrap {
     this.unchecked = 0;
     try {
       const existing = await this.existing([...waiting.values()]);
-      if (existing.length > 0) await this.counts.addAll(existing);
+      if (existing.length === 0) return;
+      await this.counts.addAll(existing);
+      for (const { tenant, code, rows } of existing) if (code === ANSWERED) this.usage.addRows(tenant, rows);
     } catch (error) {
       for (const count of waiting.values()) this.add(count);
       throw error;

@@ -33,6 +33,7 @@ export const PREDICTION_EXPORT = new JobKind<PredictionExportSpec, never, Export
   collection: '/api/v1/predictions/exports',
   spec: PredictionExportSpec,
   summary: PredictionExportSpec,
+  writes: true,
   limits: (config) => ({
     concurrency: 1,
     maxRunSeconds: 24 * 3600,

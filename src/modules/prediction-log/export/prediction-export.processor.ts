@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { Inject, Injectable } from '@nestjs/common';
-import { type ObjectStore, parseObjectUri } from '#libs/object-store';
+import { Injectable } from '@nestjs/common';
+import { parseObjectUri } from '#libs/object-store';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
+import { TenantStorage } from '../../../platform/storage/tenant-storage.js';
 import { PredictionLogService, toBody } from '../prediction-log.service.js';
 import type { ExportResult } from './prediction-export.dto.js';
 import { PREDICTION_EXPORT, type PredictionExportSpec } from './prediction-export-job.js';
@@ -19,7 +19,7 @@ export class PredictionExportProcessor implements JobHandler<PredictionExportSpe
   constructor(
     private readonly log: PredictionLogService,
     private readonly grants: Grants,
-    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly storage: TenantStorage,
   ) {}
 
   async run(attempt: ExportAttempt): Promise<Outcome<ExportResult>> {
@@ -32,9 +32,9 @@ export class PredictionExportProcessor implements JobHandler<PredictionExportSpe
     // pipe alone would leave the compressed stream waiting for ever.
     if (gzip) lines.once('error', (error) => gzip.destroy(error));
     try {
-      const { size, sha256 } = await this.store.put(address, gzip ? lines.pipe(gzip) : lines, {
-        signal: attempt.signal,
-      });
+      const content = gzip ? lines.pipe(gzip) : lines;
+      const { signal, claim } = attempt;
+      const { size, sha256 } = await this.storage.put(claim.tenant, address, content, { signal });
       const result: ExportResult = { count: written.count, size_bytes: size, sha256 };
       return { type: 'succeeded', metrics: {}, commit: () => Promise.resolve(result) };
     } catch (error) {

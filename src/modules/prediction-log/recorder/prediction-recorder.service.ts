@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseConfig, PredictionLogConfig, RuntimeConfig } from '../../../config/index.js';
 import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
+import { TenantStorage } from '../../../platform/storage/tenant-storage.js';
 import { PredictionCounter, type PredictionFailure } from '../counts/prediction-counter.js';
 import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
 import { LogRules } from './log-rules.js';
@@ -20,7 +21,7 @@ const ADOPT_MS = 30_000;
 const LAST_FLUSH_MS = 5000;
 const WARN_MS = 10_000;
 
-const DROP_REASONS = ['memory', 'disk', 'torn', 'refused'] as const;
+const DROP_REASONS = ['memory', 'disk', 'torn', 'refused', 'quota'] as const;
 type DropReason = (typeof DROP_REASONS)[number];
 
 /**
@@ -52,6 +53,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     private readonly runtime: RuntimeConfig,
     private readonly rules: LogRules,
     private readonly counter: PredictionCounter,
+    private readonly storage: TenantStorage,
     private readonly logger: AppLogger,
     database: DatabaseConfig,
     metrics: Metrics,
@@ -63,7 +65,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     );
     this.dropped = metrics.counter(
       'modelplane_prediction_log_dropped_total',
-      'Predictions answered but not logged: no room in memory or on disk, torn by a crash, or refused by PostgreSQL.',
+      'Predictions answered but not logged: no room in memory, on disk or in the quota, torn by a crash, or refused by PostgreSQL.',
       { name: 'reason', values: DROP_REASONS },
     );
     this.flushes = metrics.histogram(
@@ -138,13 +140,12 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       const { encoded, featureRows } = this;
       this.encoded = [];
       this.encodedCharacters = 0;
-      try {
-        for (const rows of framesOf(encoded)) {
-          if (!(await this.segments.append(rows.length, rows.join(',')))) this.drop('disk', rows.length);
-        }
-      } catch (error) {
-        this.logger.failure('the prediction log could not be written to disk', error);
-        this.drop('disk', encoded.length);
+      for (const rows of framesOf(encoded)) {
+        const isStored = await this.segments.append(rows.length, rows.join(',')).catch((error: Error) => {
+          this.warn('the prediction log could not be written to disk', { reason: error.message });
+          return false;
+        });
+        if (!isStored) this.drop('disk', rows.length);
       }
       this.featureRows -= featureRows;
       void this.drain();
@@ -161,6 +162,10 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       this.counter.addAnswer(entry);
       const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.modelId);
       if (!isSampled(entry.requestId, sampleRate)) continue;
+      if (this.storage.isFull(entry.tenant)) {
+        this.drop('quota', 1);
+        continue;
+      }
       const text = encodeEntry(entry, redacted);
       this.encodedCharacters += text.length;
       this.encoded.push(text);

@@ -69,6 +69,7 @@ export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, Batc
   collection: '/api/v1/predictions/batch',
   spec: BatchSpec,
   summary: BatchSummary,
+  writes: true,
   request: ({ batch_rows, part_rows: _, estimated_completion: __, ...spec }) => ({
     ...spec,
     batch_size: batch_rows,

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ObjectExists, ObjectNotFound, type ObjectStore, parseFolderUri } from '#libs/object-store';
 import { Problem } from '../../../platform/errors/problem.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
+import { TenantStorage } from '../../../platform/storage/tenant-storage.js';
 
 export const MANIFEST = '_SUCCESS';
 /** A manifest of ten thousand parts is 4 MB. */
@@ -27,7 +28,10 @@ export interface Manifest {
 /** The folder that a batch writes to: readers trust its manifest alone. */
 @Injectable()
 export class BatchOutput {
-  constructor(@Inject(OBJECT_STORE) private readonly store: ObjectStore) {}
+  constructor(
+    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly storage: TenantStorage,
+  ) {}
 
   /** @throws Problem 409 where a manifest is there */
   async refuseExisting(path: string): Promise<void> {
@@ -65,7 +69,17 @@ export class BatchOutput {
   /** Deletes files of the folder by name. */
   async remove(path: string, names: readonly string[]): Promise<void> {
     const { bucket, prefix } = parseFolderUri(path);
-    for (const name of names) await this.store.delete({ bucket, key: `${prefix}${name}` });
+    for (const name of names) await this.storage.delete({ bucket, key: `${prefix}${name}` });
+  }
+
+  /** Bytes of the parts that a job has written so far. */
+  async bytesOf(path: string, jobName: string): Promise<number> {
+    const { bucket, prefix } = parseFolderUri(path);
+    let bytes = 0;
+    for (const folder of ['', 'errors/'])
+      for await (const { key, size } of this.store.listAll({ bucket, prefix: `${prefix}${folder}part-` }))
+        if (key.includes(`-${jobName}.`)) bytes += size;
+    return bytes;
   }
 
   /** Deletes the parts of a job that has no manifest; its errors stay, for whoever asks why it failed. */
@@ -85,7 +99,7 @@ export class BatchOutput {
     matches: (key: string) => boolean,
   ): Promise<void> {
     for await (const { key } of this.store.listAll({ bucket, prefix }))
-      if (matches(key)) await this.store.delete({ bucket, key });
+      if (matches(key)) await this.storage.delete({ bucket, key });
   }
 
   /** null for what is no manifest of ours. */

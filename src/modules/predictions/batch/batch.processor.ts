@@ -12,6 +12,7 @@ import { type ServableVersion, ServingService } from '../../serving/serving.serv
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, BATCH_CONTRACT, type BatchProgress, type BatchSpec, type ScoredBatch } from './batch-job.js';
 import { BatchOutput, contentOf, MANIFEST } from './batch-output.js';
+import { BatchRoom } from './batch-room.js';
 import { BatchSpecs, stateFolder } from './batch-specs.js';
 import type { BatchResultBody } from './batch.dto.js';
 
@@ -32,6 +33,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     private readonly specs: BatchSpecs,
     private readonly input: BatchInput,
     private readonly output: BatchOutput,
+    private readonly room: BatchRoom,
     private readonly log: PredictionLogService,
   ) {}
 
@@ -44,13 +46,15 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     const servable = await this.serving.servable(tenant, model_id, version);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
     const spec = this.specs.make(claim, job.spec, servable, input);
-    const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);
-    if (outcome.type !== 'succeeded') return outcome;
-    return {
-      type: 'succeeded',
-      metrics: {},
-      commit: (scope) => this.publish(scope, attempt, servable, input, outcome.result),
-    };
+    return this.room.while(attempt, output_path, async () => {
+      const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);
+      if (outcome.type !== 'succeeded') return outcome;
+      return {
+        type: 'succeeded',
+        metrics: {},
+        commit: (scope: TenantScope) => this.publish(scope, attempt, servable, input, outcome.result),
+      };
+    });
   }
 
   /** Notes of finished parts are for the next attempt, and parts without a manifest for nobody. */
@@ -62,11 +66,12 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     if (job.status !== 'succeeded') await this.output.removeParts(output_path, id);
     else await this.output.remove(output_path, this.replaced.get(id) ?? []);
     this.replaced.delete(id);
+    await this.room.release(tenant, id);
   }
 
   private async publish(
     scope: TenantScope,
-    { job }: BatchAttempt,
+    { job, claim }: BatchAttempt,
     servable: ServableVersion,
     input: Input,
     { parts, columns, unseen_values, scoring_seconds, rows_per_second, ...rows }: ScoredBatch,
@@ -96,6 +101,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     };
     const content = contentOf(manifest);
     const address = `${output_path}${MANIFEST}`;
+    await this.room.count(claim.tenant, job.id, output_path, parts, content.length);
     // Before the manifest is there: what fails after that would leave one whose job has failed.
     await this.log.recordBatch(scope, {
       requestId,
