@@ -4,6 +4,7 @@ import { onS3 } from './support/s3.js';
 import { Service } from './support/service.js';
 import { JWT_SECRET } from './support/tokens.js';
 import { SignedUrls } from '../src/platform/storage/signed-urls.js';
+import { StorageRecount } from '../src/platform/storage/storage-recount.js';
 import { AuthConfig, StorageConfig } from '../src/config/index.js';
 
 const PRESIGN = '/api/v1/objects/presign';
@@ -34,6 +35,9 @@ describe.each([
     expect(left > 590_000 && left <= 600_000).toBe(true);
 
     expect((await fetch(put.body.url, { method: 'PUT', body: CONTENT })).status).toBe(200);
+    // What went past the service is counted when it is next looked for.
+    await service.app.get(StorageRecount, { strict: false }).arrivals();
+    expect((await acme.get('/api/v1/me')).body.storage.object_bytes).toBe(CONTENT.length);
     const get = await presign({ uri: URI, method: 'GET' });
     const answer = await fetch(get);
     expect([answer.status, await answer.text()]).toEqual([200, CONTENT]);
