@@ -8,9 +8,11 @@ import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { Tracing } from '../observability/tracing.js';
+import { RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { readBodiesOfKnownCallers } from './body-reading.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
+import { LargeBodies } from './large-bodies.js';
 import { addRequestHooks } from './request-hooks.js';
 import { Surfaces } from './surfaces.js';
 import { answerUnreadable } from './unreadable-requests.js';
@@ -31,10 +33,10 @@ const EXPOSED_HEADERS = [
 
 /** The application with everything that holds for every route; it does not listen yet. */
 export async function createServer(root: Type | object, config: Config): Promise<NestFastifyApplication> {
-  const { maxBodyBytes, corsOrigins, receiveSeconds } = config.get(HttpConfig);
+  const { maxBodyBytes, maxPlainBodyBytes, corsOrigins, receiveSeconds } = config.get(HttpConfig);
   const adapter = new FastifyAdapter({
     genReqId: newRequestId,
-    bodyLimit: maxBodyBytes,
+    bodyLimit: maxPlainBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     http: {
@@ -62,9 +64,14 @@ export async function createServer(root: Type | object, config: Config): Promise
   app.get(Surfaces).placeRoutes(adapter.getInstance());
   addRequestHooks(adapter.getInstance(), { logger, metrics: app.get(Metrics), tracing: app.get(Tracing) });
   const guard = app.get(AccessGuard, { strict: false });
+  const limit = app.get(RateLimitGuard, { strict: false });
+  const largeBodies = app.get(LargeBodies, { strict: false });
   readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
+    charge: ({ identity }, bytes) => limit.charge(identity, bytes),
+    waitToParse: ({ identity }, work) => largeBodies.run(identity!.tenant, work),
     bodyTimeoutMs: receiveSeconds * 1000,
+    maxBytesOfRows: maxBodyBytes,
   });
   if (corsOrigins.length > 0) {
     // Tokens travel in a header, never in a cookie: no credentials.

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 
-/** What is full: the main thread, the queue of one model, those of all models together, or that of explanations. */
-const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations'] as const;
+/** What is full: the main thread, the queue of one model, those of all models together, of explanations, or of large bodies. */
+const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations', 'bodies'] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 
 /** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */
