@@ -55,7 +55,7 @@ describe('HTTP', () => {
   let authorization: string;
 
   beforeAll(async () => {
-    service = await Service.start({ env: { MODELPLANE_MAX_BODY_BYTES: '2048' } });
+    service = await Service.start({ env: { MODELPLANE_MAX_PLAIN_BODY_BYTES: '2048' } });
     acme = await service.as('acme-corp');
     authorization = `Bearer ${await signToken({ tenant: 'acme-corp' })}`;
   });
@@ -77,16 +77,30 @@ describe('HTTP', () => {
     });
 
     it.each([
-      ['DELETE', '/api/v1/models'],
-      ['POST', '/api/v1/models/x'],
-      ['PUT', '/api/v1/models/x'],
-      ['GET', '/api/v1/models/x/stage'],
-      ['POST', '/healthcheck'],
-      ['PATCH', '/api/v1/objects/data/x'],
-      ['GET', '/api/v1/predictions'],
-    ])('should answer 404 for %s %s, which no route takes', async (method, path) => {
-      expectProblem(await acme.send(method, path), 404, 'NOT_FOUND');
+      ['DELETE', '/api/v1/models', 'GET, HEAD, POST'],
+      ['POST', '/api/v1/models/x', 'DELETE, GET, HEAD, PATCH'],
+      ['PUT', '/api/v1/models/x/', 'DELETE, GET, HEAD, PATCH'],
+      ['GET', '/api/v1/models/%78/stage?a=b', 'PUT'],
+      ['POST', '/healthcheck', 'GET, HEAD'],
+      ['PATCH', '/api/v1/objects/data/x', 'DELETE, GET, HEAD, PUT'],
+      ['GET', '/api/v1/predictions', 'POST'],
+      ['TRACE', '/api/v1/models', 'GET, HEAD, POST'],
+      ['OPTIONS', '/api/v1/models', 'GET, HEAD, POST'],
+      ['PROPFIND', '/healthcheck', 'GET, HEAD'],
+    ])('should answer 405 for %s %s, and say what the path takes', async (method, path, allowed) => {
+      for (const headers of [{ authorization }, {} as Record<string, string>]) {
+        const answer = await sendRaw({ url: service.url, method, path, headers });
+        expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
+        expect(answer.headers.get('allow')).toBe(allowed);
+      }
     });
+
+    it.each(['TRACE', 'DELETE', 'PROPFIND'])(
+      'should answer 404 for %s where no route is at all',
+      async (method) => {
+        expectProblem(await sendRaw({ url: service.url, method, path: '/api/v1/nothing' }), 404, 'NOT_FOUND');
+      },
+    );
 
     it.each(['{', 'a=b', '{"name": "a",}', "{'name': 'a'}", '\u0000', '{"a":"\ud800'])(
       'should answer 400 for the JSON %j',

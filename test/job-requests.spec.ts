@@ -318,7 +318,7 @@ describe('the request of a job', () => {
       ['a number', '0', 400, ''],
       ['too many names', Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`n${at}`, 1])), 400, ''],
       ['depth', `${'{"a":'.repeat(40)}1${'}'.repeat(40)}`, 400, ''],
-      ['depth without end', `${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}`, 400, ''],
+      ['depth without end', `${'{"a":'.repeat(30_000)}1${'}'.repeat(30_000)}`, 400, ''],
     ])('is refused for %s as a submission is', async (_, changes, status, pointer) => {
       const path = `${TRAINING}/${await train()}/rerun`;
       const answer = await acme.post(path, changes, { 'content-type': 'application/json' });

@@ -38,7 +38,7 @@ describe('what a caller is told of itself', () => {
       tenant_id: 'acme-corp',
       subject: 'scientist@acme-corp.example',
       roles: ['scientist'],
-      rate_limit: { tokens_per_minute: 1, burst: 500, remaining: expect.any(Number) },
+      rate_limit: { tokens_per_minute: 1, burst: 500, bytes_per_token: 1024, remaining: expect.any(Number) },
       jobs: expect.any(Array),
       storage: {
         quota_bytes: 20 * 2 ** 30,
@@ -51,6 +51,7 @@ describe('what a caller is told of itself', () => {
         rows_per_prediction: 77,
         samples_per_explanation: 1_000_000,
         body_bytes: 1_048_576,
+        plain_body_bytes: 262_144,
         object_bytes: 5 * 2 ** 30,
         uploaded_model_bytes: 512 * 2 ** 20,
         running_jobs_per_kind: 3,

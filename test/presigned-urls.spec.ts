@@ -2,7 +2,7 @@ import type { Answer, Client } from './support/client.js';
 import { sendRaw } from './support/raw-request.js';
 import { onS3 } from './support/s3.js';
 import { Service } from './support/service.js';
-import { JWT_SECRET } from './support/tokens.js';
+import { JWT_SECRET, signToken } from './support/tokens.js';
 import { SignedUrls } from '../src/platform/storage/signed-urls.js';
 import { StorageRecount } from '../src/platform/storage/storage-recount.js';
 import { AuthConfig, StorageConfig } from '../src/config/index.js';
@@ -130,6 +130,17 @@ describe('a URL that the service has signed itself', () => {
   const soon = () => Math.floor(Date.now() / 1000) + 60;
   const send = (path: string, method = 'GET', body?: string) =>
     sendRaw({ url: service.url, path, method, body });
+
+  it('should lead to where its maker was connected, whatever host its request has named', async () => {
+    const authorization = `Bearer ${await signToken({ tenant: 'acme-corp' })}`;
+    const forwarded = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+    for (const names of [{ host: 'localhost:1' }, forwarded] as Record<string, string>[]) {
+      const headers = { authorization, 'content-type': 'application/json', ...names };
+      const body = JSON.stringify({ uri: 's3://data/a', method: 'GET' });
+      const answer = await sendRaw({ url: service.url, method: 'POST', path: PRESIGN, headers, body });
+      expect(new URL(answer.body.url).origin).toBe(service.url);
+    }
+  });
 
   it('should be worth nothing signed with another secret, or once the grant is gone', async () => {
     const forged = signer('y'.repeat(40)).sign('acme-corp', 'PUT', address, soon());

@@ -147,7 +147,7 @@ describe('surfaces', () => {
   beforeAll(async () => {
     const env = {
       MODELPLANE_RATE_LIMIT_PER_MINUTE: '0',
-      MODELPLANE_MAX_BODY_BYTES: '1024',
+      MODELPLANE_MAX_PLAIN_BODY_BYTES: '1024',
       MODELPLANE_MAX_DELAY_MS: '150',
     };
     service = await Service.start({ imports: [MoreSurfaces], env });
@@ -209,9 +209,9 @@ describe('surfaces', () => {
       expectShape(await call('GET', `${path}/admin`), 403);
     });
 
-    it('should so say that there is no such route, and that a path is none', async () => {
+    it('should so say that there is no such route, or none for the method, and that a path is none', async () => {
       expectShape(await call('GET', `${path}/nothing`), 404);
-      expectShape(await call('DELETE', path), 404);
+      expectShape(await call('DELETE', path), 405);
       expectShape(await call('GET', `${path}/%ff`), 400);
     });
 
@@ -241,7 +241,7 @@ describe('surfaces', () => {
       const { hostname, port } = new URL(service.url);
       const sockets = await Promise.all(Array.from({ length: CALLERS }, () => connected(hostname, port)));
       const ask = (method: string, url: string) => {
-        const head = `${method} ${url} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\nContent-Length: 0\r\n\r\n`;
+        const head = `${method} ${url} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${key}\r\nContent-Length: 0\r\n\r\n`;
         const answers = sockets.map(answerOf);
         for (const socket of sockets) socket.write(head);
         return Promise.all(answers);

@@ -381,7 +381,7 @@ describe('training', () => {
     const many = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, at]));
     const request = (count: number) => ({ ...SEED, model_name: 'refused', hyperparameters: many(count) });
-    const tooMany = await acme.post('/api/v1/training', request(50_000));
+    const tooMany = await acme.post('/api/v1/training', request(15_000));
     expect(tooMany.body).toMatchObject({ status: 400, detail: expect.stringContaining('1000 names') });
     const faults = await acme.post('/api/v1/training', request(500));
     expect(faults.body).toMatchObject({ status: 422 });
@@ -401,7 +401,7 @@ describe('training', () => {
   });
 
   it('trains with very many column names, and says what is wrong with them', async () => {
-    const feature_columns = Array.from({ length: 10_000 }, (_, at) => `${'c'.repeat(250)}${at}`.slice(-256));
+    const feature_columns = Array.from({ length: 10_000 }, (_, at) => `column_of_many_${at}`);
     const job = await train({
       ...SEED,
       model_name: 'wide',

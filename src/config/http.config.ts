@@ -15,11 +15,22 @@ export class HttpConfig {
   )
   processes = 1;
 
-  @Env('MODELPLANE_PUBLIC_URL', url, 'URL under which callers reach the API; empty: as each request says.')
+  @Env('MODELPLANE_PUBLIC_URL', url, 'URL under which callers reach the API; empty: the address and port at which each request came.')
   publicUrl = '';
 
-  @Env('MODELPLANE_MAX_BODY_BYTES', integer(1024, 2 ** 30), 'Largest JSON body accepted.')
+  @Env(
+    'MODELPLANE_MAX_BODY_BYTES',
+    integer(1024, 2 ** 30),
+    'Largest JSON body of rows to be predicted; it is read a piece at a time.',
+  )
   maxBodyBytes = 8 * 2 ** 20;
+
+  @Env(
+    'MODELPLANE_MAX_PLAIN_BODY_BYTES',
+    integer(1024, 2 ** 20),
+    'Largest JSON body of any other request; it is read in one go.',
+  )
+  maxPlainBodyBytes = 256 * 1024;
 
   @Env(
     'MODELPLANE_RECEIVE_SECONDS',

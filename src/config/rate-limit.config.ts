@@ -1,6 +1,6 @@
 import { Env, integer } from './environment.js';
 
-/** What a tenant may ask of the API, in tokens: a prediction costs its rows, any other request one. */
+/** What a tenant may ask of the API, in tokens: a prediction costs its rows, any other request one, and a large body its bytes beside. */
 export class RateLimitConfig {
   @Env(
     'MODELPLANE_RATE_LIMIT_PER_MINUTE',
@@ -15,6 +15,13 @@ export class RateLimitConfig {
     'Tokens that a tenant that was silent may spend at once.',
   )
   burst = 200_000;
+
+  @Env(
+    'MODELPLANE_RATE_LIMIT_BODY_BYTES',
+    integer(1, 2 ** 30),
+    'For each so many bytes of its JSON body a request costs one token more, which is taken before the body is parsed.',
+  )
+  bodyBytes = 1024;
 
   @Env(
     'MODELPLANE_RATE_LIMIT_PROCESSES',

@@ -15,11 +15,16 @@ export interface Place {
   readonly width: number;
 }
 
-/** Writes one column of the request where it goes in the tensors' values; false when a value does not fit. */
+/**
+ * Writes one column of the rows from `from` to before `to` where it goes in the tensors' values; false when a value does
+ * not fit.
+ */
 export type ColumnFiller = (
   rows: readonly Row[],
   tensors: readonly Values[],
   unseen: UnseenValues,
+  from: number,
+  to: number,
 ) => boolean;
 
 /** @param places one, or for a timestamp one a part */
@@ -77,10 +82,10 @@ const orBoolean =
 export type ReadNumber = (row: Row) => number | null | undefined;
 
 function numberColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
-  return (rows, tensors) => {
+  return (rows, tensors, _unseen, from, to) => {
     const data = tensors[tensor] as Float32Array | Float64Array | Int32Array | Uint8Array;
     const isInteger = data instanceof Int32Array;
-    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+    for (let row = from, at = offset + from * width; row < to; row++, at += width) {
       const value = read(rows[row]!);
       if (value === undefined) return false;
       data[at] = value ?? NaN;
@@ -92,9 +97,9 @@ function numberColumn({ tensor, offset, width }: Place, read: ReadNumber): Colum
 }
 
 function bigintColumn({ tensor, offset, width }: Place, read: ReadNumber): ColumnFiller {
-  return (rows, tensors) => {
+  return (rows, tensors, _unseen, from, to) => {
     const data = tensors[tensor] as BigInt64Array;
-    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+    for (let row = from, at = offset + from * width; row < to; row++, at += width) {
       const value = read(rows[row]!);
       if (value === undefined || value === null) return false;
       data[at] = BigInt(value);
@@ -110,8 +115,8 @@ function timestampColumn(
   read: (row: Row) => unknown,
 ): ColumnFiller {
   const wanted = parts.map(({ part }, at) => ({ part, ...places[at]! }));
-  return (rows, tensors) => {
-    for (let row = 0; row < rows.length; row++) {
+  return (rows, tensors, _unseen, from, to) => {
+    for (let row = from; row < to; row++) {
       const value = read(rows[row]!);
       const milliseconds = value === null && nullable ? NaN : toMilliseconds(value);
       if (milliseconds === null) return false;
@@ -131,9 +136,9 @@ function textColumn(
   const known = categories && new Set(categories);
   // The empty text is how a missing value looks to the model, so it is nothing new to it.
   if (nullable) known?.add('');
-  return (rows, tensors, unseen) => {
+  return (rows, tensors, unseen, from, to) => {
     const data = tensors[tensor] as string[];
-    for (let row = 0, at = offset; row < rows.length; row++, at += width) {
+    for (let row = from, at = offset + from * width; row < to; row++, at += width) {
       const value = read(rows[row]!);
       if (value === undefined) return false;
       data[at] = value;

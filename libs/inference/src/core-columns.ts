@@ -39,9 +39,9 @@ function encoded(value: number, { missing = NaN, offset, scale }: Slot): number 
 
 function numberFiller(input: SignatureInput, slots: readonly Slot[]): ColumnFiller {
   const read = numberReader(input);
-  return (rows, [tensor]) => {
+  return (rows, [tensor], _unseen, from, to) => {
     const data = tensor as Float32Array;
-    for (let row = 0; row < rows.length; row++) {
+    for (let row = from; row < to; row++) {
       const value = read(rows[row]!);
       if (value === undefined) return false;
       const single = value === null ? NaN : Math.fround(value);
@@ -57,9 +57,9 @@ function timestampFiller(input: SignatureInput, slots: readonly Slot[]): ColumnF
   const parts = input.parts!.flatMap(({ part, tensor }) =>
     slots.filter((slot) => slot.tensor === tensor).map((slot) => ({ part, slot })),
   );
-  return (rows, [tensor]) => {
+  return (rows, [tensor], _unseen, from, to) => {
     const data = tensor as Float32Array;
-    for (let row = 0; row < rows.length; row++) {
+    for (let row = from; row < to; row++) {
       const value = read(rows[row]!);
       const milliseconds = value === null && input.nullable ? NaN : toMilliseconds(value);
       if (milliseconds === null) return false;
@@ -85,9 +85,9 @@ function textFiller(input: SignatureInput, slots: readonly Slot[]): ColumnFiller
     ordinal?.forEach((text, place) => write(text, at, place));
     if (equals !== undefined) write(equals, at, 1);
   }
-  return (rows, [tensor], unseen) => {
+  return (rows, [tensor], unseen, from, to) => {
     const data = tensor as Float32Array;
-    for (let row = 0; row < rows.length; row++) {
+    for (let row = from; row < to; row++) {
       const text = read(rows[row]!);
       if (text === undefined) return false;
       const found = writes.get(text);

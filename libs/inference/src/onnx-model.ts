@@ -7,7 +7,7 @@ import { checkTensors, openGraph } from './open-graph.js';
 import { isRowByRow } from './row-by-row.js';
 import { isSoonerTogether, QUICK_BUILD_MS, type RunCost } from './run-cost.js';
 import { inputTensors, type SignatureDefinition } from './signature-definition.js';
-import type { Signature } from './signature.js';
+import type { EncodedRows, Signature } from './signature.js';
 import type { GraphThread } from './thread/graph-thread.js';
 
 /** A run that takes longer does not happen on the thread that answers requests, which it would block. */
@@ -120,8 +120,13 @@ export class OnnxModel {
    * @throws FeatureErrors, ModelRunError, ModelOutputError; ModelUnavailable where the graph runs in another process
    */
   async predict(rows: readonly unknown[]): Promise<Predictions> {
-    const { feeds, warnings } = this.signature.encode(rows);
-    return this.read(await this.run(feeds, rows.length), rows.length, warnings);
+    const { signature } = this;
+    if (signature.isShort(rows.length)) return this.runEncoded(signature.encode(rows), rows.length);
+    return this.keepFor(async () => this.runEncoded(await signature.encodeInTurns(rows), rows.length));
+  }
+
+  private async runEncoded({ feeds, warnings }: EncodedRows, rows: number): Promise<Predictions> {
+    return this.read(await this.run(feeds, rows), rows, warnings);
   }
 
   /**
@@ -129,7 +134,8 @@ export class OnnxModel {
    * @param isAlone whether no other request waits for this thread
    */
   isQuick(rows: number, isAlone = true): boolean {
-    return this.session.runNow !== undefined && this.sessionFor(rows, isAlone) === this.session;
+    if (this.session.runNow === undefined || !this.signature.isShort(rows)) return false;
+    return this.sessionFor(rows, isAlone) === this.session;
   }
 
   /** Like `predict`, for a number of rows for which `isQuick` holds: blocks the calling thread until it has the answer. */

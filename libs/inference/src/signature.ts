@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { Tensor } from 'onnxruntime-node';
 import { type ColumnFiller, compileColumn, type Place, type Values } from './columns.js';
 import { compileCoreColumns } from './core-columns.js';
-import { diagnose } from './feature-errors.js';
+import { diagnose, type FeatureErrors } from './feature-errors.js';
 import type { Row } from './feature-value.js';
 import {
   checkSignature,
@@ -22,6 +23,19 @@ export interface EncodedRows {
   /** What was scored although it may not mean what the caller thinks. */
   readonly warnings: string[];
 }
+
+/** Rows on their way to tensors. */
+interface Encoding {
+  readonly rows: readonly Row[];
+  readonly values: readonly Values[];
+  readonly unseen: UnseenValues;
+  readonly usedIgnored: Set<string>;
+  /** Names everything that is wrong. */
+  readonly fail: () => FeatureErrors;
+}
+
+/** Values that are encoded in one go: about ten milliseconds' work where they are spread over wide rows. */
+const VALUES_AT_ONCE = 40_000;
 
 /**
  * Checks a signature document and compiles it.
@@ -61,33 +75,64 @@ export class Signature {
    * @throws FeatureErrors naming everything that is wrong in all rows
    */
   encode(rows: readonly unknown[]): EncodedRows {
-    const { inputs } = this.definition;
-    const fail = () => diagnose(rows, inputs, this.ignored);
+    const encoding = this.begin(rows);
+    this.encodeRange(encoding, 0, rows.length);
+    return this.end(encoding);
+  }
+
+  /** Whether so many rows are encoded within a few milliseconds, so that `encode` blocks nobody for long. */
+  isShort(rows: number): boolean {
+    return rows * this.definition.inputs.length <= VALUES_AT_ONCE;
+  }
+
+  /** As `encode`, but leaves the thread to others after each few thousand values. */
+  async encodeInTurns(rows: readonly unknown[]): Promise<EncodedRows> {
+    const encoding = this.begin(rows);
+    const rowsAtOnce = Math.max(1, Math.floor(VALUES_AT_ONCE / this.definition.inputs.length));
+    for (let from = 0; from < rows.length; from += rowsAtOnce) {
+      if (from > 0) await setImmediate();
+      this.encodeRange(encoding, from, Math.min(rows.length, from + rowsAtOnce));
+    }
+    return this.end(encoding);
+  }
+
+  private begin(rows: readonly unknown[]): Encoding {
+    const fail = () => diagnose(rows, this.definition.inputs, this.ignored);
     for (const row of rows) {
       if (typeof row !== 'object' || row === null || Array.isArray(row)) throw fail();
     }
-    const objects = rows as readonly Row[];
-    const unseen = new UnseenValues();
-    const values = this.tensors.map(({ dtype, width }) => new ARRAYS[dtype](rows.length * width) as Values);
+    return {
+      rows: rows as readonly Row[],
+      values: this.tensors.map(({ dtype, width }) => new ARRAYS[dtype](rows.length * width) as Values),
+      unseen: new UnseenValues(),
+      usedIgnored: new Set(),
+      fail,
+    };
+  }
+
+  private encodeRange({ rows, values, unseen, usedIgnored, fail }: Encoding, from: number, to: number): void {
     // Column by column: a call and a type check a column instead of a cell.
-    for (const fill of this.fillers) if (!fill(objects, values, unseen)) throw fail();
-    const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
-    this.tensors.forEach(({ name, dtype, rank, width }, at) => {
-      const shape = rank === 1 ? [rows.length] : [rows.length, width];
-      feeds[name] = new Tensor(dtype, values[at] as never, shape);
-    });
+    for (const fill of this.fillers) if (!fill(rows, values, unseen, from, to)) throw fail();
+    const features = this.definition.inputs.length;
     // Where every feature must be there, it is now, so that a row with as many keys as features has no other.
-    const usedIgnored = new Set<string>();
-    for (const row of objects) {
-      const keys = Object.keys(row);
-      if (this.namesAll && keys.length === inputs.length) continue;
+    for (let row = from; row < to; row++) {
+      const keys = Object.keys(rows[row]!);
+      if (this.namesAll && keys.length === features) continue;
       for (const key of keys) {
         if (this.names.has(key)) continue;
         if (!this.ignored.has(key)) throw fail();
         usedIgnored.add(key);
       }
-      if (this.namesAll && keys.length < inputs.length) throw fail();
+      if (this.namesAll && keys.length < features) throw fail();
     }
+  }
+
+  private end({ rows, values, unseen, usedIgnored }: Encoding): EncodedRows {
+    const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
+    this.tensors.forEach(({ name, dtype, rank, width }, at) => {
+      const shape = rank === 1 ? [rows.length] : [rows.length, width];
+      feeds[name] = new Tensor(dtype, values[at] as never, shape);
+    });
     const warnings = Array.from(usedIgnored, (name) => `the model does not use '${name}'; it was ignored`);
     return { feeds, warnings: [...warnings, ...unseen.describe(rows.length)] };
   }

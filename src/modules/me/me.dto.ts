@@ -4,7 +4,7 @@ import { OpenJobsBody } from '../../platform/jobs/jobs.dto.js';
 export class RateLimitBody {
   /**
    * Tokens that the tenant gets back each minute. A prediction costs its rows, an explained row 100, any other request
-   * one.
+   * one; each `bytes_per_token` of a JSON body cost one more.
    * @example 1200000
    */
   tokens_per_minute: number;
@@ -14,6 +14,12 @@ export class RateLimitBody {
    * @example 200000
    */
   burst: number;
+
+  /**
+   * Bytes of a JSON body that cost one token more, which is taken before the body is parsed.
+   * @example 1024
+   */
+  bytes_per_token: number;
 
   /**
    * Tokens that are left now, as far as the process that answers knows.
@@ -68,10 +74,16 @@ export class LimitsBody {
   samples_per_explanation: number;
 
   /**
-   * Bytes of a JSON body.
+   * Bytes of a JSON body of rows to be predicted.
    * @example 8388608
    */
   body_bytes: number;
+
+  /**
+   * Bytes of any other JSON body.
+   * @example 262144
+   */
+  plain_body_bytes: number;
 
   /**
    * Bytes of an object that is put.

@@ -40,8 +40,9 @@ export class MeService {
 
   private rateLimitOf(tenant: string): RateLimitBody | null {
     if (this.rate.isOff) return null;
-    const { perMinute, burst } = this.config.get(RateLimitConfig);
-    return { tokens_per_minute: perMinute, burst, remaining: this.rate.remaining(tenant) };
+    const { perMinute, burst, bodyBytes } = this.config.get(RateLimitConfig);
+    const remaining = this.rate.remaining(tenant);
+    return { tokens_per_minute: perMinute, burst, bytes_per_token: bodyBytes, remaining };
   }
 
   private async storageOf(tenant: string): Promise<StorageBody> {
@@ -63,6 +64,7 @@ export class MeService {
       rows_per_prediction: predictions.maxRows,
       samples_per_explanation: predictions.maxExplanationSamples,
       body_bytes: http.maxBodyBytes,
+      plain_body_bytes: http.maxPlainBodyBytes,
       object_bytes: http.maxObjectBytes,
       uploaded_model_bytes: predictions.maxArtifactBytes,
       running_jobs_per_kind: jobs.runningPerTenant,

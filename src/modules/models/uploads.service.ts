@@ -11,8 +11,7 @@ import type { ObjectContent } from '#libs/object-store';
 import { PredictionsConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
-import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
-import { BodyValidationPipe } from '../../platform/http/body-validation.pipe.js';
+import { invalid, unfit } from '../../platform/errors/problem.js';
 import { readParts } from '../../platform/http/multipart.js';
 import { parseRange } from '../../platform/http/range-header.js';
 import {
@@ -26,7 +25,8 @@ import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts
 import type { Framework, Model } from './model.entity.js';
 import type { VersionBody } from './models.dto.js';
 import { toVersionBody } from './models.mapping.js';
-import { UploadSignatureDto } from './uploads.dto.js';
+import { readUploadSignature } from './upload-signature.js';
+import type { UploadSignatureDto } from './uploads.dto.js';
 import { VersionsService } from './versions.service.js';
 
 const MAX_SIGNATURE_BYTES = 2 ** 20;
@@ -44,8 +44,6 @@ interface Upload {
 /** Models made elsewhere: takes their files in, lets them through the gate, and gives artifacts back. */
 @Injectable()
 export class UploadsService {
-  private readonly signatures = new BodyValidationPipe();
-
   constructor(
     private readonly database: Database,
     private readonly versions: VersionsService,
@@ -103,7 +101,7 @@ export class UploadsService {
       });
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
       const described = texts.get('signature') ?? '';
-      const description = await this.readSignature(described);
+      const description = await readUploadSignature(described);
       const signature = await this.examine(model, received, description);
       await this.artifacts.copy(tenant, received.address, received.sha256);
       return await publish({ model, received, signature, described, framework: description.framework });
@@ -168,34 +166,5 @@ export class UploadsService {
       signature,
     });
     return toVersionBody(filled);
-  }
-
-  private async readSignature(text: string): Promise<UploadSignatureDto> {
-    let json: unknown;
-    try {
-      json = JSON.parse(text || '{}');
-    } catch (error) {
-      throw invalid('/signature', `the part signature is no JSON: ${(error as Error).message}`);
-    }
-    const features = (json as { features?: unknown } | null)?.features;
-    if (Array.isArray(features)) {
-      const described = features.map((feature: unknown) =>
-        typeof feature === 'string' ? { name: feature } : feature,
-      );
-      json = { ...(json as object), features: described };
-    }
-    try {
-      return (await this.signatures.transform(json, {
-        type: 'body',
-        metatype: UploadSignatureDto,
-      })) as UploadSignatureDto;
-    } catch (error) {
-      if (!(error instanceof Problem) || !error.extra.errors) throw error;
-      const errors = error.extra.errors.map(({ pointer, message }) => ({
-        pointer: `/signature${pointer}`,
-        message,
-      }));
-      throw new Problem(error.code, `signature: ${error.detail}`, { errors });
-    }
   }
 }

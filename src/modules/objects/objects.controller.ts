@@ -30,6 +30,7 @@ import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decora
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { lengthOf } from '../../platform/http/content-length.js';
+import { ownOrigin } from '../../platform/http/own-origin.js';
 import { sendObject } from '../../platform/http/send-object.js';
 import { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { ObjectsService } from './objects.service.js';
@@ -71,7 +72,7 @@ export class ObjectsController {
     @Body() dto: PresignDto,
     @Req() request: FastifyRequest,
   ): Promise<PresignedUrl> {
-    return this.presigning.presign(caller, dto, `${request.protocol}://${request.host}`);
+    return this.presigning.presign(caller, dto, ownOrigin(request.socket));
   }
 
   @Put('*')

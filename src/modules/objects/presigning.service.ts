@@ -23,7 +23,7 @@ export class PresigningService {
     private readonly http: HttpConfig,
   ) {}
 
-  /** @param origin of the request, where the configuration names no other */
+  /** @param origin under which the request came, where the configuration names no other */
   async presign(caller: Identity, dto: PresignDto, origin: string): Promise<PresignedUrl> {
     const { method, expires_in_seconds: seconds = DEFAULT_SECONDS } = dto;
     const { maxPresignSeconds } = this.config;

@@ -23,7 +23,7 @@ export class PredictionsController {
 
   @Post()
   @Access('predictor')
-  @RouteConfig({ lastNameHolds: true })
+  @RouteConfig({ holdsRows: true })
   @Cost(costOf)
   @HttpCode(200)
   @ApiOperation({ summary: 'Score one row or up to 1,000' })

@@ -100,9 +100,9 @@ export class ServingService {
   }
 
   /** Refuses rows that the version could not score. @throws Problem 422 naming every feature that does not fit */
-  checkRows(servable: ServableVersion, request: Pick<ScoreRequest, 'rows' | 'single'>): void {
+  async checkRows(servable: ServableVersion, request: Pick<ScoreRequest, 'rows' | 'single'>): Promise<void> {
     try {
-      compileSignature(servable.signature).encode(request.rows);
+      await compileSignature(servable.signature).encodeInTurns(request.rows);
     } catch (error) {
       throw this.problemOf(error, servable, request);
     }

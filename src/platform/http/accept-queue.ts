@@ -6,6 +6,7 @@ import { Refusals } from '../load/refusals.js';
 import { Metrics } from '../observability/metrics.js';
 import { DRAINED_BYTES } from './body-reading.js';
 import { newRequestId } from './identifiers.js';
+import { routedPath } from './routed-path.js';
 import { Surfaces } from './surfaces.js';
 
 /** A request that came while the main thread had no time for it. */
@@ -131,22 +132,5 @@ export class AcceptQueue implements BeforeApplicationShutdown {
         ...(isLarge && { connection: 'close' }),
       })
       .end(json);
-  }
-}
-
-/** The path by which the router finds the route of a URL, of which there are many spellings. */
-function routedPath(url: string): string {
-  let path = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*/, '');
-  const end = path.search(/[?#]/);
-  if (end >= 0) path = path.slice(0, end);
-  if (path.includes('%')) path = decoded(path);
-  return path.endsWith('/') ? path.slice(0, -1) : path;
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURI(path);
-  } catch {
-    return path; // The router refuses it.
   }
 }

@@ -1,16 +1,26 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { invalid, jsonPointer } from '../errors/problem.js';
+import { invalid, jsonPointer, Problem } from '../errors/problem.js';
+import { refuseDeep } from './body-shape.js';
 import { decoded } from './content-encoding.js';
 import { duplicateKey } from './duplicate-key.js';
 import { noNumberIn, textOf } from './json-body.js';
+import { CHARACTERS_AT_ONCE, parseInTurns } from './json-in-turns.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route reads a body from callers without a token. */
     openBody?: boolean;
-    /** A name may be given twice in the body, and the last one holds: looking for that costs more than reading the rest. */
-    lastNameHolds?: boolean;
+    /**
+     * The body holds rows of features. It may be as large as MODELPLANE_MAX_BODY_BYTES, and a name may be given twice in
+     * it, of which the last one holds: looking for that costs more than reading the rest.
+     */
+    holdsRows?: boolean;
+  }
+  interface FastifyRequest {
+    /** SHA-256 of a JSON body, in hexadecimal digits; only of a request with an Idempotency-Key. */
+    bodyDigest?: string;
   }
 }
 
@@ -20,27 +30,38 @@ export const DRAINED_BYTES = 64 * 1024;
 interface BodyReading {
   /** Verifies the caller, or throws. */
   authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
+  /** Takes from the caller's rate limit what a body of so many bytes costs before it is parsed, or throws. */
+  charge: (request: FastifyRequest, bytes: number) => void | Promise<void>;
+  /** Does `work` when it is the turn of the caller's tenant, or throws. */
+  waitToParse: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
+  /** Largest JSON body of rows, in bytes. Of all others it is the server's own limit. */
+  maxBytesOfRows: number;
 }
 
 /**
  * Makes Fastify read a body only for a caller whose token is valid, and only for a while, so that a stranger or a slow
  * caller can make this process hold a head and no more. The guard of the route says later whether the role is enough.
  */
-export function readBodiesOfKnownCallers(
-  fastify: FastifyInstance,
-  { authenticate, bodyTimeoutMs }: BodyReading,
-): void {
+export function readBodiesOfKnownCallers(fastify: FastifyInstance, reading: BodyReading): void {
+  const { authenticate, bodyTimeoutMs, maxBytesOfRows } = reading;
   const limitTime = timeLimit(bodyTimeoutMs);
+  fastify.decorateRequest('bodyDigest', undefined);
+  fastify.addHook('onRoute', (options) => {
+    if (options.config?.holdsRows) options.bodyLimit = maxBytesOfRows;
+  });
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
     const { openBody, surface, streamBody, readsForms } = request.matched.config;
     if (!hasBody(request.raw)) return done();
     const read = () => {
       if (streamBody) return done();
-      if (!readsForms) limitTime(request.raw, reply.raw);
-      if (request.headers['content-encoding'] === undefined) return done();
       try {
+        if (!readsForms) {
+          refuseTooLarge(request);
+          limitTime(request.raw, reply.raw);
+        }
+        if (request.headers['content-encoding'] === undefined) return done();
         done(null, decoded(request.raw, reply.raw));
       } catch (error) {
         refuse(error as Error);
@@ -55,22 +76,77 @@ export function readBodiesOfKnownCallers(
     else read();
   });
 
-  const parse = fastify.getDefaultJsonParser('error', 'error');
+  const parse = parserOf(fastify);
   fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const text = textOf(body as Buffer);
-    void parse(request, text, (error, value) => {
-      if (error) return done(noNumberIn(text) ?? error);
-      if (request.matched.config.lastNameHolds) return done(null, value);
-      try {
-        const path = duplicateKey(text);
-        if (path) throw invalid(jsonPointer(...path), 'is given twice');
-      } catch (refusal) {
-        return done(refusal as Error);
-      }
-      done(null, value);
-    });
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const body = bytes as Buffer;
+    try {
+      const charged = reading.charge(request, body.length);
+      const isLarge = request.matched.config.holdsRows === true && body.length > CHARACTERS_AT_ONCE;
+      if (!charged && !isLarge) return done(null, readNow(request, body, parse));
+      const read = isLarge
+        ? () => reading.waitToParse(request, () => readInTurns(request, body, parse))
+        : () => Promise.resolve(readNow(request, body, parse));
+      Promise.resolve(charged)
+        .then(read)
+        .then((value) => done(null, value), done);
+    } catch (error) {
+      done(error as Error);
+    }
   });
+}
+
+type Parse = (json: string) => unknown;
+
+/** Fastify's own parser, which also refuses names that could change what all objects inherit; it throws 400. */
+function parserOf(fastify: FastifyInstance): Parse {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  return (text) => {
+    let found: unknown;
+    let failure: Error | null = null;
+    void parse(undefined as never, text, (error, value) => {
+      failure = error;
+      found = value;
+    });
+    // Only the beginning is looked at: where a large body is read in turns, so is each of its pieces.
+    if (failure) throw noNumberIn(text.slice(0, 2 * CHARACTERS_AT_ONCE)) ?? (failure as Error);
+    return found;
+  };
+}
+
+function readNow(request: FastifyRequest, body: Buffer, parse: Parse): unknown {
+  const text = textOf(body);
+  keepDigest(request, body);
+  if (request.matched.config.holdsRows) {
+    const rows = parse(text);
+    refuseDeep(rows);
+    return rows;
+  }
+  const twice = duplicateKey(text);
+  const value = parse(text);
+  if (twice) throw invalid(jsonPointer(...twice), 'is given twice');
+  return value;
+}
+
+async function readInTurns(request: FastifyRequest, body: Buffer, parse: Parse): Promise<object> {
+  const value = await parseInTurns(textOf(body), parse);
+  keepDigest(request, body);
+  return value;
+}
+
+function keepDigest(request: FastifyRequest, body: Buffer): void {
+  if (request.headers['idempotency-key'] === undefined) return;
+  request.bodyDigest = createHash('sha256').update(body).digest('hex');
+}
+
+/** @throws Problem 413 for a body that says that it is larger than the route takes; one that does not say so is cut off there */
+function refuseTooLarge({ headers, matched: { bodyLimit } }: FastifyRequest): void {
+  const length = Number(headers['content-length']);
+  if (!(length > bodyLimit)) return;
+  throw new Problem(
+    'PAYLOAD_TOO_LARGE',
+    `The body has ${length} bytes; this route takes a body of ${bodyLimit} bytes at most.`,
+  );
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

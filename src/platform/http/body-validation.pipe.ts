@@ -1,11 +1,13 @@
 import {
   type ArgumentMetadata,
   type PipeTransform,
+  type Type,
   ValidationPipe,
   type ValidationError,
 } from '@nestjs/common';
 import { type FieldError, fieldsProblem, jsonPointer } from '../errors/problem.js';
 import { refuseUnwieldy } from './body-shape.js';
+import { refuseLongLists } from './list-limits.js';
 import { isOptionalBody } from './optional-body.decorator.js';
 
 type Name = (...path: string[]) => string;
@@ -21,9 +23,15 @@ export class BodyValidationPipe implements PipeTransform {
     const value = sent === undefined && isOptionalBody(metatype) ? {} : sent;
     // Its controller checks it.
     if (metatype === Object) return Promise.resolve(value);
-    refuseUnwieldy(value);
+    refuseSizes(value, metatype!);
     return this.body.transform(value, metadata);
   }
+}
+
+/** What the sizes alone rule out is not looked at any further. @throws Problem 400 */
+function refuseSizes(value: unknown, bodyClass: Type): void {
+  if (typeof value === 'object' && value !== null) refuseLongLists(value, bodyClass);
+  refuseUnwieldy(value);
 }
 
 function validation(nameOf: Name): ValidationPipe {

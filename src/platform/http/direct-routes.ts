@@ -9,6 +9,7 @@ import type { Identity } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { AcceptQueue } from './accept-queue.js';
+import { encodeInTurns, isLong } from './json-in-turns.js';
 
 /** A controller's method that takes the caller, the request and its parsed body; it answers 200 with what it returns. */
 type DirectMethod = (caller: Identity, request: FastifyRequest, body: object) => object | Promise<object>;
@@ -107,5 +108,7 @@ export class DirectRoutes implements OnApplicationBootstrap {
 }
 
 function send(reply: FastifyReply, body: object): void {
-  void reply.header('content-type', JSON_TYPE).send(JSON.stringify(body));
+  reply.header('content-type', JSON_TYPE);
+  if (!isLong(body)) return void reply.send(JSON.stringify(body));
+  void encodeInTurns(body).then((bytes) => reply.send(bytes));
 }

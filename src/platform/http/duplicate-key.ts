@@ -1,4 +1,4 @@
-import { MAX_DEPTH, tooDeep } from './body-shape.js';
+import { MAX_DEPTH, MAX_NAMES, tooDeep, tooManyNames } from './body-shape.js';
 
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
@@ -13,8 +13,8 @@ interface Level {
 /**
  * The path of the first name that an object of the text gives twice, of which `JSON.parse` would keep the last
  * without a word (RFC 8259, section 4, leaves open what then holds).
- * @param json text that `JSON.parse` takes
- * @throws Problem 400 for one that nests deeper than MAX_DEPTH levels
+ * @param json a text that `JSON.parse` may not have taken yet: of one that it does not take, any path or none is found
+ * @throws Problem 400 for one that nests deeper than MAX_DEPTH levels, or has an object of more than MAX_NAMES names
  */
 export function duplicateKey(json: string): (string | number)[] | undefined {
   const levels: Level[] = [];
@@ -38,18 +38,27 @@ export function duplicateKey(json: string): (string | number)[] | undefined {
         break;
       case '"': {
         const end = endOfText(json, at);
+        if (end < 0) return undefined;
         if (level?.names && isName(json, end)) {
           const quoted = json.slice(at, end + 1);
-          const name = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+          const name = quoted.includes('\\') ? unescaped(quoted) : quoted.slice(1, -1);
           level.at = name;
           if (level.names.has(name)) return levels.map((each) => each.at);
-          level.names.add(name);
+          if (level.names.add(name).size > MAX_NAMES) throw tooManyNames();
         }
         at = end;
       }
     }
   }
   return undefined;
+}
+
+function unescaped(quoted: string): string {
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return quoted; // The parser refuses it.
+  }
 }
 
 /** Where the text that begins at `start` has its closing quotation mark; -1 where it has none. */

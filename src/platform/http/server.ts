@@ -2,16 +2,20 @@ import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Config, HttpConfig } from '../../config/index.js';
+import { type Config, HttpConfig, RuntimeConfig } from '../../config/index.js';
 import { AccessGuard } from '../auth/access.guard.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { Tracing } from '../observability/tracing.js';
+import { RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { UsageCounter } from '../usage/usage-counter.js';
 import { readBodiesOfKnownCallers } from './body-reading.js';
 import { BodyValidationPipe } from './body-validation.pipe.js';
 import { newRequestId } from './identifiers.js';
+import { refuseUnknownHosts } from './known-hosts.js';
+import { LargeBodies } from './large-bodies.js';
+import { refuseOtherMethods } from './other-methods.js';
 import { addRequestHooks } from './request-hooks.js';
 import { Surfaces } from './surfaces.js';
 import { answerUnreadable } from './unreadable-requests.js';
@@ -32,10 +36,10 @@ const EXPOSED_HEADERS = [
 
 /** The application with everything that holds for every route; it does not listen yet. */
 export async function createServer(root: Type | object, config: Config): Promise<NestFastifyApplication> {
-  const { maxBodyBytes, corsOrigins, receiveSeconds } = config.get(HttpConfig);
+  const { maxBodyBytes, maxPlainBodyBytes, corsOrigins, receiveSeconds } = config.get(HttpConfig);
   const adapter = new FastifyAdapter({
     genReqId: newRequestId,
-    bodyLimit: maxBodyBytes,
+    bodyLimit: maxPlainBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
     forceCloseConnections: 'idle',
     http: {
@@ -61,16 +65,24 @@ export async function createServer(root: Type | object, config: Config): Promise
   app.useGlobalFilters(filter);
   app.useGlobalPipes(new BodyValidationPipe());
   app.get(Surfaces).placeRoutes(adapter.getInstance());
+  refuseOtherMethods(adapter.getInstance());
   addRequestHooks(adapter.getInstance(), {
     logger,
     metrics: app.get(Metrics),
     tracing: app.get(Tracing),
     usage: app.get(UsageCounter),
   });
+  if (!config.get(RuntimeConfig).isProduction)
+    refuseUnknownHosts(adapter.getInstance(), config.get(HttpConfig));
   const guard = app.get(AccessGuard, { strict: false });
+  const limit = app.get(RateLimitGuard, { strict: false });
+  const largeBodies = app.get(LargeBodies, { strict: false });
   readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
+    charge: ({ identity }, bytes) => limit.charge(identity, bytes),
+    waitToParse: ({ identity }, work) => largeBodies.run(identity!.tenant, work),
     bodyTimeoutMs: receiveSeconds * 1000,
+    maxBytesOfRows: maxBodyBytes,
   });
   if (corsOrigins.length > 0) {
     // Tokens travel in a header, never in a cookie: no credentials.

@@ -23,7 +23,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const keyed = keyedRequest(request, request.body);
+    const keyed = keyedRequest(request, request.bodyDigest ?? null);
     if (!keyed) return next.handle();
     const tenant = request.identity?.tenant;
     if (!tenant) throw new Error('a public route cannot be idempotent by key');

@@ -3,7 +3,6 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { TenantScope } from '../database/database.js';
 import { Problem } from '../errors/problem.js';
-import { refuseDeep } from '../http/body-shape.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
 /** Printable ASCII, as draft-ietf-httpapi-idempotency-key-header-07 has it, with or without its quotes. */
@@ -23,7 +22,7 @@ export interface KeptAnswer {
 }
 
 /**
- * @param content what stands for the request's body
+ * @param content what stands for the request's body; it is short
  * @returns null for a request without an Idempotency-Key
  * @throws Problem 400
  */
@@ -40,8 +39,6 @@ export function keyedRequest(
       { errors: [{ pointer: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' }] },
     );
   }
-  // Whether the body is fit is found out later, and text is made of all its levels here.
-  refuseDeep(content);
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([method, url, content]))
     .digest('hex');

@@ -10,7 +10,7 @@ export const ApiJobEvents = (): MethodDecorator =>
       name: 'Last-Event-ID',
       required: false,
       description: 'Id of the last event that the client saw, `attempt:seq`; the stream goes on after it.',
-      schema: { type: 'string', example: '1:42' },
+      schema: { type: 'string', pattern: '^\\d{1,9}:\\d{1,9}$', example: '1:42' },
     }),
     ApiOkResponse({
       description:

@@ -3,10 +3,10 @@ import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 
 /**
- * What is full: the main thread, the queue of one model, those of all models together, that of explanations, or that of
- * looks at training data.
+ * What is full: the main thread, the queue of one model, those of all models together, that of explanations, of looks at
+ * training data, or of large bodies.
  */
-const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations', 'validations'] as const;
+const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations', 'validations', 'bodies'] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 
 /** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */

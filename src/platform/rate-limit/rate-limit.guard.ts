@@ -20,7 +20,7 @@ export class RateLimitGuard implements CanActivate {
   constructor(
     private readonly limiter: RateLimiter,
     private readonly reflector: Reflector,
-    config: RateLimitConfig,
+    private readonly config: RateLimitConfig,
   ) {
     this.policy = `"tenant";q=${config.burst};w=${Math.ceil((config.burst * 60) / (config.perMinute || 1))}`;
   }
@@ -42,12 +42,35 @@ export class RateLimitGuard implements CanActivate {
     return verdict.then((later) => this.answer(later, reply));
   }
 
-  private answer({ allowed, remaining, seconds }: Verdict, reply: FastifyReply): boolean {
-    reply.header('RateLimit-Policy', this.policy);
-    reply.header('RateLimit', `"tenant";r=${Math.max(0, remaining)};t=${seconds}`);
-    if (allowed) return true;
+  /**
+   * Takes what a body costs beside its request, before it is parsed: a token for each whole MODELPLANE_RATE_LIMIT_BODY_BYTES.
+   * @throws Problem 429
+   */
+  charge(identity: Identity | undefined, bytes: number): void | Promise<void> {
+    if (!identity || bytes < this.config.bodyBytes || this.limiter.isOff) return;
+    const verdict = this.limiter.take(identity.tenant, Math.floor(bytes / this.config.bodyBytes));
+    if (verdict instanceof Promise) return verdict.then((later) => this.refusePast(later));
+    this.refusePast(verdict);
+  }
+
+  private answer(verdict: Verdict, reply: FastifyReply): boolean {
+    this.refusePast(verdict);
+    reply.headers(this.headersOf(verdict));
+    return true;
+  }
+
+  private refusePast(verdict: Verdict): void {
+    if (verdict.allowed) return;
+    const { seconds } = verdict;
     throw new Problem('RATE_LIMITED', `The tenant is past its rate limit; it can go on in ${seconds} s.`, {
-      headers: { 'Retry-After': String(seconds) },
+      headers: { ...this.headersOf(verdict), 'Retry-After': String(seconds) },
     });
+  }
+
+  private headersOf({ remaining, seconds }: Verdict): Record<string, string> {
+    return {
+      'RateLimit-Policy': this.policy,
+      RateLimit: `"tenant";r=${Math.max(0, remaining)};t=${seconds}`,
+    };
   }
 }

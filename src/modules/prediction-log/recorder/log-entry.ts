@@ -1,4 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
+import { isLong, stringifyInTurns } from '../../../platform/http/json-in-turns.js';
 import { requestUuid } from '../request-ids.js';
+
+/** Rows whose redacted features are left out in one go. */
+const ROWS_AT_ONCE = 16;
 
 /** An answered request. The log keeps the references and copies nothing, so that handing over costs next to nothing. */
 export interface LogEntry {
@@ -51,12 +56,37 @@ export const COLUMNS = [
  * @param redacted names of features and entity keys that must not be kept
  */
 export function encodeEntry(entry: LogEntry, redacted?: ReadonlySet<string>): string {
-  const { rows, single, prediction, confidence, probabilities, classes } = entry;
-  const output = encode({ prediction, confidence, probabilities, classes });
+  const features = encodeRows(entry.rows, entry.single, redacted);
+  return textOf(entry, features, encode(outputOf(entry)), redacted);
+}
+
+/** Whether encoding the entry in one go would hold up the requests. */
+export function isLongEntry(entry: LogEntry): boolean {
+  return isLong(entry.rows) || (entry.probabilities !== undefined && isLong(entry.probabilities));
+}
+
+/** As `encodeEntry`, a piece at a time. */
+export async function encodeInTurns(entry: LogEntry, redacted?: ReadonlySet<string>): Promise<string> {
+  const { rows, single } = entry;
+  const kept: unknown[] = [];
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+    kept.push(...keptOf(rows.slice(from, from + ROWS_AT_ONCE), redacted));
+    if (redacted) await setImmediate();
+  }
+  const features = single ? JSON.stringify(kept[0]) : await stringifyInTurns(kept);
+  const output = await stringifyInTurns(outputOf(entry));
+  return textOf(entry, storable(features), storable(output), redacted);
+}
+
+function outputOf({ prediction, confidence, probabilities, classes }: LogEntry): object {
+  return { prediction, confidence, probabilities, classes };
+}
+
+function textOf(entry: LogEntry, features: string, output: string, redacted?: ReadonlySet<string>): string {
   return (
     `{"request_id":"${requestUuid(entry.requestId)}","tenant_id":"${entry.tenant}","model_id":"${entry.modelId}",` +
-    `"version":"${entry.version}","row_count":${rows.length},"latency_ms":${entry.latencyMs},` +
-    `"features":${encodeRows(rows, single, redacted)},"output":${output}${encodeOrigin(entry, redacted)}}`
+    `"version":"${entry.version}","row_count":${entry.rows.length},"latency_ms":${entry.latencyMs},` +
+    `"features":${features},"output":${output}${encodeOrigin(entry, redacted)}}`
   );
 }
 
@@ -75,8 +105,12 @@ function encodeOrigin(
 }
 
 function encodeRows(rows: readonly unknown[], single: boolean, redacted?: ReadonlySet<string>): string {
-  const kept = redacted ? rows.map((row) => without(row as object, redacted)) : rows;
+  const kept = keptOf(rows, redacted);
   return encode(single ? kept[0] : kept);
+}
+
+function keptOf(rows: readonly unknown[], redacted?: ReadonlySet<string>): readonly unknown[] {
+  return redacted ? rows.map((row) => without(row as object, redacted)) : rows;
 }
 
 function encode(value: unknown): string {

@@ -5,7 +5,7 @@ import { AppLogger } from '../../../platform/observability/logger.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { TenantStorage } from '../../../platform/storage/tenant-storage.js';
 import { PredictionCounter, type PredictionFailure } from '../counts/prediction-counter.js';
-import { encodeEntry, isSampled, type LogEntry } from './log-entry.js';
+import { encodeEntry, encodeInTurns, isLongEntry, isSampled, type LogEntry } from './log-entry.js';
 import { LogRules } from './log-rules.js';
 import { LogWriter } from './log-writer.js';
 import { Segments } from './segments.js';
@@ -32,6 +32,8 @@ type DropReason = (typeof DROP_REASONS)[number];
 @Injectable()
 export class PredictionRecorder implements OnApplicationBootstrap, OnApplicationShutdown {
   private waiting: LogEntry[] = [];
+  /** Entries that are encoded a piece at a time by the next flush, with what is redacted of them. */
+  private long: [LogEntry, ReadonlySet<string> | undefined][] = [];
   private encoded: string[] = [];
   private encodedCharacters = 0;
   /** Rows of features in `waiting`, `encoded` and in frames on their way to the disk. */
@@ -77,7 +79,7 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       'Predictions that PostgreSQL does not have yet, by where they wait.',
       ['where'],
       () => [
-        { labels: { where: 'memory' }, value: this.waiting.length + this.encoded.length },
+        { labels: { where: 'memory' }, value: this.waiting.length + this.long.length + this.encoded.length },
         { labels: { where: 'segments' }, value: this.segments?.rows ?? 0 },
       ],
     );
@@ -137,7 +139,10 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
     this.flushing = this.flushing.then(async () => {
       if (!this.segments) return;
       this.encode();
-      const { encoded, featureRows } = this;
+      // Rows that come while long entries are encoded are counted off by the next flush.
+      const { featureRows } = this;
+      await this.encodeLong();
+      const { encoded } = this;
       this.encoded = [];
       this.encodedCharacters = 0;
       for (const rows of framesOf(encoded)) {
@@ -162,15 +167,21 @@ export class PredictionRecorder implements OnApplicationBootstrap, OnApplication
       this.counter.addAnswer(entry);
       const { sampleRate, redacted } = this.rules.of(entry.tenant, entry.modelId);
       if (!isSampled(entry.requestId, sampleRate)) continue;
-      if (this.storage.isFull(entry.tenant)) {
-        this.drop('quota', 1);
-        continue;
-      }
-      const text = encodeEntry(entry, redacted);
-      this.encodedCharacters += text.length;
-      this.encoded.push(text);
+      if (this.storage.isFull(entry.tenant)) this.drop('quota', 1);
+      else if (isLongEntry(entry)) this.long.push([entry, redacted]);
+      else this.keep(encodeEntry(entry, redacted));
     }
     if (this.encodedCharacters > FRAME_CHARACTERS) void this.flush();
+  }
+
+  private async encodeLong(): Promise<void> {
+    for (let next = this.long.shift(); next; next = this.long.shift())
+      this.keep(await encodeInTurns(...next));
+  }
+
+  private keep(text: string): void {
+    this.encodedCharacters += text.length;
+    this.encoded.push(text);
   }
 
   /** Writes what the segments hold to PostgreSQL, until they are empty; one statement at a time. */

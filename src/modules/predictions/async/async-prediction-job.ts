@@ -21,7 +21,12 @@ export class AsyncPredictionSpec extends AsyncPredictionSummary {
   request: string;
 }
 
-/** The prediction as JSON text, for the same reason. */
+/** The request of a job that waits, as JSON text: reading megabytes again whenever a caller looks would block others. */
+export interface RequestText {
+  text: string;
+}
+
+/** The prediction as JSON text, for the same reasons. */
 export interface AsyncPredictionResult {
   answer: string;
 }
@@ -38,7 +43,7 @@ export const PREDICTION = new JobKind<
   collection: '/api/v1/predictions/async',
   spec: AsyncPredictionSpec,
   summary: AsyncPredictionSummary,
-  request: ({ request }) => JSON.parse(request) as object,
+  request: ({ request }): RequestText => ({ text: request }),
   limits: (config) => {
     const { concurrency, maxRunSeconds, keptSeconds } = config.get(AsyncPredictionsConfig);
     return { concurrency, maxRunSeconds, keptSeconds, cpus: 0, memoryBytes: 0 };

@@ -20,7 +20,7 @@ export class AsyncPredictionsController {
 
   @Post()
   @Access('predictor')
-  @RouteConfig({ lastNameHolds: true })
+  @RouteConfig({ holdsRows: true })
   @Cost(costOf)
   @Idempotent()
   @HttpCode(202)
@@ -47,11 +47,11 @@ export class AsyncPredictionsController {
     @Caller() caller: Identity,
     @Param('job_id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<PredictionBody | AsyncPredictionBody> {
-    const found = await this.predictions.get(caller.tenant, id);
-    if ('answer' in found) return found.answer;
-    reply.status(202).header('Retry-After', '1');
-    return found.waiting;
+  ): Promise<string> {
+    const { isThere, json } = await this.predictions.get(caller.tenant, id);
+    if (!isThere) reply.status(202).header('Retry-After', '1');
+    reply.type('application/json; charset=utf-8');
+    return json;
   }
 
   @Delete(':job_id')

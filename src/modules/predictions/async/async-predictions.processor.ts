@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ModelUnavailable } from '#libs/inference';
 import { Problem } from '../../../platform/errors/problem.js';
+import { parseInTurns, stringifyInTurns } from '../../../platform/http/json-in-turns.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import { PredictionsService } from '../predictions.service.js';
@@ -19,8 +20,9 @@ export class AsyncPredictionsProcessor implements JobHandler<
   async run({ claim, job }: JobAttempt<AsyncPredictionSpec, never>): Promise<Outcome<AsyncPredictionResult>> {
     const { request_id, request } = job.spec;
     try {
-      const answer = await this.predictions.predict(claim.tenant, request_id, JSON.parse(request));
-      const commit = () => Promise.resolve({ answer: JSON.stringify(answer) });
+      const body = await parseInTurns(request, (json) => JSON.parse(json) as unknown);
+      const answer = await stringifyInTurns(await this.predictions.predict(claim.tenant, request_id, body));
+      const commit = () => Promise.resolve({ answer });
       return { type: 'succeeded', metrics: {}, commit };
     } catch (error) {
       const passes =

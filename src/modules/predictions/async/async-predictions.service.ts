@@ -3,14 +3,19 @@ import { AsyncPredictionsConfig, PredictionsConfig } from '../../../config/index
 import type { Identity } from '../../../platform/auth/identity.js';
 import { ERROR_STATUS, type ErrorCode } from '../../../platform/errors/error-code.js';
 import { Problem } from '../../../platform/errors/problem.js';
+import { stringifyInTurns } from '../../../platform/http/json-in-turns.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { refuseUnexplained } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
-import type { PredictionBody } from '../predictions.dto.js';
-import { type AsyncPredictionSpec, type AsyncPredictionSummary, PREDICTION } from './async-prediction-job.js';
+import {
+  type AsyncPredictionSpec,
+  type AsyncPredictionSummary,
+  PREDICTION,
+  type RequestText,
+} from './async-prediction-job.js';
 import type { AsyncPredictionBody } from './async-predictions.dto.js';
 
 /** Predictions that are answered later, as their tenant uses them. */
@@ -31,29 +36,26 @@ export class AsyncPredictionsService {
       request_id: requestId,
       model_id: servable.modelId,
       version: servable.version,
-      request: JSON.stringify({ ...body, model_id: servable.modelId, version: servable.version }),
+      request: await stringifyInTurns({ ...body, model_id: servable.modelId, version: servable.version }),
     };
-    const job = await this.jobs.submit(caller.tenant, PREDICTION, {
-      spec,
-      by: caller,
-    });
+    const job = await this.jobs.submit(caller.tenant, PREDICTION, { spec, by: caller });
     return toBody(job);
   }
 
   /**
-   * The prediction, or the job while there is none yet.
+   * The prediction as JSON text, or the job while there is none yet.
    * @throws Problem 404 also once it was kept long enough, 409 where it was cancelled, or what it failed with
    */
-  async get(
-    tenant: string,
-    id: string,
-  ): Promise<{ answer: PredictionBody } | { waiting: AsyncPredictionBody }> {
+  async get(tenant: string, id: string): Promise<{ isThere: boolean; json: string }> {
     const { job, request } = await this.jobs.getWithRequest(tenant, PREDICTION, id);
-    if (!job.endedAt)
-      return { waiting: { ...toBody(job), submitted_by: job.submittedBy, api_key: job.apiKey, request } };
+    if (!job.endedAt) {
+      const waiting = { ...toBody(job), submitted_by: job.submittedBy, api_key: job.apiKey };
+      const { text } = (request as RequestText | null) ?? { text: 'null' };
+      return { isThere: false, json: `${JSON.stringify(waiting).slice(0, -1)},"request":${text}}` };
+    }
     if (job.endedAt.getTime() + this.config.keptSeconds * 1000 < Date.now())
       throw new Problem('JOB_NOT_FOUND', `There is no job ${id}.`);
-    if (job.result) return { answer: JSON.parse(job.result.answer) as PredictionBody };
+    if (job.result) return { isThere: true, json: job.result.answer };
     if (job.status === 'cancelled') throw new Problem('JOB_ENDED', 'The prediction was cancelled.');
     throw failureOf(job);
   }
@@ -69,7 +71,7 @@ export class AsyncPredictionsService {
       const request = parsePredictRequest(body, this.predictions.maxRows);
       servable = await this.serving.servable(tenant, request.model, request.version);
       if (request.returnExplanation) refuseUnexplained(servable, request);
-      this.serving.checkRows(servable, request);
+      await this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {
       this.failures.count(tenant, requestId, body, error, servable);

@@ -1,4 +1,5 @@
 import {
+  ArrayMaxSize,
   ArrayMinSize,
   ArrayUnique,
   IsArray,
@@ -37,6 +38,7 @@ export class IssueApiKeyDto {
    */
   @IsArray()
   @ArrayMinSize(1)
+  @ArrayMaxSize(ALL_ROLES.length)
   @ArrayUnique()
   @IsIn(ALL_ROLES, { each: true })
   roles: Role[];
