@@ -92,7 +92,7 @@ describe('GET /metrics', () => {
       for (const name of counters) expect(fresh).toMatch(new RegExp(`^${name}(\\{.*\\})? 0$`, 'm'));
       const known: Record<string, readonly string[]> = {
         'modelplane_prediction_log_dropped_total{reason=': ['memory', 'disk', 'torn', 'refused'],
-        'modelplane_overloaded_total{where=': ['event_loop', 'model', 'rows', 'explanations'],
+        'modelplane_overloaded_total{where=': ['event_loop', 'model', 'rows', 'explanations', 'trials'],
         'modelplane_api_keys_refused_total{reason=': [
           'malformed',
           'unknown',

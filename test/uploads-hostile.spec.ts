@@ -107,7 +107,9 @@ describe('hostile models', () => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { sha256, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) };
       const features = FOUR.features.map((name) => ({ name }));
-      const trial = hosts.examine(file, (graph) => completeSignature(graph, 'classification', { features }));
+      const trial = hosts.examine('acme-corp', file, (graph) =>
+        completeSignature(graph, 'classification', { features }),
+      );
       const [[result], { status }] = await Promise.all([Promise.allSettled([trial]), ask(good)]);
       expect(status).toBe(200);
       if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(GraphRefused);

@@ -23,3 +23,4 @@ export type { ScannedGraph } from './gate/scan.js';
 export type { ModelFile } from './host/host-process.js';
 export { ModelHosts } from './host/model-hosts.js';
 export type { ModelHostsOptions } from './host/model-hosts.js';
+export type { PlaceHolder, Places } from './host/places.js';

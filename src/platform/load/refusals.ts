@@ -2,8 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { Problem } from '../errors/problem.js';
 import { Metrics } from '../observability/metrics.js';
 
-/** What is full: the main thread, the queue of one model, those of all models together, or that of explanations. */
-const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations'] as const;
+/**
+ * What is full: the main thread, the queue of one model, those of all models
+ * together, that of explanations, or that of trials of uploads.
+ */
+const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations', 'trials'] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 
 /** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */
@@ -16,7 +19,7 @@ export class Refusals {
   constructor(metrics: Metrics) {
     this.count = metrics.counter(
       'modelplane_overloaded_total',
-      'Predictions answered with 503 OVERLOADED, by what was full.',
+      'Requests answered with 503 OVERLOADED, by what was full.',
       { name: 'where', values: FULL_PLACES },
     );
   }

@@ -46,7 +46,7 @@ describe('the gate', () => {
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     hosts = new ModelHosts({
-      maxProcesses: 4,
+      places: { take: async () => () => undefined, becameIdle: () => undefined },
       memoryBytes: 2 ** 31,
       loadTimeoutMs: 60_000,
       runTimeoutMs: 60_000,
@@ -67,6 +67,7 @@ describe('the gate', () => {
     example?: Record<string, unknown>,
   ): Promise<SignatureDefinition> =>
     hosts.examine(
+      'acme',
       { sha256: digest(bytes), sizeBytes: bytes.length, open: async () => Readable.from([bytes]) },
       (graph) => completeSignature(graph, type, description),
       example,

@@ -62,7 +62,8 @@ interface Waiting {
 export class HostProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
-  private readonly exited: Promise<void>;
+  /** Settles once the process is gone. */
+  readonly exited: Promise<void>;
   private ids = 0;
   private timer?: NodeJS.Timeout;
   private failure?: ModelUnavailable;
@@ -143,11 +144,6 @@ export class HostProcess {
 
   get pid(): number | undefined {
     return this.child.pid;
-  }
-
-  /** The number of requests that wait for an answer. */
-  get pending(): number {
-    return this.waiting.size;
   }
 
   /** Why the process answers no more; undefined while it does. */
