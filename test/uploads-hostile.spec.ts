@@ -133,6 +133,14 @@ describe('hostile models', () => {
       expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/Max data size\s+1073741824/);
     });
 
+    it('should get no new privileges, have a filter of system calls, and not run as root', () => {
+      const status = readFileSync(`/proc/${hosts.processIds[0]}/status`, 'utf8');
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      expect(status).toMatch(/^Seccomp:\s+2$/m);
+      expect(status).not.toMatch(/^Uid:.*\b0\b/m);
+      expect(status).toMatch(/^CapEff:\s+0+$/m);
+    });
+
     it('should fail their own requests only while they hang, and be replaced', async () => {
       expect((await ask(slow, { x: 1 })).body.prediction).toEqual([1]);
       const hanging = ask(slow, { x: 7000 });

@@ -7,12 +7,13 @@ import {
   type ScannedGraph,
   type SignatureDefinition,
 } from '#libs/inference';
-import { UploadsConfig } from '../../config/index.js';
+import { RuntimeConfig, UploadsConfig } from '../../config/index.js';
 import { FairPool, PoolFull } from '../fair-share/fair-pool.js';
 import { FairQueue, QueueFull } from '../fair-share/fair-queue.js';
 import { Refusals } from '../load/refusals.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
+import { confinedLauncher } from './confined-launcher.js';
 
 /** Uploads that may wait for their trial; a trial takes about a second. */
 const WAITING_TRIALS = { maxWaiting: 32, maxWaitingOfTenant: 8 };
@@ -32,6 +33,7 @@ export class UploadedModels extends ModelHosts implements OnApplicationShutdown 
 
   constructor(
     config: UploadsConfig,
+    { trainerPython }: RuntimeConfig,
     logger: AppLogger,
     private readonly refusals: Refusals,
     metrics: Metrics,
@@ -43,6 +45,7 @@ export class UploadedModels extends ModelHosts implements OnApplicationShutdown 
       maxWaitMs: runTimeoutMs,
     });
     super({
+      launcher: confinedLauncher(trainerPython, logger),
       places: {
         take: (tenant, holder) => takePlace(pool, tenant, holder),
         becameIdle: () => pool.becameIdle(),
@@ -97,6 +100,7 @@ export class UploadedModels extends ModelHosts implements OnApplicationShutdown 
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.options.launcher;
     await this.close();
   }
 }

@@ -47,6 +47,7 @@ describe('the gate', () => {
     );
     hosts = new ModelHosts({
       places: { take: async () => () => undefined, becameIdle: () => undefined },
+      launcher: Promise.resolve([]),
       memoryBytes: 2 ** 31,
       loadTimeoutMs: 60_000,
       runTimeoutMs: 60_000,

@@ -12,8 +12,11 @@ const LONGEST_PAUSE_MS = 60_000;
 const MAX_VALUES_A_ROW = 10_000;
 
 export interface HostedGraphOptions extends HostLimits {
+  /** Where processes find room: those of models that answer and those of files that are tried alike. */
   readonly places: Places;
+  /** A process that was asked for nothing for this long is ended. */
   readonly idleMs: number;
+  /** Called when a process has died or was killed, so that the log can tell of it. */
   readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
 }
 

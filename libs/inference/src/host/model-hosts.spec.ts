@@ -36,6 +36,7 @@ describe('processes of uploaded models', () => {
         },
         becameIdle: () => idle++,
       },
+      launcher: Promise.resolve([]),
       memoryBytes: 2 ** 31,
       loadTimeoutMs: 60_000,
       runTimeoutMs: 60_000,

@@ -5,21 +5,10 @@ import { OnnxModel } from '../onnx-model.js';
 import type { SignatureDefinition } from '../signature-definition.js';
 import { compileSignature } from '../signature.js';
 import { HostProcess, type ModelFile } from './host-process.js';
-import { HostedGraph } from './hosted-graph.js';
-import type { Places } from './places.js';
+import { HostedGraph, type HostedGraphOptions } from './hosted-graph.js';
 import { tryModel } from './trial.js';
 
-export interface ModelHostsOptions {
-  /** Where processes find room: those of models that answer and those of files that are tried alike. */
-  readonly places: Places;
-  readonly memoryBytes: number;
-  readonly loadTimeoutMs: number;
-  readonly runTimeoutMs: number;
-  /** A process that was asked for nothing for this long is ended. */
-  readonly idleMs: number;
-  /** Called when a process has died or was killed, so that the log can tell of it. */
-  readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
-}
+export type ModelHostsOptions = HostedGraphOptions;
 
 /** Runs uploaded models, each in a process of its own with limits. */
 export class ModelHosts {
@@ -45,9 +34,15 @@ export class ModelHosts {
     const leave = await this.options.places.take(owner, { pending: 1, lastUsed: performance.now() });
     let host: HostProcess | undefined;
     try {
-      const { memoryBytes, loadTimeoutMs, runTimeoutMs } = this.options;
+      const { launcher, memoryBytes, loadTimeoutMs, runTimeoutMs } = this.options;
       const cpuSeconds = Math.ceil((2 * loadTimeoutMs + runTimeoutMs) / 1000);
-      host = await HostProcess.start(file, { memoryBytes, loadTimeoutMs, runTimeoutMs, cpuSeconds });
+      host = await HostProcess.start(file, {
+        launcher,
+        memoryBytes,
+        loadTimeoutMs,
+        runTimeoutMs,
+        cpuSeconds,
+      });
       const definition = complete(host.graph);
       await host.load(definition);
       const running = host;
