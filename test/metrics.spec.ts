@@ -92,7 +92,15 @@ describe('GET /metrics', () => {
       for (const name of counters) expect(fresh).toMatch(new RegExp(`^${name}(\\{.*\\})? 0$`, 'm'));
       const known: Record<string, readonly string[]> = {
         'modelplane_prediction_log_dropped_total{reason=': ['memory', 'disk', 'torn', 'refused'],
-        'modelplane_overloaded_total{where=': ['event_loop', 'model', 'rows', 'explanations', 'validations'],
+        'modelplane_overloaded_total{where=': [
+          'event_loop',
+          'model',
+          'rows',
+          'explanations',
+          'validations',
+          'trials',
+          'bodies',
+        ],
         'modelplane_api_keys_refused_total{reason=': [
           'malformed',
           'unknown',

@@ -107,7 +107,9 @@ describe('hostile models', () => {
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       const file = { sha256, sizeBytes: bytes.length, open: async () => Readable.from([bytes]) };
       const features = FOUR.features.map((name) => ({ name }));
-      const trial = hosts.examine(file, (graph) => completeSignature(graph, 'classification', { features }));
+      const trial = hosts.examine('acme-corp', file, (graph) =>
+        completeSignature(graph, 'classification', { features }),
+      );
       const [[result], { status }] = await Promise.all([Promise.allSettled([trial]), ask(good)]);
       expect(status).toBe(200);
       if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(GraphRefused);
@@ -129,6 +131,14 @@ describe('hostile models', () => {
       const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
       expect(environment.filter((entry) => !/^(NODE_CHANNEL_|PWD=|OLDPWD=)/.test(entry))).toEqual([]);
       expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/Max data size\s+1073741824/);
+    });
+
+    it('should get no new privileges, have a filter of system calls, and not run as root', () => {
+      const status = readFileSync(`/proc/${hosts.processIds[0]}/status`, 'utf8');
+      expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+      expect(status).toMatch(/^Seccomp:\s+2$/m);
+      expect(status).not.toMatch(/^Uid:.*\b0\b/m);
+      expect(status).toMatch(/^CapEff:\s+0+$/m);
     });
 
     it('should fail their own requests only while they hang, and be replaced', async () => {

@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Env, folder, oneOf, text } from './environment.js';
+import { PROJECT_ROOT } from './project.js';
 
 /** What this process is and where it keeps its files. */
 export class RuntimeConfig {
@@ -47,6 +48,11 @@ export class RuntimeConfig {
 
   get isProduction(): boolean {
     return this.environment === 'production';
+  }
+
+  /** Python that has the trainer's packages. */
+  get trainerPython(): string {
+    return this.python || join(PROJECT_ROOT, 'trainer', '.venv', 'bin', 'python');
   }
 
   /** Folder of the embedded object store: `s3://bucket/key` is `<state>/objects/bucket/key`. */

@@ -12,7 +12,7 @@ export class UploadsConfig {
   @Env(
     'MODELPLANE_UPLOADED_MODEL_PROCESSES',
     integer(1, 1024),
-    'Processes of uploaded models at once; past it the one that is idle longest ends.',
+    'Processes of uploaded models at once, shared by tenants; one tenant has all but one of them at most.',
   )
   maxProcesses = 8;
 
@@ -26,7 +26,7 @@ export class UploadsConfig {
   @Env(
     'MODELPLANE_UPLOADED_MODEL_RUN_SECONDS',
     integer(1, 3600),
-    'Longest time that an uploaded model may take to answer.',
+    'Longest time that an uploaded model may take to answer, and that a request waits for a process.',
   )
   runSeconds = 10;
 

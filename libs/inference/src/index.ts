@@ -23,3 +23,7 @@ export type { ScannedGraph } from './gate/scan.js';
 export type { ModelFile } from './host/host-process.js';
 export { ModelHosts } from './host/model-hosts.js';
 export type { ModelHostsOptions } from './host/model-hosts.js';
+export { filesOfHosts } from './host/compiled.js';
+export { chooseLauncher } from './host/launcher.js';
+export type { Confinement } from './host/launcher.js';
+export type { PlaceHolder, Places } from './host/places.js';

@@ -195,7 +195,17 @@ def broken():
         "sound-linear-svm": svm_classifier(
             support_vectors=None, vectors_per_class=None, prob_a=None, prob_b=None, coefficients=[1.0] * 4
         ),
-        "sound-shared-child": regressor(nodes_truenodeids=[1, 2, 0, 0, 0, 0]),
+        "sound-shared-child": regressor(
+            nodes_treeids=[0] * 6,
+            nodes_nodeids=list(range(6)),
+            nodes_modes=["BRANCH_LEQ"] * 3 + ["LEAF"] * 3,
+            nodes_truenodeids=[1, 3, 3, 0, 0, 0],
+            nodes_falsenodeids=[2, 4, 5, 0, 0, 0],
+            target_treeids=[0] * 3,
+            target_nodeids=[3, 4, 5],
+            target_ids=[0] * 3,
+            target_weights=[0.1, 0.2, 0.3],
+        ),
         "sound-other-ids": regressor(
             nodes_nodeids=[4, 3, 2, 1, 0, 5],
             nodes_truenodeids=[3, 1, 0, 0, 0, 0],
@@ -248,6 +258,20 @@ def broken():
         "negative-targets": regressor(n_targets=-1),
         "weight-of-an-absent-node": regressor(target_nodeids=[2, 3, 9, 0]),
         "weight-of-an-absent-tree": regressor(target_treeids=[0, 0, 0, 7]),
+        "weight-twice": regressor(target_nodeids=[2, 3, 3, 0]),
+        "class-weight-twice": classifier(class_nodeids=[2, 3, 3, 0], class_ids=[0, 1, 1, 0]),
+        "silent-leaf": regressor(aggregate_function="MAX", **weights("target", count=3)),
+        "sound-silent-leaf": regressor(**weights("target", count=3)),
+        "sound-largest": regressor(aggregate_function="MAX"),
+        "sound-unordered-weights": regressor(
+            target_treeids=[1, 0, 0, 0], target_nodeids=[0, 4, 2, 3], nodes_missing_value_tracks_true=[1] * 6
+        ),
+        "silent-leaf-of-a-value": regressor(
+            nodes_values=[0.5, 0.2, 0.0, 0.0, 0.0, 7.0], **weights("target", count=3)
+        ),
+        "orphan": regressor(nodes_falsenodeids=[2, 3, 0, 0, 0, 0]),
+        "many-targets": regressor(n_targets=10_001),
+        "huge-targets": regressor(n_targets=2**31 - 1),
         "base-values": regressor(base_values=[1.0, 2.0]),
         "class-beyond": classifier(class_ids=[0, 1, 2, 0]),
         "negative-class": classifier(class_ids=[0, 1, -7, 0]),

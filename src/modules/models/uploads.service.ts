@@ -102,7 +102,7 @@ export class UploadsService {
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
       const described = texts.get('signature') ?? '';
       const description = await readUploadSignature(described);
-      const signature = await this.examine(model, received, description);
+      const signature = await this.examine(tenant, model, received, description);
       await this.artifacts.copy(tenant, received.address, received.sha256);
       return await publish({ model, received, signature, described, framework: description.framework });
     } finally {
@@ -124,12 +124,14 @@ export class UploadsService {
 
   /** @throws Problem 422 with a sentence for the one who made the file */
   private async examine(
+    tenant: string,
     model: Model,
     received: ReceivedObject,
     description: UploadSignatureDto,
   ): Promise<SignatureDefinition> {
     try {
       const signature = await this.uploaded.examine(
+        tenant,
         this.artifacts.received(received),
         (graph) => completeSignature(graph, model.modelType, description),
         description.example,

@@ -209,7 +209,8 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   private async open(tenant: string, servable: ServableVersion): Promise<OnnxModel> {
     const { files, signature, origin } = servable;
     if (origin === 'uploaded') {
-      return this.uploaded.open(this.artifacts.file(tenant, files.model.sha256, files.model.size), signature);
+      const file = this.artifacts.file(tenant, files.model.sha256, files.model.size);
+      return this.uploaded.open(tenant, file, signature);
     }
     // The core is the same model without its encoding, and faster. Not every version has one.
     const hasCore = files.core !== undefined && signature.core !== undefined;

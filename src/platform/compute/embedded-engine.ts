@@ -16,7 +16,7 @@ export class EmbeddedEngine extends LocalEngine implements OnApplicationBootstra
   ) {
     const trainerDir = join(PROJECT_ROOT, 'trainer');
     super({
-      python: config.python || join(trainerDir, '.venv', 'bin', 'python'),
+      python: config.trainerPython,
       trainerDir,
       environment: PROCESS_ENVIRONMENT,
       credentials: () => storage.credentials(),

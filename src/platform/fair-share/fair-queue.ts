@@ -47,6 +47,16 @@ export class FairQueue {
     return this.waiting;
   }
 
+  /** Works of a tenant that are under way. */
+  underWayOf(tenant: string): number {
+    return this.shares.get(tenant)?.running ?? 0;
+  }
+
+  /** Whether a work of a tenant that came now would begin at once. */
+  hasRoomFor(tenant: string): boolean {
+    return this.hasPlaceFor(this.shares.get(tenant) ?? { running: 0 });
+  }
+
   /** Does `work` when it is its turn. @throws QueueFull before it waits, and what `work` throws */
   async run<T>(tenant: string, work: () => Promise<T>): Promise<T> {
     const share = this.shares.get(tenant) ?? { running: 0, waiting: [] };
@@ -69,7 +79,7 @@ export class FairQueue {
     if (this.waiting >= this.limits.maxWaiting) throw new QueueFull(this.waiting, false);
   }
 
-  private hasPlaceFor({ running }: Share): boolean {
+  private hasPlaceFor({ running }: Pick<Share, 'running'>): boolean {
     return this.running < this.limits.places && running < this.limits.placesOfTenant;
   }
 

@@ -4,9 +4,17 @@ import { Metrics } from '../observability/metrics.js';
 
 /**
  * What is full: the main thread, the queue of one model, those of all models together, that of explanations, of looks at
- * training data, or of large bodies.
+ * training data, of trials of uploads, or of large bodies.
  */
-const FULL_PLACES = ['event_loop', 'model', 'rows', 'explanations', 'validations', 'bodies'] as const;
+const FULL_PLACES = [
+  'event_loop',
+  'model',
+  'rows',
+  'explanations',
+  'validations',
+  'trials',
+  'bodies',
+] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 
 /** Makes the answers to those who would wait for too long, 503 OVERLOADED, and counts them. */

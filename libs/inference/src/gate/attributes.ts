@@ -12,7 +12,7 @@ import {
 } from './wire-reader.js';
 
 /** AttributeProto.AttributeType of onnx.proto. */
-const TYPES = { INT: 2, TENSOR: 4, FLOATS: 6, INTS: 7, STRINGS: 8 } as const;
+const TYPES = { INT: 2, STRING: 3, TENSOR: 4, FLOATS: 6, INTS: 7, STRINGS: 8 } as const;
 
 /**
  * The attributes of a node whose operator a runtime trusts with its memory: how long they are, and what they say. They
@@ -68,6 +68,12 @@ export class Attributes {
     return value === undefined ? undefined : Number(value);
   }
 
+  text(name: string): string | undefined {
+    const field = this.find(name, 'STRING');
+    const value = field && this.fieldsOf(field, 4, BYTES).at(-1);
+    return value && textOf(this.bytes, value);
+  }
+
   *texts(name: string): Generator<string> {
     const field = this.find(name, 'STRINGS');
     if (!field) return;
@@ -80,6 +86,16 @@ export class Attributes {
   floats(name: string): number {
     const field = this.find(name, 'FLOATS');
     return field ? countFixed32(this.bytes, 7, field.start, field.end) : 0;
+  }
+
+  /** The numbers of a list of floats, one after the other. */
+  *floatValues(name: string): Generator<number> {
+    const field = this.find(name, 'FLOATS');
+    if (!field) return;
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    for (const { number, start, end } of fieldsOf(this.bytes, field.start, field.end)) {
+      if (number === 7) for (let at = start; at + 4 <= end; at += 4) yield view.getFloat32(at, true);
+    }
   }
 
   tensor(name: string): ScannedTensor | undefined {

@@ -1,10 +1,11 @@
 /** @jest-environment ./libs/inference/test/native-arrays-environment.mjs */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import { Tensor } from 'onnxruntime-node';
 import {
   completeSignature,
   GraphRefused,
@@ -46,7 +47,8 @@ describe('the gate', () => {
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     hosts = new ModelHosts({
-      maxProcesses: 4,
+      places: { take: async () => () => undefined, becameIdle: () => undefined },
+      launcher: Promise.resolve([]),
       memoryBytes: 2 ** 31,
       loadTimeoutMs: 60_000,
       runTimeoutMs: 60_000,
@@ -67,6 +69,7 @@ describe('the gate', () => {
     example?: Record<string, unknown>,
   ): Promise<SignatureDefinition> =>
     hosts.examine(
+      'acme',
       { sha256: digest(bytes), sizeBytes: bytes.length, open: async () => Readable.from([bytes]) },
       (graph) => completeSignature(graph, type, description),
       example,
@@ -97,6 +100,12 @@ describe('the gate', () => {
     'class-beyond': /2 in class_ids, and 2 classes/,
     'base-values': /2 base_values for 1 targets/,
     'no-targets': /0 n_targets/,
+    'huge-targets': /2147483647 n_targets; 1 to 10000 are taken/,
+    'weight-twice': /two weights of a leaf for the same target/,
+    'class-weight-twice': /two weights of a leaf for the same class/,
+    'silent-leaf': /a leaf without a weight, and takes the least or the largest/,
+    'silent-leaf-of-a-value': /a leaf without a weight, and 7 for it in nodes_values/,
+    orphan: /the node 4 of tree 0, to which no other leads/,
     'ensemble-cycle': /cycle/,
     'ensemble-leaf-beyond': /the leaf 2 in nodes_falsenodeids, and 2 leaves/,
     'ensemble-no-members': /0 sets in membership_values for 1 nodes/,
@@ -120,6 +129,40 @@ describe('the gate', () => {
       if (name.startsWith('sound-')) expect([name, message]).toEqual([name, '']);
       else expect([name, message]).toEqual([name, expect.stringMatching(REASONS[name] ?? /^the operator /)]);
     }
+  });
+
+  it('should refuse random faults in trees, or have the runtime answer as the standard says', () => {
+    const trees = join(folder, 'trees');
+    mkdirSync(trees);
+    const script = resolve(import.meta.dirname, '../../test/random-trees.py');
+    execFileSync(process.env.MODELPLANE_PYTHON!, ['-W', 'ignore', script, trees, '400', '1']);
+    const { rows, answers } = JSON.parse(String(read('trees', 'answers.json')));
+    const outcomes = { refused: 0, answered: 0 };
+    for (const name of named('trees')) {
+      const bytes = read('trees', `${name}.onnx`);
+      let graph: LocalGraph;
+      try {
+        scanGraph(bytes);
+        graph = new LocalGraph(bytes);
+      } catch {
+        outcomes.refused++;
+        continue;
+      }
+      const fed = new Tensor('float32', Float32Array.from(rows.flat()), [rows.length, 3]);
+      const y = Array.from(graph.runNow({ x: fed }, ['y']).y!.data as Float32Array);
+      // The trial refuses a model of several targets.
+      if (y.length !== rows.length) continue;
+      expect([name, answers[name]]).toEqual([name, expect.any(Array)]);
+      for (const [row, expected] of answers[name].entries())
+        if (expected !== null)
+          expect([name, (y[row]! - expected) / (1 + Math.abs(expected))]).toEqual([
+            name,
+            expect.closeTo(0, 5),
+          ]);
+      outcomes.answered++;
+    }
+    expect(outcomes.refused).toBeGreaterThan(100);
+    expect(outcomes.answered).toBeGreaterThan(100);
   });
 
   it('should only let in what the runtime loads and runs', () => {

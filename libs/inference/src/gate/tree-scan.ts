@@ -11,6 +11,8 @@ export interface ColumnsRead {
 const MODES = new Set('BRANCH_LEQ BRANCH_LT BRANCH_GTE BRANCH_GT BRANCH_EQ BRANCH_NEQ LEAF'.split(' '));
 /** TreeEnsemble.nodes_modes that is followed by a set of values. */
 const MEMBER = 6;
+/** A runtime makes room for as many answers of each row. */
+const MAX_TARGETS = 10_000;
 /** The nodes of one tree, from the place of the first to that behind the last. */
 interface Tree {
   readonly from: number;
@@ -57,6 +59,7 @@ export function checkTrees(attributes: Attributes, classes: number | undefined):
   const parents = new Int32Array(count);
   const children = [new Int32Array(count), new Int32Array(count)] as const;
   let columns = 0;
+  let orphan: string | undefined;
   for (let from = 0; from < count;) {
     const id = treeIds[from]!;
     const tree = readTree(attributes, trees, treeIds, nodeIds, from);
@@ -79,10 +82,14 @@ export function checkTrees(attributes: Attributes, classes: number | undefined):
     }
     if (parents[from]! > 0)
       throw attributes.refused(`a node before the root of tree ${id}, or a cycle in it`);
+    const apart = parents.subarray(from + 1, tree.to).indexOf(0);
+    if (apart >= 0) orphan ??= `the node ${nodeIds[from + 1 + apart]} of tree ${id}, to which no other leads`;
     from = tree.to;
   }
   checkAcyclic(attributes, isLeaf, parents, children);
-  checkWeights(attributes, trees, classes);
+  // onnxruntime gives the weights of such a node to the first one of all.
+  if (orphan) throw attributes.refused(orphan);
+  checkWeights(attributes, trees, isLeaf, classes);
   return { columns, isExact: false };
 }
 
@@ -216,6 +223,7 @@ function checkAcyclic(
 function checkWeights(
   attributes: Attributes,
   trees: ReadonlyMap<number, Tree>,
+  isLeaf: Uint8Array,
   classes: number | undefined,
 ): void {
   const kind = classes === undefined ? 'target' : 'class';
@@ -229,12 +237,21 @@ function checkWeights(
     [`${kind}_weights`]: floatsOf(attributes, `${kind}_weights`),
   });
   checkIds(attributes, `${kind}_ids`, ids, targets, kind === 'class' ? 'classes' : 'targets');
+  const isWeighted = new Uint8Array(isLeaf.length);
+  /** The place of the node and the class or target of each weight, as one number. */
+  const keys = new Float64Array(ids.length);
   for (let at = 0; at < ids.length; at++) {
     const tree = trees.get(treeIds[at]!);
-    if (!tree || placeOf(tree, nodeIds[at]!) === undefined) {
+    const place = tree && placeOf(tree, nodeIds[at]!);
+    if (place === undefined) {
       throw attributes.refused(`a weight for node ${nodeIds[at]} of tree ${treeIds[at]}, which is not there`);
     }
+    isWeighted[place] = 1;
+    keys[at] = place * targets + ids[at]!;
   }
+  // The standard adds weights up that are for the same, and onnxruntime takes one of them.
+  if (hasTwice(keys)) throw attributes.refused(`two weights of a leaf for the same ${kind}`);
+  checkSilentLeaves(attributes, isLeaf, isWeighted);
   const base = floatsOf(attributes, 'base_values');
   // A classifier of two classes may have one score for both.
   if (![0, targets].includes(base) && !(classes === 2 && base === 1)) {
@@ -242,6 +259,28 @@ function checkWeights(
       `${base} base_values for ${targets} ${kind === 'class' ? 'classes' : 'targets'}`,
     );
   }
+}
+
+/** To the standard a leaf without weights says nothing, and to onnxruntime what `nodes_values` says of it. */
+function checkSilentLeaves(attributes: Attributes, isLeaf: Uint8Array, isWeighted: Uint8Array): void {
+  const isSilent = isLeaf.map((is, place) => (is && !isWeighted[place] ? 1 : 0));
+  if (!isSilent.includes(1)) return;
+  if (/^M(IN|AX)$/.test(attributes.text('aggregate_function') ?? ''))
+    throw attributes.refused('a leaf without a weight, and takes the least or the largest of them');
+  let place = 0;
+  for (const name of ['nodes_values', 'nodes_values_as_tensor']) {
+    for (const value of name === 'nodes_values' ? attributes.floatValues(name) : attributes.numbers(name)) {
+      if (value !== 0 && isSilent[place])
+        throw attributes.refused(`a leaf without a weight, and ${value} for it in ${name}`);
+      place++;
+    }
+  }
+}
+
+function hasTwice(numbers: Float64Array): boolean {
+  const rises = (sorted: Float64Array) => sorted.every((value, at) => at === 0 || value > sorted[at - 1]!);
+  // Exporters write them in this order.
+  return !rises(numbers) && !rises(numbers.sort());
 }
 
 /** The sets of the nodes that ask for members are lists of values, with a NaN between them. */
@@ -263,7 +302,8 @@ function checkMembers(attributes: Attributes): void {
 
 function targetsOf(attributes: Attributes): number {
   const targets = attributes.integer('n_targets') ?? 0;
-  if (targets < 1 || targets > 2 ** 31) throw attributes.refused(`${targets} n_targets`);
+  if (targets < 1 || targets > MAX_TARGETS)
+    throw attributes.refused(`${targets} n_targets; 1 to ${MAX_TARGETS} are taken`);
   return targets;
 }
 

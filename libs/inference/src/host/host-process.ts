@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Tensor } from 'onnxruntime-node';
@@ -9,6 +8,7 @@ import type { ScannedGraph } from '../gate/scan.js';
 import type { OutputTensor } from '../graph-session.js';
 import type { SignatureDefinition } from '../signature-definition.js';
 import { toSent } from '../sent-tensor.js';
+import { compiled } from './compiled.js';
 import type { Reply, Request } from './messages.js';
 
 export interface ModelFile {
@@ -19,6 +19,8 @@ export interface ModelFile {
 }
 
 export interface HostLimits {
+  /** The command that the process is started with, which takes rights from it; the process's own follows. */
+  readonly launcher: Promise<readonly string[]>;
   /** The most private memory of the process, native and JavaScript together. */
   readonly memoryBytes: number;
   /** The most processor time of the process over its whole life; without it there is no limit. */
@@ -52,6 +54,8 @@ exec "$@" 3<&-
 /** A small heap is enough: JavaScript only passes tensors on, and large ones lie outside of its heap. */
 const HEAP_MEGABYTES = 128;
 const REMEMBERED_BYTES = 4096;
+/** Models that are busy leave the processors to what answers requests (`nice`). */
+const NICENESS = 5;
 
 interface Waiting {
   resolve(reply: Reply): void;
@@ -62,7 +66,8 @@ interface Waiting {
 export class HostProcess {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, Waiting>();
-  private readonly exited: Promise<void>;
+  /** Settles once the process is gone. */
+  readonly exited: Promise<void>;
   private ids = 0;
   private timer?: NodeJS.Timeout;
   private failure?: ModelUnavailable;
@@ -76,7 +81,7 @@ export class HostProcess {
    * @throws GraphRefused where the gate does not let the file in, ModelUnavailable where the process ended
    */
   static async start(file: ModelFile, limits: HostLimits): Promise<HostProcess> {
-    const host = new HostProcess(file, limits);
+    const host = new HostProcess(file, limits, await limits.launcher);
     try {
       const content = await file.open();
       // EPIPE only says that the process has died, and its `exit` event tells why.
@@ -97,6 +102,7 @@ export class HostProcess {
   private constructor(
     private readonly file: ModelFile,
     private readonly limits: HostLimits,
+    launcher: readonly string[],
   ) {
     const { memoryBytes, cpuSeconds = 0 } = limits;
     this.child = spawn(
@@ -107,9 +113,10 @@ export class HostProcess {
         'model',
         String(Math.floor(memoryBytes / 1024)),
         String(cpuSeconds),
+        ...launcher,
         process.execPath,
         `--max-old-space-size=${HEAP_MEGABYTES}`,
-        entryFile(),
+        compiled('child.js'),
         String(file.sizeBytes),
       ],
       {
@@ -121,6 +128,7 @@ export class HostProcess {
         detached: true,
       },
     );
+    if (this.child.pid) setPriority(this.child.pid, NICENESS);
     const leash = this.child.stdio[3];
     for (const stream of [this.child.stdin, leash]) stream?.on('error', () => undefined);
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -143,11 +151,6 @@ export class HostProcess {
 
   get pid(): number | undefined {
     return this.child.pid;
-  }
-
-  /** The number of requests that wait for an answer. */
-  get pending(): number {
-    return this.waiting.size;
   }
 
   /** Why the process answers no more; undefined while it does. */
@@ -235,14 +238,4 @@ export class HostProcess {
     this.waiting.clear();
     for (const { reject } of waiting) reject(error);
   }
-}
-
-/** The compiled entry of the process, also where this file runs uncompiled in tests: a new process has no compiler. */
-function entryFile(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (dirname(folder) === folder) throw new Error(`no package.json above ${import.meta.dirname}`);
-    folder = dirname(folder);
-  }
-  return join(folder, 'dist/libs/inference/src/host/child.js');
 }

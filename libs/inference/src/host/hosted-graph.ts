@@ -2,54 +2,48 @@ import type { Tensor } from 'onnxruntime-node';
 import { GraphRefused, ModelRunError, ModelUnavailable } from '../errors.js';
 import type { GraphSession, OutputTensor } from '../graph-session.js';
 import type { SignatureDefinition } from '../signature-definition.js';
+import { HeldProcess } from './held-process.js';
 import { type HostLimits, HostProcess, type ModelFile } from './host-process.js';
+import type { Places } from './places.js';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
 /** The most values that one output may have for a row: far more than any classifier has classes. */
 const MAX_VALUES_A_ROW = 10_000;
 
-interface Pool {
-  /** @throws ModelUnavailable */
-  makeRoom(): void;
-  released(): void;
+export interface HostedGraphOptions extends HostLimits {
+  /** Where processes find room: those of models that answer and those of files that are tried alike. */
+  readonly places: Places;
+  /** A process that was asked for nothing for this long is ended. */
+  readonly idleMs: number;
+  /** Called when a process has died or was killed, so that the log can tell of it. */
+  readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
 }
 
 /**
- * One uploaded graph. Its process is started by the first request and ends when it has been idle for a while. When the
- * process dies or hangs, the requests that it had fail, and the next process starts after a pause that doubles until a
- * request succeeds.
+ * One uploaded graph. Its process is started by the first request and ends when it has been idle for a while, or when
+ * its place is needed for others. When the process dies or hangs, the requests that it had fail, and the next process
+ * starts after a pause that doubles until a request succeeds.
  */
 export class HostedGraph implements GraphSession {
-  lastUsed = 0;
-  private host?: HostProcess;
-  private starting?: Promise<HostProcess>;
-  private asked = 0;
+  /** The process that takes requests; one that gives way takes none. */
+  private held?: HeldProcess;
   private failures = 0;
   private retryAt = 0;
   private idleTimer?: NodeJS.Timeout;
   private isReleased = false;
 
+  /** @param released is called once the graph takes no more requests */
   constructor(
+    private readonly owner: string,
     private readonly file: ModelFile,
     private readonly definition: SignatureDefinition,
-    private readonly options: HostLimits & {
-      readonly idleMs: number;
-      readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
-    },
-    private readonly pool: Pool,
+    private readonly options: HostedGraphOptions,
+    private readonly released: () => void,
   ) {}
 
   get pid(): number | undefined {
-    return this.host?.pid;
-  }
-
-  get isRunning(): boolean {
-    return this.host !== undefined || this.starting !== undefined;
-  }
-
-  get isBusy(): boolean {
-    return this.asked > 0;
+    return this.held?.pid;
   }
 
   async run(
@@ -57,47 +51,39 @@ export class HostedGraph implements GraphSession {
     fetches: readonly string[],
   ): Promise<Record<string, OutputTensor>> {
     if (this.isReleased) throw new ModelRunError('the model has been released');
-    this.asked++;
     clearTimeout(this.idleTimer);
+    const held = (this.held ??= this.open());
     try {
-      const host = await this.ready();
-      const rows = Object.values(feeds)[0]!.dims[0]!;
-      const answer = await host.run(feeds, fetches, rows * MAX_VALUES_A_ROW);
-      this.failures = 0;
-      return answer;
-    } catch (error) {
-      const ended = this.host?.ended;
-      if (ended) {
-        this.host = undefined;
-        this.pause(ended);
-      }
-      throw error;
+      return await held.use(async (host) => {
+        try {
+          const rows = Object.values(feeds)[0]!.dims[0]!;
+          const answer = await host.run(feeds, fetches, rows * MAX_VALUES_A_ROW);
+          this.failures = 0;
+          return answer;
+        } catch (error) {
+          // Of the requests that a process fails together, the first one notes it.
+          if (host.ended && this.held === held) {
+            this.held = undefined;
+            this.pause(host.ended);
+          }
+          throw error;
+        }
+      });
     } finally {
-      this.asked--;
-      this.lastUsed = performance.now();
-      if (this.asked === 0) this.idleTimer = setTimeout(() => this.rest(), this.options.idleMs).unref();
+      if (held.pending === 0 && this.held === held)
+        this.idleTimer = setTimeout(() => void held.stop(), this.options.idleMs).unref();
     }
-  }
-
-  /** Ends the process; the next request starts another one. */
-  rest(): void {
-    const { host } = this;
-    this.host = undefined;
-    void host?.stop();
   }
 
   async release(): Promise<void> {
     this.isReleased = true;
     clearTimeout(this.idleTimer);
-    this.pool.released();
-    const host = this.host ?? (await this.starting?.catch(() => undefined));
-    this.host = undefined;
-    await host?.stop();
+    this.released();
+    await this.held?.stop();
   }
 
-  private async ready(): Promise<HostProcess> {
-    if (this.host && !this.host.ended) return this.host;
-    if (this.starting) return this.starting;
+  /** @throws ModelUnavailable while a failed process is not to be replaced yet */
+  private open(): HeldProcess {
     const pauseMs = this.retryAt - performance.now();
     if (pauseMs > 0) {
       throw new ModelUnavailable(
@@ -105,10 +91,14 @@ export class HostedGraph implements GraphSession {
         Math.ceil(pauseMs / 1000),
       );
     }
-    this.host = undefined;
-    this.pool.makeRoom();
-    this.starting = this.start().finally(() => (this.starting = undefined));
-    return this.starting;
+    return new HeldProcess(
+      this.owner,
+      this.options.places,
+      () => this.start(),
+      (held) => {
+        if (this.held === held) this.held = undefined;
+      },
+    );
   }
 
   private async start(): Promise<HostProcess> {
@@ -116,7 +106,6 @@ export class HostedGraph implements GraphSession {
     try {
       host = await HostProcess.start(this.file, this.options);
       await host.load(this.definition);
-      this.host = host;
       return host;
     } catch (error) {
       await host?.stop();

@@ -5,47 +5,44 @@ import { OnnxModel } from '../onnx-model.js';
 import type { SignatureDefinition } from '../signature-definition.js';
 import { compileSignature } from '../signature.js';
 import { HostProcess, type ModelFile } from './host-process.js';
-import { HostedGraph } from './hosted-graph.js';
+import { HostedGraph, type HostedGraphOptions } from './hosted-graph.js';
 import { tryModel } from './trial.js';
 
-export interface ModelHostsOptions {
-  /** The most processes at a time: those of models that answer and those of files that are tried count together. */
-  readonly maxProcesses: number;
-  readonly memoryBytes: number;
-  readonly loadTimeoutMs: number;
-  readonly runTimeoutMs: number;
-  /** A process that was asked for nothing for this long is ended. */
-  readonly idleMs: number;
-  /** Called when a process has died or was killed, so that the log can tell of it. */
-  readonly onFailure: (error: ModelUnavailable, file: ModelFile) => void;
-}
+export type ModelHostsOptions = HostedGraphOptions;
 
-/** Runs uploaded models, each in a process of its own with limits; there are at most `maxProcesses` at a time. */
+/** Runs uploaded models, each in a process of its own with limits. */
 export class ModelHosts {
   private readonly graphs = new Set<HostedGraph>();
-  private trials = 0;
   private isClosed = false;
 
   constructor(readonly options: ModelHostsOptions) {}
 
   /**
    * The gate: scans a file, loads it and runs it on made-up rows, in a process that has ended when this returns.
+   * @param owner whose process it is
    * @param complete makes the signature from what the scan has found in the graph
    * @param example a row that is tried beside the made-up ones
    * @throws GraphRefused, ModelUnavailable where there is no room, and whatever `complete` throws
    */
   async examine(
+    owner: string,
     file: ModelFile,
     complete: (graph: ScannedGraph) => SignatureDefinition,
     example?: Record<string, unknown>,
   ): Promise<SignatureDefinition> {
-    this.makeRoom();
-    this.trials++;
+    this.refuseClosed();
+    const leave = await this.options.places.take(owner, { pending: 1, lastUsed: performance.now() });
     let host: HostProcess | undefined;
     try {
-      const { memoryBytes, loadTimeoutMs, runTimeoutMs } = this.options;
+      const { launcher, memoryBytes, loadTimeoutMs, runTimeoutMs } = this.options;
       const cpuSeconds = Math.ceil((2 * loadTimeoutMs + runTimeoutMs) / 1000);
-      host = await HostProcess.start(file, { memoryBytes, loadTimeoutMs, runTimeoutMs, cpuSeconds });
+      host = await HostProcess.start(file, {
+        launcher,
+        memoryBytes,
+        loadTimeoutMs,
+        runTimeoutMs,
+        cpuSeconds,
+      });
       const definition = complete(host.graph);
       await host.load(definition);
       const running = host;
@@ -63,22 +60,24 @@ export class ModelHosts {
       }
       throw error;
     } finally {
-      this.trials--;
       await host?.stop();
+      leave();
     }
   }
 
-  /** Opens a model whose process is started by the first request, and again when it has ended. */
-  open(file: ModelFile, definition: SignatureDefinition): OnnxModel {
-    const graph = new HostedGraph(file, definition, this.options, {
-      makeRoom: () => this.makeRoom(),
-      released: () => this.graphs.delete(graph),
-    });
+  /**
+   * Opens a model whose process is started by the first request, and again when it has ended.
+   * @param owner whose process it is
+   * @throws ModelUnavailable after `close`
+   */
+  open(owner: string, file: ModelFile, definition: SignatureDefinition): OnnxModel {
+    this.refuseClosed();
+    const graph = new HostedGraph(owner, file, definition, this.options, () => this.graphs.delete(graph));
     this.graphs.add(graph);
     return uploadedModel(graph, definition, file);
   }
 
-  /** The ids of the processes that hold models now. */
+  /** The ids of the processes that take requests for models now. */
   get processIds(): number[] {
     return [...this.graphs].flatMap(({ pid }) => pid ?? []);
   }
@@ -88,19 +87,8 @@ export class ModelHosts {
     await Promise.all([...this.graphs].map((graph) => graph.release()));
   }
 
-  /** Ends the process that has been idle longest where there are as many as there may be already. */
-  private makeRoom(): void {
+  private refuseClosed(): void {
     if (this.isClosed) throw new ModelUnavailable('the service is stopping', 1);
-    const running = [...this.graphs].filter(({ isRunning }) => isRunning);
-    if (running.length + this.trials < this.options.maxProcesses) return;
-    const [idle] = running.filter(({ isBusy }) => !isBusy).sort((a, b) => a.lastUsed - b.lastUsed);
-    if (!idle) {
-      throw new ModelUnavailable(
-        `all ${this.options.maxProcesses} processes for uploaded models are busy`,
-        1,
-      );
-    }
-    idle.rest();
   }
 }
 

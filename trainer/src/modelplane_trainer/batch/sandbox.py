@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import confine
 from ..failures import JobFailure
 from . import sandboxed
 from .scoring import GraphFailed
@@ -23,6 +23,8 @@ MOST_ROWS = 1000
 _LOAD_SECONDS = 60
 _MOST_VALUES_A_ROW = 10_000
 _LONGEST_HEAD = 1 << 20
+# The interpreter with its packages, and the one file of ours that it runs.
+_READABLE = [sys.prefix, sys.base_prefix, sandboxed.__file__]
 _NUMERIC = ("float32", "float64", "int64", "int32", "bool")
 
 
@@ -41,7 +43,7 @@ class SandboxedGraph:
         self._limits = limits
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-s", str(Path(sandboxed.__file__))],
+            confine.command([sys.executable, "-s", sandboxed.__file__], reading=_READABLE),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
