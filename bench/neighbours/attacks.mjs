@@ -144,7 +144,16 @@ export const ATTACKS = [
     prepare: () => {
       const path = `/api/v1/objects/tenants/${ATTACKER}/filler-{n}`;
       const headers = { 'content-type': 'application/octet-stream' };
-      return { connections: 4, requests: [requestOf('PUT', path, Buffer.alloc(4 * 2 ** 20), headers)] };
+      return { connections: 4, requests: [requestOf('PUT', path, Buffer.alloc(16 * 2 ** 20), headers)] };
+    },
+    end: async ({ attacker }) => {
+      const fillers = `s3://tenants/${ATTACKER}/filler-`;
+      for (;;) {
+        const { data } = await attacker.send('GET', `/api/v1/objects?limit=200&prefix=${fillers}`);
+        if (data.length === 0) return;
+        for (const { uri } of data)
+          await attacker.send('DELETE', `/api/v1/objects/${uri.slice('s3://'.length)}`);
+      }
     },
   },
   {

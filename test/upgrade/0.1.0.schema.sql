@@ -8,6 +8,29 @@ SET check_function_bodies = false;
 SET xmloption = content;
 SET client_min_messages = warning;
 SET row_security = off;
+CREATE FUNCTION public.add_stored_bytes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+      begin
+        -- In one order, so that two statements that change sums of the same tenants do not wait for each other.
+        if tg_op = 'INSERT' then
+          insert into public.stored_bytes as sums
+          select tenant_id, kind, sum(bytes) from added group by 1, 2 order by 1, 2
+          on conflict (tenant_id, kind) do update set bytes = sums.bytes + excluded.bytes;
+        elsif tg_op = 'DELETE' then
+          insert into public.stored_bytes as sums
+          select tenant_id, kind, -sum(bytes) from removed group by 1, 2 order by 1, 2
+          on conflict (tenant_id, kind) do update set bytes = sums.bytes + excluded.bytes;
+        else
+          insert into public.stored_bytes as sums
+          select tenant_id, kind, sum(bytes) from (
+            select tenant_id, kind, bytes from added union all select tenant_id, kind, -bytes from removed
+          ) changed group by 1, 2 order by 1, 2
+          on conflict (tenant_id, kind) do update set bytes = sums.bytes + excluded.bytes;
+        end if;
+        return null;
+      end $$;
 CREATE FUNCTION public.check_filled_version() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -25,6 +48,47 @@ CREATE FUNCTION public.check_filled_version() RETURNS trigger
           raise exception 'version % is filled and has no model file, or the other way round', checked
             using errcode = 'check_violation', constraint = 'version_files_filled_check';
         end if;
+        return null;
+      end $$;
+CREATE FUNCTION public.count_logged() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+      begin
+        if tg_op = 'INSERT' then
+          insert into public.stored_items as item (tenant_id, kind, name, bytes)
+          select tenant_id, 'log', public.prediction_log_day(request_id),
+                 sum(octet_length(features::text) + octet_length(output::text))
+          from added group by 1, 3 order by 1, 3
+          on conflict (tenant_id, kind, name) do update
+          set bytes = item.bytes + excluded.bytes;
+        else
+          update public.stored_items item set bytes = greatest(0, item.bytes - gone.bytes)
+          from (select tenant_id, public.prediction_log_day(request_id) as day,
+                       sum(octet_length(features::text) + octet_length(output::text)) as bytes
+                from removed group by 1, 2) gone
+          where item.tenant_id = gone.tenant_id and item.kind = 'log' and item.name = gone.day;
+        end if;
+        return null;
+      end $$;
+CREATE FUNCTION public.count_version_file() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+      begin
+        if tg_op = 'INSERT' then
+          insert into public.stored_items (tenant_id, kind, name, bytes)
+          values (new.tenant_id, 'artifact', new.sha256, new.size)
+          on conflict (tenant_id, kind, name) do update set bytes = excluded.bytes;
+          return null;
+        end if;
+        -- Locked first: whoever adds another version with this file is waited for, and seen by the next statement.
+        perform from public.stored_items
+        where tenant_id = old.tenant_id and kind = 'artifact' and name = old.sha256 for update;
+        delete from public.stored_items
+        where tenant_id = old.tenant_id and kind = 'artifact' and name = old.sha256
+          and not exists (select from public.version_files file
+                          where file.tenant_id = old.tenant_id and file.sha256 = old.sha256);
         return null;
       end $$;
 CREATE FUNCTION public.delete_ended_jobs(of_kind text, kept_seconds integer) RETURNS integer
@@ -90,6 +154,10 @@ CREATE FUNCTION public.number_event() RETURNS trigger
         update public.outbox set sequence = number where id = new.id;
         return null;
       end $$;
+CREATE FUNCTION public.prediction_log_day(request_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN to_char((to_timestamp((((((('x'::text || lpad("left"(replace((request_id)::text, '-'::text, ''::text), 12), 16, '0'::text)))::bit(64))::bigint)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text), 'YYYYMMDD'::text);
 CREATE FUNCTION public.prediction_log_floor(day date) RETURNS uuid
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -221,6 +289,7 @@ CREATE TABLE public.jobs (
     needs_memory_bytes bigint,
     attempt integer DEFAULT 0 NOT NULL,
     uncounted_attempts integer DEFAULT 0 NOT NULL,
+    crashed_by text,
     lease_until timestamp with time zone,
     claimed_at timestamp with time zone,
     worker text,
@@ -380,6 +449,24 @@ CREATE TABLE public.stage_changes (
     changed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE ONLY public.stage_changes FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.stored_bytes (
+    tenant_id text NOT NULL,
+    kind text NOT NULL,
+    bytes bigint NOT NULL
+);
+ALTER TABLE ONLY public.stored_bytes FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.stored_items (
+    tenant_id text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    bytes bigint NOT NULL,
+    target text,
+    until timestamp with time zone,
+    CONSTRAINT stored_items_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT stored_items_kind_check CHECK ((kind = ANY (ARRAY['object'::text, 'artifact'::text, 'log'::text, 'reservation'::text, 'presigned'::text]))),
+    CONSTRAINT stored_items_until_check CHECK (((until IS NOT NULL) = (kind = ANY (ARRAY['reservation'::text, 'presigned'::text]))))
+);
+ALTER TABLE ONLY public.stored_items FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.tasks (
     name text NOT NULL,
     next_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -394,6 +481,15 @@ CREATE TABLE public.tasks (
     CONSTRAINT tasks_holder_check CHECK (((holder IS NULL) = (lease_until IS NULL))),
     CONSTRAINT tasks_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['succeeded'::text, 'failed'::text])))
 );
+CREATE TABLE public.tenant_usage (
+    tenant_id text NOT NULL,
+    day date NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    row_count bigint DEFAULT 0 NOT NULL,
+    job_seconds double precision DEFAULT 0 NOT NULL,
+    stored_bytes bigint
+);
+ALTER TABLE ONLY public.tenant_usage FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.version_files (
     tenant_id text NOT NULL,
     version_id uuid NOT NULL,
@@ -414,7 +510,8 @@ INSERT INTO public.migrations VALUES (4, 1760000000004, 'PredictionLog1760000000
 INSERT INTO public.migrations VALUES (5, 1760000000005, 'Tasks1760000000005');
 INSERT INTO public.migrations VALUES (6, 1760000000006, 'Outbox1760000000006');
 INSERT INTO public.migrations VALUES (7, 1760000000007, 'ApiKeys1760000000007');
-SELECT pg_catalog.setval('public.migrations_id_seq', 7, true);
+INSERT INTO public.migrations VALUES (8, 1760000000008, 'Quotas1760000000008');
+SELECT pg_catalog.setval('public.migrations_id_seq', 8, true);
 ALTER TABLE ONLY public.migrations
     ADD CONSTRAINT "PK_8c82d7f526340ab734260ea46be" PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_keys
@@ -469,8 +566,14 @@ ALTER TABLE ONLY public.stage_changes
     ADD CONSTRAINT stage_changes_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.stage_changes
     ADD CONSTRAINT stage_changes_tenant_id_id_key UNIQUE (tenant_id, id);
+ALTER TABLE ONLY public.stored_bytes
+    ADD CONSTRAINT stored_bytes_pkey PRIMARY KEY (tenant_id, kind);
+ALTER TABLE ONLY public.stored_items
+    ADD CONSTRAINT stored_items_pkey PRIMARY KEY (tenant_id, kind, name);
 ALTER TABLE ONLY public.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.tenant_usage
+    ADD CONSTRAINT tenant_usage_pkey PRIMARY KEY (tenant_id, day);
 ALTER TABLE ONLY public.version_files
     ADD CONSTRAINT version_files_pkey PRIMARY KEY (tenant_id, version_id, name);
 CREATE INDEX api_keys_usable_idx ON public.api_keys USING btree (tenant_id) WHERE (revoked_at IS NULL);
@@ -482,7 +585,7 @@ CREATE INDEX jobs_ended_idx ON public.jobs USING btree (kind, ended_at);
 CREATE INDEX jobs_list_idx ON public.jobs USING btree (tenant_id, kind, id);
 CREATE INDEX jobs_newest_by_status_idx ON public.jobs USING btree (tenant_id, status, "right"(id, 36));
 CREATE INDEX jobs_newest_idx ON public.jobs USING btree (tenant_id, "right"(id, 36));
-CREATE INDEX jobs_open_idx ON public.jobs USING btree (kind, tenant_id) WHERE (ended_at IS NULL);
+CREATE INDEX jobs_open_idx ON public.jobs USING btree (kind, tenant_id, created_at, id) WHERE (ended_at IS NULL);
 CREATE INDEX jobs_status_idx ON public.jobs USING btree (kind, status);
 CREATE INDEX jobs_training_model_idx ON public.jobs USING btree (tenant_id, ((spec ->> 'model_name'::text)), id) WHERE (kind = 'training'::text);
 CREATE INDEX jobs_turn_idx ON public.jobs USING btree (kind, tenant_id, claimed_at);
@@ -495,9 +598,17 @@ CREATE INDEX prediction_counts_window_idx ON public.prediction_counts USING btre
 CREATE INDEX prediction_log_model_idx ON ONLY public.prediction_log USING btree (tenant_id, model_id, request_id);
 CREATE INDEX schedules_due_idx ON public.schedules USING btree (next_run_at);
 CREATE INDEX stage_changes_model_idx ON public.stage_changes USING btree (tenant_id, model_id, id);
+CREATE UNIQUE INDEX stored_items_object_key ON public.stored_items USING btree (name) WHERE (kind = 'object'::text);
+CREATE INDEX stored_items_until_idx ON public.stored_items USING btree (until) WHERE (until IS NOT NULL);
 CREATE INDEX version_files_sha256_idx ON public.version_files USING btree (tenant_id, sha256);
 CREATE CONSTRAINT TRIGGER model_versions_filled AFTER INSERT OR UPDATE OF filled_at ON public.model_versions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.check_filled_version();
 CREATE CONSTRAINT TRIGGER outbox_number AFTER INSERT ON public.outbox DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.sequence IS NULL)) EXECUTE FUNCTION public.number_event();
+CREATE TRIGGER prediction_log_added AFTER INSERT ON public.prediction_log REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.count_logged();
+CREATE TRIGGER prediction_log_removed AFTER DELETE ON public.prediction_log REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.count_logged();
+CREATE TRIGGER stored_items_added AFTER INSERT ON public.stored_items REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.add_stored_bytes();
+CREATE TRIGGER stored_items_changed AFTER UPDATE ON public.stored_items REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.add_stored_bytes();
+CREATE TRIGGER stored_items_removed AFTER DELETE ON public.stored_items REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION public.add_stored_bytes();
+CREATE TRIGGER version_files_counted AFTER INSERT OR DELETE ON public.version_files FOR EACH ROW EXECUTE FUNCTION public.count_version_file();
 CREATE CONSTRAINT TRIGGER version_files_filled AFTER INSERT OR DELETE OR UPDATE ON public.version_files DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.check_filled_version();
 ALTER TABLE ONLY public.job_events
     ADD CONSTRAINT job_events_job_fkey FOREIGN KEY (tenant_id, job_id) REFERENCES public.jobs(tenant_id, id) ON DELETE CASCADE;
@@ -516,6 +627,9 @@ ALTER TABLE ONLY public.version_files
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.changes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY claims ON public.jobs TO modelplane_system USING (true) WITH CHECK (true);
+CREATE POLICY counting ON public.stored_bytes FOR SELECT TO modelplane_system USING (true);
+CREATE POLICY counting ON public.stored_items TO modelplane_system USING (true) WITH CHECK (true);
+CREATE POLICY counting ON public.tenant_usage TO modelplane_system USING (true) WITH CHECK (true);
 CREATE POLICY due ON public.schedules FOR SELECT TO modelplane_system USING (true);
 CREATE POLICY flush ON public.prediction_counts TO modelplane_system USING (true) WITH CHECK (true);
 CREATE POLICY flush ON public.prediction_log FOR INSERT TO modelplane_system WITH CHECK (true);
@@ -540,6 +654,9 @@ CREATE POLICY owner_access ON public.prediction_log TO modelplane_owner USING (t
 CREATE POLICY owner_access ON public.prediction_log_settings TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.schedules TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.stage_changes TO modelplane_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_access ON public.stored_bytes TO modelplane_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_access ON public.stored_items TO modelplane_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_access ON public.tenant_usage TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.version_files TO modelplane_owner USING (true) WITH CHECK (true);
 ALTER TABLE public.prediction_counts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.prediction_log ENABLE ROW LEVEL SECURITY;
@@ -548,6 +665,8 @@ ALTER TABLE public.schedules ENABLE ROW LEVEL SECURITY;
 CREATE POLICY settings ON public.prediction_log_settings FOR SELECT TO modelplane_system USING (true);
 CREATE POLICY sign_in ON public.api_keys FOR SELECT TO modelplane_system USING (true);
 ALTER TABLE public.stage_changes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.stored_bytes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.stored_items ENABLE ROW LEVEL SECURITY;
 CREATE POLICY sweep ON public.idempotency_keys TO modelplane_system USING (true);
 CREATE POLICY sweep ON public.outbox TO modelplane_system USING (true);
 CREATE POLICY tenant_isolation ON public.api_keys TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
@@ -564,17 +683,25 @@ CREATE POLICY tenant_isolation ON public.prediction_log TO modelplane_app USING 
 CREATE POLICY tenant_isolation ON public.prediction_log_settings TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.schedules TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.stage_changes TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+CREATE POLICY tenant_isolation ON public.stored_bytes TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+CREATE POLICY tenant_isolation ON public.stored_items TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+CREATE POLICY tenant_isolation ON public.tenant_usage TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.version_files TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+ALTER TABLE public.tenant_usage ENABLE ROW LEVEL SECURITY;
 CREATE POLICY use ON public.api_keys FOR UPDATE TO modelplane_system USING (true) WITH CHECK (true);
 ALTER TABLE public.version_files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY watch ON public.changes TO modelplane_system USING (true) WITH CHECK (false);
 GRANT USAGE ON SCHEMA public TO modelplane_app;
 GRANT USAGE ON SCHEMA public TO modelplane_system;
+REVOKE ALL ON FUNCTION public.add_stored_bytes() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.count_logged() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.count_version_file() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.delete_ended_jobs(of_kind text, kept_seconds integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.delete_ended_jobs(of_kind text, kept_seconds integer) TO modelplane_system;
 REVOKE ALL ON FUNCTION public.make_prediction_log_partitions(first date, last date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_prediction_log_partitions(first date, last date) TO modelplane_system;
 REVOKE ALL ON FUNCTION public.number_event() FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.prediction_log_day(request_id uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.prediction_log_floor(day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.prune_prediction_log(default_days integer, OUT dropped integer, OUT deleted integer, OUT counts_deleted integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.prune_prediction_log(default_days integer, OUT dropped integer, OUT deleted integer, OUT counts_deleted integer) TO modelplane_system;
@@ -639,5 +766,11 @@ GRANT SELECT(id) ON TABLE public.schedules TO modelplane_system;
 GRANT SELECT(tenant_id) ON TABLE public.schedules TO modelplane_system;
 GRANT SELECT(next_run_at) ON TABLE public.schedules TO modelplane_system;
 GRANT SELECT,INSERT ON TABLE public.stage_changes TO modelplane_app;
+GRANT SELECT ON TABLE public.stored_bytes TO modelplane_app;
+GRANT SELECT ON TABLE public.stored_bytes TO modelplane_system;
+GRANT SELECT ON TABLE public.stored_items TO modelplane_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stored_items TO modelplane_system;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tasks TO modelplane_system;
+GRANT SELECT ON TABLE public.tenant_usage TO modelplane_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tenant_usage TO modelplane_system;
 GRANT SELECT,INSERT ON TABLE public.version_files TO modelplane_app;
