@@ -48,6 +48,7 @@ export function readBodiesOfKnownCallers(fastify: FastifyInstance, reading: Body
   const { authenticate, bodyTimeoutMs, maxBytesOfRows } = reading;
   const limitTime = timeLimit(bodyTimeoutMs);
   fastify.decorateRequest('bodyDigest', undefined);
+  fastify.decorateRequest('bodyTokens', undefined);
   fastify.addHook('onRoute', (options) => {
     if (options.config?.holdsRows) options.bodyLimit = maxBytesOfRows;
   });

@@ -79,7 +79,7 @@ export async function createServer(root: Type | object, config: Config): Promise
   const largeBodies = app.get(LargeBodies, { strict: false });
   readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
-    charge: ({ identity }, bytes) => limit.charge(identity, bytes),
+    charge: (request, bytes) => limit.charge(request, bytes),
     waitToParse: ({ identity }, work) => largeBodies.run(identity!.tenant, work),
     bodyTimeoutMs: receiveSeconds * 1000,
     maxBytesOfRows: maxBodyBytes,

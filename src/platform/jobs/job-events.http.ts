@@ -3,6 +3,21 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 
+/** One event, by the fields that the HTML standard gives it; all of them are texts. */
+const EVENT = {
+  type: 'object' as const,
+  required: ['id', 'event', 'data'],
+  properties: {
+    id: { type: 'string' as const, description: '`attempt:seq`, to go on after.', example: '1:42' },
+    event: { type: 'string' as const, description: 'Its type.', example: 'progress' },
+    data: {
+      type: 'string' as const,
+      description: 'A JSON object of what it tells, with its type, attempt, seq and time.',
+      example: '{"percent":40,"type":"progress","attempt":1,"seq":42,"time":"2026-02-12T10:00:00.125Z"}',
+    },
+  },
+};
+
 /** Documents a route that streams the events of a job. */
 export const ApiJobEvents = (): MethodDecorator =>
   applyDecorators(
@@ -16,7 +31,7 @@ export const ApiJobEvents = (): MethodDecorator =>
       description:
         'Server-sent events: started, log, warning, progress, and last succeeded, failed or cancelled, after which ' +
         'the stream ends. It also ends with the token; a client then comes back with `Last-Event-ID`.',
-      content: { 'text/event-stream': { schema: { type: 'string' } } },
+      content: { 'text/event-stream': { schema: EVENT } },
     }),
   );
 

@@ -9,6 +9,13 @@ import { RateLimiter, type Verdict } from './rate-limiter.js';
 /** What a request of the route costs, in tokens, judged by its unchecked body; 1 without. */
 export const Cost = Reflector.createDecorator<(body: unknown) => number>();
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Tokens that its body has cost; undefined where it has cost none. */
+    bodyTokens?: number;
+  }
+}
+
 /**
  * Refuses a tenant's request past its limit. The headers are those of draft-ietf-httpapi-ratelimit-headers-10: the
  * policy's quota is what the bucket holds and its window what filling it takes.
@@ -37,7 +44,9 @@ export class RateLimitGuard implements CanActivate {
   /** Takes what a request costs, at once wherever the lease has it. @throws Problem 429 */
   spend({ tenant }: Identity, cost: number, reply: FastifyReply): boolean | Promise<boolean> {
     if (this.limiter.isOff) return true;
-    const verdict = this.limiter.take(tenant, cost);
+    // What it costs in all may be more than the whole bucket, which it then costs.
+    const rest = this.config.burst - (reply.request.bodyTokens ?? 0);
+    const verdict = this.limiter.take(tenant, Math.min(cost, rest));
     if (!(verdict instanceof Promise)) return this.answer(verdict, reply);
     return verdict.then((later) => this.answer(later, reply));
   }
@@ -46,9 +55,13 @@ export class RateLimitGuard implements CanActivate {
    * Takes what a body costs beside its request, before it is parsed: a token for each whole MODELPLANE_RATE_LIMIT_BODY_BYTES.
    * @throws Problem 429
    */
-  charge(identity: Identity | undefined, bytes: number): void | Promise<void> {
-    if (!identity || bytes < this.config.bodyBytes || this.limiter.isOff) return;
-    const verdict = this.limiter.take(identity.tenant, Math.floor(bytes / this.config.bodyBytes));
+  charge(request: FastifyRequest, bytes: number): void | Promise<void> {
+    const { identity } = request;
+    const { bodyBytes, burst } = this.config;
+    if (!identity || bytes < bodyBytes || this.limiter.isOff) return;
+    // A token is left for the request itself, without which it would be refused for ever.
+    request.bodyTokens = Math.min(Math.floor(bytes / bodyBytes), burst - 1);
+    const verdict = this.limiter.take(identity.tenant, request.bodyTokens);
     if (verdict instanceof Promise) return verdict.then((later) => this.refusePast(later));
     this.refusePast(verdict);
   }
