@@ -15,7 +15,11 @@ export class HttpConfig {
   )
   processes = 1;
 
-  @Env('MODELPLANE_PUBLIC_URL', url, 'URL under which callers reach the API; empty: the address and port at which each request came.')
+  @Env(
+    'MODELPLANE_PUBLIC_URL',
+    url,
+    'URL under which callers reach the API; empty: the address and port at which each request came.',
+  )
   publicUrl = '';
 
   @Env(
