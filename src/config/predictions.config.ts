@@ -44,6 +44,20 @@ export class PredictionsConfig {
   maxExplanationSamples = 1_000_000;
 
   @Env(
+    'MODELPLANE_EXPLANATIONS',
+    integer(1, 256),
+    'Requests that one process explains at once, which take turns with each other.',
+  )
+  explanations = 4;
+
+  @Env(
+    'MODELPLANE_EXPLANATIONS_PER_TENANT',
+    integer(1, 256),
+    'Of these, how many may be of one tenant: fewer than all of them, so that another finds a place.',
+  )
+  explanationsPerTenant = 3;
+
+  @Env(
     'MODELPLANE_EXPLANATION_MAX_SECONDS',
     integer(1, 3600),
     'Longest that explaining one request may take, once it is its turn.',

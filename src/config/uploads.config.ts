@@ -16,6 +16,11 @@ export class UploadsConfig {
   )
   maxProcesses = 8;
 
+  /** The most of them that one tenant has. */
+  get processesPerTenant(): number {
+    return Math.max(1, this.maxProcesses - 1);
+  }
+
   @Env(
     'MODELPLANE_UPLOADED_MODEL_LOAD_SECONDS',
     integer(1, 3600),

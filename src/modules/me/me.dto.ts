@@ -110,6 +110,31 @@ export class LimitsBody {
   open_jobs_per_kind: number;
 
   /**
+   * Rows of the tenant that may wait, in one process, for models that are being loaded or take long: half of the room,
+   * and less while other tenants need theirs.
+   * @example 25000
+   */
+  waiting_rows_per_process: number;
+
+  /**
+   * Requests of the tenant that one process explains at once.
+   * @example 3
+   */
+  explanations_per_process: number;
+
+  /**
+   * Looks of the tenant at data (`POST /training/validate`) that one process has under way at once.
+   * @example 2
+   */
+  validations_per_process: number;
+
+  /**
+   * Processes of the tenant's uploaded models beside one API process; fewer while other tenants need theirs.
+   * @example 7
+   */
+  uploaded_model_processes: number;
+
+  /**
    * Schedules of the tenant.
    * @example 100
    */

@@ -9,6 +9,8 @@ import {
   RateLimitConfig,
   StorageConfig,
   TasksConfig,
+  TrainingConfig,
+  UploadsConfig,
 } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { JobOverview } from '../../platform/jobs/job-overview.js';
@@ -69,6 +71,10 @@ export class MeService {
       uploaded_model_bytes: predictions.maxArtifactBytes,
       running_jobs_per_kind: jobs.runningPerTenant,
       open_jobs_per_kind: jobs.openPerTenant,
+      waiting_rows_per_process: Math.floor(predictions.maxWaitingRows / 2),
+      explanations_per_process: predictions.explanationsPerTenant,
+      validations_per_process: this.config.get(TrainingConfig).validationsPerTenant,
+      uploaded_model_processes: this.config.get(UploadsConfig).processesPerTenant,
       schedules: this.config.get(TasksConfig).schedulesPerTenant,
       api_keys: this.config.get(AuthConfig).apiKeysPerTenant,
       event_streams_per_process: http.eventStreamsPerTenant,

@@ -20,8 +20,8 @@ const NEWEST_SHARE = 0.5;
 const MAX_COSTS = 10_000;
 /** What a row is taken to cost until it is measured: as much as one of the slowest models needs. */
 const UNKNOWN_MS_PER_ROW = 1;
-/** Explanations under way together take turns with each other, block by block. */
-const EXPLANATIONS = { places: 4, placesOfTenant: 3, maxWaiting: 64, maxWaitingOfTenant: 32 };
+/** Explanations that may wait for a place. */
+const WAITING_EXPLANATIONS = { maxWaiting: 64, maxWaitingOfTenant: 32 };
 /** Milliseconds until the next of so many explanations may have its turn: a guess, told as `Retry-After`. */
 const EXPLANATION_WAIT_MS = 5000;
 
@@ -37,7 +37,7 @@ export class ServingQueues {
   private readonly queues = new Map<string, ModelQueue>();
   /** Milliseconds that a row took of late, with what was before it, by tenant and model. */
   private readonly costs = new LRUCache<string, number>({ max: MAX_COSTS });
-  private readonly explanations = new FairQueue(EXPLANATIONS);
+  private readonly explanations: FairQueue;
   /** Requests that wait for a load or a run, and their rows, of all tenants and by tenant. */
   private requests = 0;
   private rows = 0;
@@ -48,6 +48,8 @@ export class ServingQueues {
     private readonly refusals: Refusals,
     metrics: Metrics,
   ) {
+    const { explanations: places, explanationsPerTenant: placesOfTenant } = config;
+    this.explanations = new FairQueue({ places, placesOfTenant, ...WAITING_EXPLANATIONS });
     metrics.gauge(
       'modelplane_predictions_waiting',
       'Requests that wait for a load, or for a run off the main thread: in the longest queue, and all.',

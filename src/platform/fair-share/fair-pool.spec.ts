@@ -51,7 +51,9 @@ async function turn(): Promise<void> {
 describe('a pool of places that tenants hold', () => {
   let pool: FairPool;
 
-  beforeEach(() => (pool = new FairPool({ name: 'seats', places: 4, maxWaitMs: MAX_WAIT_MS })));
+  beforeEach(
+    () => (pool = new FairPool({ name: 'seats', places: 4, placesOfTenant: 3, maxWaitMs: MAX_WAIT_MS })),
+  );
 
   const busy = (tenant: string) => new Holder(pool, tenant);
   const idle = (tenant: string, idleMs = 0) => new Holder(pool, tenant, true, performance.now() - idleMs);
@@ -83,7 +85,7 @@ describe('a pool of places that tenants hold', () => {
   });
 
   it('should give its only place to the tenant that asks where there is one alone', async () => {
-    pool = new FairPool({ name: 'seats', places: 1, maxWaitMs: MAX_WAIT_MS });
+    pool = new FairPool({ name: 'seats', places: 1, placesOfTenant: 1, maxWaitMs: MAX_WAIT_MS });
     const [first] = await seat(idle('a'));
     await seat(busy('a'));
     expect(first!.isThere).toBe(false);
@@ -175,7 +177,7 @@ describe('a pool of places that tenants hold', () => {
   });
 
   it('should refuse who has waited for too long, and hand on the place that becomes free later', async () => {
-    pool = new FairPool({ name: 'seats', places: 4, maxWaitMs: 50 });
+    pool = new FairPool({ name: 'seats', places: 4, placesOfTenant: 3, maxWaitMs: 50 });
     const holders = await seat(busy('a'), busy('a'), busy('a'), busy('b'));
     const error = await busy('c')
       .take()

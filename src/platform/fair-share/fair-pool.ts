@@ -14,6 +14,8 @@ export interface FairPoolLimits {
   /** What the places are of, in the plural, for those who are refused one. */
   readonly name: string;
   readonly places: number;
+  /** The most of them that one tenant has. */
+  readonly placesOfTenant: number;
   /** The longest wait for a place. */
   readonly maxWaitMs: number;
 }
@@ -41,8 +43,8 @@ const CLAIM_MS = 30_000;
 const MAX_RETRY_SECONDS = 60;
 
 /**
- * Places that tenants hold for long, such as those of processes, and give back when others need them. One is kept from a
- * tenant that asks for all, for the next tenant. Where none is free, an idle holder leaves: of the tenant with the most,
+ * Places that tenants hold for long, such as those of processes, and give back when others need them. One tenant has
+ * at most `placesOfTenant`, so that the next one finds one. Where none is free, an idle holder leaves: of the tenant with the most,
  * the one idle longest. Where all are busy, one of the tenant with the most leaves when it has answered what it was
  * asked, if that tenant has at least two more than the one who asks (max-min fairness); a tenant that has none gets a
  * place in any case, from a tenant with one only where nobody has more. Others have their share, and are refused. Who
@@ -50,19 +52,17 @@ const MAX_RETRY_SECONDS = 60;
  */
 export class FairPool {
   private readonly queue: FairQueue;
-  private readonly placesOfTenant: number;
   private readonly seats = new Set<Seat>();
   /** The tenants of those who wait, in the order in which they came. */
   private readonly waiting = new Set<{ readonly tenant: string }>();
   private freedAt = performance.now();
 
   constructor(private readonly limits: FairPoolLimits) {
-    const { places } = limits;
-    this.placesOfTenant = Math.max(1, places - 1);
+    const { places, placesOfTenant } = limits;
     // Who may wait is decided here, and a tenant waits for no more than it could hold.
     this.queue = new FairQueue({
       places,
-      placesOfTenant: this.placesOfTenant,
+      placesOfTenant,
       maxWaiting: Infinity,
       maxWaitingOfTenant: Infinity,
     });
@@ -163,7 +163,7 @@ export class FairPool {
       if (isLeaving || !holder.giveWay) return undefined;
       const isIdle = holder.pending === 0;
       if (other === tenant) return isIdle ? 0 : undefined;
-      if (claims >= this.placesOfTenant) return undefined;
+      if (claims >= this.limits.placesOfTenant) return undefined;
       if (isIdle && holder.lastUsed < unclaimedSince) return 0;
       if (sizes.get(other)! >= claims + 2) return isIdle ? 0 : 1;
       // There are more tenants than places: they take turns.

@@ -42,6 +42,7 @@ export class UploadedModels extends ModelHosts implements OnApplicationShutdown 
     const pool = new FairPool({
       name: 'processes for uploaded models',
       places: config.maxProcesses,
+      placesOfTenant: config.processesPerTenant,
       maxWaitMs: runTimeoutMs,
     });
     super({
