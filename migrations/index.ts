@@ -5,6 +5,16 @@ import { PredictionLog } from './0004-prediction-log.js';
 import { Tasks } from './0005-tasks.js';
 import { Outbox } from './0006-outbox.js';
 import { ApiKeys } from './0007-api-keys.js';
+import { VersionCertainties } from './0009-version-certainties.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox, ApiKeys];
+export const migrations = [
+  Jobs,
+  Models,
+  IdempotencyKeys,
+  PredictionLog,
+  Tasks,
+  Outbox,
+  ApiKeys,
+  VersionCertainties,
+];

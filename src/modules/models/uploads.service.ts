@@ -167,7 +167,7 @@ export class UploadsService {
       files: { model: { sha256: received.sha256, size: received.size } },
       signature,
     });
-    return toVersionBody(filled);
+    return toVersionBody(filled, null);
   }
 
   private async readSignature(text: string): Promise<UploadSignatureDto> {

@@ -6,6 +6,7 @@ import { Problem } from '../../../platform/errors/problem.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { widthOf } from '../certainty.js';
 import { refuseUnexplained } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
@@ -69,6 +70,7 @@ export class AsyncPredictionsService {
       const request = parsePredictRequest(body, this.predictions.maxRows);
       servable = await this.serving.servable(tenant, request.model, request.version);
       if (request.returnExplanation) refuseUnexplained(servable, request);
+      if (request.coverage !== undefined) widthOf(servable, request.coverage);
       this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {

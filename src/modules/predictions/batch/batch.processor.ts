@@ -44,6 +44,8 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     const servable = await this.serving.servable(tenant, model_id, version);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
     const spec = this.specs.make(claim, job.spec, servable, input);
+    for (const message of this.specs.warnings(job.spec, servable))
+      attempt.report({ type: 'warning', message });
     const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return {
@@ -81,6 +83,8 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
       model_id: servable.modelId,
       model_version: servable.version,
       artifact_sha256: servable.files.model.sha256,
+      threshold: servable.threshold,
+      coverage: job.spec.return_interval ?? null,
       ...rows,
       unseen_values,
       input: { path: input_path, ...input },

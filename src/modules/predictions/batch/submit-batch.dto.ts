@@ -10,6 +10,7 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
+import { IsCoverage } from '../is-coverage.decorator.js';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
 
@@ -113,4 +114,13 @@ export class SubmitBatchDto {
   @MayBeAbsent()
   @IsBoolean()
   csv_safe?: boolean;
+
+  /**
+   * Also write how sure each answer is: the interval (`prediction_lower`, `prediction_upper`) or the classes
+   * (`prediction_set`, in CSV as JSON) in which the truth lies in this share of cases.
+   * @example 0.9
+   */
+  @MayBeAbsent()
+  @IsCoverage()
+  return_interval?: number;
 }
