@@ -62,7 +62,7 @@ describe('a calibration by a labelled table', () => {
     const before = await predict(id, FEATURES, { return_interval: 0.9 });
     expect(before.status).toBe(422);
     expect(before.body.errors[0].message).toMatch(
-      new RegExp(`version 1.0.0 has none: it was uploaded; post a labelled table to ${pathOf(id)}`),
+      new RegExp(`version 1.0.0 has none: it was not trained here; post a labelled table to ${pathOf(id)}`),
     );
     expect((await acme.get(pathOf(id))).body.code).toBe('NOT_FOUND');
     const versionBefore = (await acme.get(`/api/v1/models/${id}/versions/1.0.0`)).body;

@@ -1,5 +1,5 @@
 import type { Predictions } from '#libs/inference';
-import { adaptiveSet, highestCoverage, intervalAround, quantileOf } from '#libs/statistics';
+import { adaptiveSet, highestCoverage, intervalAround, quantileOf, type Spread } from '#libs/statistics';
 import { unfit } from '../../platform/errors/problem.js';
 import type { ServableVersion } from '../serving/serving.service.js';
 import type { PredictionBody } from './predictions.dto.js';
@@ -11,6 +11,14 @@ const SEEN_BY = {
     'coverage is below what was asked: this version was trained on rows that calibrated it; calibrate it on others',
 };
 
+/** What decides how wide the intervals or sets of a version are. */
+interface Width {
+  readonly quantile: number;
+  readonly spread: Spread | null;
+  /** What to know of the coverage. */
+  readonly warnings: readonly string[];
+}
+
 /** How sure a version is of its answers, as a reply tells it. */
 interface Certainty {
   readonly answer: Pick<PredictionBody, 'interval' | 'prediction_set' | 'coverage'>;
@@ -18,7 +26,6 @@ interface Certainty {
 }
 
 /**
- * What decides how wide the intervals or sets of a version are.
  * @param pointer the field of the request that asks for them
  * @throws Problem 422 where the version was never calibrated, or on too few rows for such a coverage
  */
@@ -26,9 +33,9 @@ export function widthOf(
   { calibration, origin, modelId, version }: ServableVersion,
   coverage: number,
   pointer = '/options/return_interval',
-) {
+): Width {
   if (!calibration) {
-    const why = origin === 'uploaded' ? 'was uploaded' : 'was trained before calibrations were kept';
+    const why = origin === 'trained' ? 'was trained before calibrations were kept' : 'was not trained here';
     throw unfit(
       pointer,
       `needs a calibration, and version ${version} has none: it ${why}; post a labelled table to /api/v1/models/${modelId}/versions/${version}/calibration`,

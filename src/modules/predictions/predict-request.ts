@@ -1,6 +1,6 @@
 import type { Label } from '#libs/inference';
-import { COVERAGE_RULE, isCoverage } from './is-coverage.decorator.js';
 import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../../platform/errors/problem.js';
+import { COVERAGE_RULE, isCoverage } from './is-coverage.decorator.js';
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
 export interface PredictRequest {

@@ -49,11 +49,6 @@ export class BatchSpecs {
       },
     };
   }
-
-  /** What whoever reads the output should know of its intervals. */
-  warnings({ return_interval: coverage }: BatchSpec, servable: ServableVersion): readonly string[] {
-    return coverage ? widthOf(servable, coverage).warnings : [];
-  }
 }
 
 function certaintySpec(servable: ServableVersion, coverage: number): object {

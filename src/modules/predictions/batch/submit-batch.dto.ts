@@ -10,9 +10,9 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { IsCoverage } from '../is-coverage.decorator.js';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
+import { IsCoverage } from '../is-coverage.decorator.js';
 
 export const OUTPUT_FORMATS = ['parquet', 'csv'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
