@@ -1,4 +1,4 @@
-"""Prints, as JSON, what libs/statistics is compared with: plain numpy, scikit-learn, and the trainer's own functions."""
+"""Prints as JSON what libs/statistics is compared with: numpy, scikit-learn and the trainer's functions."""
 
 import json
 
