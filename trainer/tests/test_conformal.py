@@ -95,6 +95,16 @@ def test_few_rows_have_intervals_of_one_width_and_exact_answers_none():
     assert one["scores"] == {"count": 1, "scores": [1.0]} and one["measured"] == []
 
 
+def test_of_very_many_rows_some_are_drawn(monkeypatch):
+    monkeypatch.setattr(conformal, "MOST_ROWS", 700)
+    truth, probabilities = draws(2_000, classes=2)
+    calibration, curve = conformal.calibrate(truth, probabilities, seed=1)
+    assert calibration["rows"] == calibration["scores"]["count"] == 700
+    assert curve["positives"] + curve["negatives"] == 700
+    assert calibration == conformal.calibrate(truth, probabilities, seed=1)[0]
+    assert calibration != conformal.calibrate(truth, probabilities, seed=2)[0]
+
+
 def test_the_curve_counts_what_scikit_learn_counts():
     truth, probabilities = draws(400, classes=2)
     found = probabilities[:, 1].round(2) * 0.99

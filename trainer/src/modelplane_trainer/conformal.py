@@ -12,6 +12,8 @@ import numpy as np
 
 from .ties import most_probable
 
+# More rows than these tell no more of a coverage, and would take memory for each class.
+MOST_ROWS = 100_000
 # A version keeps so many numbers of each kind at most.
 MOST_SCORES = 1_000
 MOST_POINTS = 500
@@ -34,16 +36,18 @@ def calibrate(
     Args:
         truth: class index, or value; [rows].
         answers: what is served for these rows: probabilities [rows, classes], or values [rows].
-        seed: of which rows say where answers are further off.
+        seed: of which rows take part where there are more than MOST_ROWS, and which of these say where
+            answers are further off.
 
     Returns:
-        The calibration: `rows` (all of them), `scores` (`count` and at most MOST_SCORES order statistics),
-        `spread` (of a regression with enough rows) and `measured`; and the curve of thresholds of two
-        classes that both have rows, else None.
+        The calibration: `rows` (those that took part), `scores` (`count` and at most MOST_SCORES order
+        statistics), `spread` (of a regression with enough rows) and `measured`; and the curve of thresholds
+        of two classes that both have rows, else None.
     """
-    order = np.random.default_rng(seed).permutation(len(truth))
-    calibration = _fitted(truth[order], answers[order])
-    calibration["measured"] = _measured(truth[order], answers[order])
+    order = np.random.default_rng(seed).permutation(len(truth))[:MOST_ROWS]
+    truth, answers = truth[order], answers[order]
+    calibration = _fitted(truth, answers)
+    calibration["measured"] = _measured(truth, answers)
     has_curve = answers.ndim == 2 and answers.shape[1] == 2 and len(np.unique(truth)) == 2
     return calibration, threshold_curve(truth, answers[:, 1]) if has_curve else None
 

@@ -133,9 +133,8 @@ export class CertaintiesService {
     refuseUnclear(dto);
     return this.change(caller.tenant, reference, number, ifMatch, ({ thresholdCurve }) => {
       const found = thresholdFor(dto, thresholdCurve);
-      if (typeof found === 'string')
-        throw unfit(dto.at_precision === undefined ? '/metric' : '/at_precision', found);
-      return signed(found, caller.subject);
+      if (typeof found !== 'string') return signed(found, caller.subject);
+      throw unfit(thresholdCurve && dto.metric === 'recall' ? '/at_precision' : '/metric', found);
     });
   }
 
@@ -163,11 +162,11 @@ export class CertaintiesService {
       if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, version));
       const threshold = choose(await this.certainties.find(scope, version.id));
       await this.certainties.set(scope, version.id, { threshold });
-      await this.models.noteChange(scope, model);
       await this.outbox.add(scope, {
         type: 'model.threshold_changed',
         data: { model_id: model.id, version: formatVersion(version), threshold: threshold?.value ?? null },
       });
+      await this.models.noteChange(scope, model);
       return this.describe(scope, version);
     });
   }
@@ -230,12 +229,11 @@ function toCalibrationBody(
   };
 }
 
-/** Whether a version learnt from one of the files; a copy of a folder gives each file another etag. */
+/** Whether a version learnt from one of the files, by path and size: a copy of a folder gives each file another etag. */
 function wasTrainedOn({ data }: VersionWithFiles, files: AskedCalibration['files']): boolean {
-  const learnt = (data.train_files ?? []) as AskedCalibration['files'];
-  return files.some((file) =>
-    learnt.some(({ uri, size_bytes }) => uri === file.uri && size_bytes === file.size_bytes),
-  );
+  const keyOf = ({ uri, size_bytes }: AskedCalibration['files'][number]) => `${size_bytes} ${uri}`;
+  const learnt = new Set(((data.train_files ?? []) as AskedCalibration['files']).map(keyOf));
+  return files.some((file) => learnt.has(keyOf(file)));
 }
 
 function refuseArchived(version: VersionWithFiles): void {

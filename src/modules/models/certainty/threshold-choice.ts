@@ -11,7 +11,7 @@ export function thresholdFor(
   if (value !== undefined) return { value, choice: null, measured: null };
   if (!curve) return 'needs labelled rows of both classes to choose from, and none have been measured';
   const measured = chooseThreshold(curve, choice as ThresholdChoice);
-  if (!measured) return `must be less: no threshold reaches a precision of ${choice.at_precision}`;
+  if (!measured) return `asks for a precision of ${choice.at_precision}, which no threshold reaches`;
   return { value: measured.threshold, choice: choice as ThresholdChoice, measured };
 }
 
