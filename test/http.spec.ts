@@ -177,6 +177,7 @@ describe('HTTP', () => {
         queues: {
           training: IDLE,
           'training-validation': IDLE,
+          calibration: IDLE,
           batch: IDLE,
           prediction: IDLE,
           'prediction-export': IDLE,
@@ -225,6 +226,7 @@ describe('a service whose servers go away', () => {
           queues: {
             training: null,
             'training-validation': null,
+            calibration: null,
             batch: null,
             prediction: null,
             'prediction-export': null,
