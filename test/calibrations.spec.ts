@@ -177,7 +177,12 @@ describe('a calibration by a labelled table', () => {
     for (const { status, body } of others)
       expect({ status, code: body.code }).toEqual({ status: 409, code: 'JOB_STATE_CONFLICT' });
     expect(await ended(taken!)).toMatchObject({ status: 'succeeded' });
-    expect(await ended(await calibrate(churn, data))).toMatchObject({ status: 'succeeded' });
+    const again = await acme.post(`/api/v1/calibrations/${taken!.body.job_id}/rerun`);
+    expect(again.body).toMatchObject({ model_id: churn, version: '1.0.0', rerun_of: taken!.body.job_id });
+    expect(await ended(again)).toMatchObject({ status: 'succeeded' });
+    const changes = { data_config: { target_column: 'left' } };
+    const changed = await acme.post(`/api/v1/calibrations/${taken!.body.job_id}/rerun`, changes);
+    expect(await ended(changed)).toMatchObject({ status: 'failed', error: { code: 'COLUMN_NOT_FOUND' } });
   });
 
   it('should not be of a version that is archived, empty, or answers labels alone', async () => {

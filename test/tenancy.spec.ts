@@ -75,6 +75,10 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'DELETE /api/v1/calibrations/{job_id}': ({ calibration }) => [
     { path: `/api/v1/calibrations/${calibration}` },
   ],
+  'POST /api/v1/calibrations/{job_id}/rerun': ({ calibration }) => [
+    { path: `/api/v1/calibrations/${calibration}/rerun` },
+    { path: `/api/v1/calibrations/${calibration}/rerun`, body: { unknown: 1 } },
+  ],
   'GET /api/v1/calibrations/{job_id}/logs': ({ calibration }) => [
     { path: `/api/v1/calibrations/${calibration}/logs` },
   ],

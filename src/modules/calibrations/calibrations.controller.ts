@@ -2,16 +2,18 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
-import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
+import { ApiJobId, ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { Idempotent } from '../../platform/idempotency/idempotent.decorator.js';
+import { ApiRerun } from '../../platform/jobs/job-reruns.http.js';
 import { JobRoutes } from '../../platform/jobs/job-routes.js';
 import { CALIBRATION, toCalibrationJobBody } from './calibration-job.js';
 import {
-  CalibrateDto,
+  SubmitCalibrationDto,
   CalibrationJobBody,
   CalibrationPage,
   ListCalibrationsQuery,
+  RerunCalibrationBody,
   SubmittedCalibrationBody,
 } from './calibrations.dto.js';
 import { CalibrationsService } from './calibrations.service.js';
@@ -34,7 +36,7 @@ export class CalibrateController {
     @Caller() caller: Identity,
     @Param('model_id') id: string,
     @Param('version') version: string,
-    @Body() dto: CalibrateDto,
+    @Body() dto: SubmitCalibrationDto,
   ): Promise<SubmittedCalibrationBody> {
     return this.calibrations.submit(caller, id, version, dto);
   }
@@ -51,6 +53,27 @@ const Routes = JobRoutes({
 @ApiTags('Models')
 @Controller('api/v1/calibrations')
 export class CalibrationsController extends Routes {
+  constructor(private readonly calibrations: CalibrationsService) {
+    super();
+  }
+
+  @Post(':job_id/rerun')
+  @Access('scientist')
+  @Idempotent()
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Submit the request of a calibration again, with changes' })
+  @ApiJobId(CALIBRATION.prefix)
+  @ApiRerun(SubmitCalibrationDto)
+  @ApiAcceptedResponse({ type: RerunCalibrationBody })
+  @ApiProblems(400, 403, 404, 409, 422)
+  rerun(
+    @Caller() caller: Identity,
+    @Param('job_id') id: string,
+    @Body() changes: object,
+  ): Promise<RerunCalibrationBody> {
+    return this.calibrations.rerun(caller, id, changes);
+  }
+
   @Get()
   @Access('viewer')
   @ApiOperation({ summary: 'List calibrations, newest first' })

@@ -35,7 +35,7 @@ export class CalibrationDataDto {
   format?: DataFormat;
 }
 
-export class CalibrateDto {
+export class SubmitCalibrationDto {
   /** The labelled table. */
   @IsObject()
   @ValidateNested()
@@ -67,6 +67,14 @@ export class SubmittedCalibrationBody {
    * @example 1.2.0
    */
   version: string;
+}
+
+export class RerunCalibrationBody extends SubmittedCalibrationBody {
+  /**
+   * Job whose request it repeats.
+   * @example calib-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e
+   */
+  rerun_of: string;
 }
 
 export class ListCalibrationsQuery extends ListJobsQuery {

@@ -2,11 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
+import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { CertaintiesService } from '../models/certainty/certainties.service.js';
 import { CALIBRATION, type CalibrationSpec } from './calibration-job.js';
-import type { CalibrateDto, SubmittedCalibrationBody } from './calibrations.dto.js';
+import {
+  type RerunCalibrationBody,
+  SubmitCalibrationDto,
+  type SubmittedCalibrationBody,
+} from './calibrations.dto.js';
 
 /** Calibrations of versions by labelled tables, as their tenant uses them. */
 @Injectable()
@@ -15,6 +20,7 @@ export class CalibrationsService {
     private readonly jobs: JobsService,
     private readonly certainties: CertaintiesService,
     private readonly grants: Grants,
+    private readonly reruns: JobReruns,
   ) {}
 
   /**
@@ -25,7 +31,8 @@ export class CalibrationsService {
     caller: Identity,
     reference: string,
     number: string,
-    dto: CalibrateDto,
+    dto: SubmitCalibrationDto,
+    rerunOf?: string,
   ): Promise<SubmittedCalibrationBody> {
     const { validation_path, target_column, format = null } = dto.data_config;
     this.grants.refuseForeign(caller.tenant, validation_path, '/data_config/validation_path');
@@ -44,7 +51,7 @@ export class CalibrationsService {
       format,
     };
     const job = await this.jobs
-      .submit(caller.tenant, CALIBRATION, { spec, request: dto, by: caller })
+      .submit(caller.tenant, CALIBRATION, { spec, request: dto, rerunOf, by: caller })
       .catch((error: unknown) => {
         throw isUnderWay(error)
           ? new Problem(
@@ -54,6 +61,16 @@ export class CalibrationsService {
           : error;
       });
     return { job_id: job.id, status: job.status, model_id: modelId, version };
+  }
+
+  /**
+   * Submits a calibration's request again, of the same version, with changes.
+   * @throws Problem as `submit` and `JobReruns.request`
+   */
+  async rerun(caller: Identity, id: string, changes: unknown): Promise<RerunCalibrationBody> {
+    const { spec } = await this.jobs.get(caller.tenant, CALIBRATION, id);
+    const dto = await this.reruns.request(caller.tenant, CALIBRATION, id, SubmitCalibrationDto, changes);
+    return { ...(await this.submit(caller, spec.model_id, spec.version, dto, id)), rerun_of: id };
   }
 }
 
