@@ -6,6 +6,17 @@ import { Tasks } from './0005-tasks.js';
 import { Outbox } from './0006-outbox.js';
 import { ApiKeys } from './0007-api-keys.js';
 import { Quotas } from './0008-quotas.js';
+import { VersionCertainties } from './0009-version-certainties.js';
 
 /** In the order in which they run. */
-export const migrations = [Jobs, Models, IdempotencyKeys, PredictionLog, Tasks, Outbox, ApiKeys, Quotas];
+export const migrations = [
+  Jobs,
+  Models,
+  IdempotencyKeys,
+  PredictionLog,
+  Tasks,
+  Outbox,
+  ApiKeys,
+  Quotas,
+  VersionCertainties,
+];

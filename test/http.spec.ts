@@ -191,6 +191,7 @@ describe('HTTP', () => {
         queues: {
           training: IDLE,
           'training-validation': IDLE,
+          calibration: IDLE,
           batch: IDLE,
           prediction: IDLE,
           'prediction-export': IDLE,
@@ -239,6 +240,7 @@ describe('a service whose servers go away', () => {
           queues: {
             training: null,
             'training-validation': null,
+            calibration: null,
             batch: null,
             prediction: null,
             'prediction-export': null,

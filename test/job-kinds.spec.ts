@@ -222,7 +222,7 @@ describe('jobs of all kinds', () => {
     });
 
     it.each([
-      ['kind=nonsense', 'kind', /^must be one of batch, digging/],
+      ['kind=nonsense', 'kind', /^must be one of batch, calibration, digging/],
       ['status=nonsense', 'status', /must be one of the following values: submitted, running, paused/],
       ['limit=0', 'limit', /must not be less than 1/],
       ['cursor=x', 'cursor', /must be the next_cursor/],

@@ -125,6 +125,7 @@ describe('the request of a job', () => {
         max_error_share: 0.1,
         overwrite: false,
         csv_safe: false,
+        return_interval: null,
         batch_size: 500,
       });
     });

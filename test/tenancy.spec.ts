@@ -18,6 +18,7 @@ interface Names {
   /** Job of an export. */
   exported: string;
   batch: string;
+  calibration: string;
   schedule: string;
   apiKey: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
@@ -50,6 +51,39 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   ],
   'GET /api/v1/models/{model_id}/versions/{version}/importance': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0/importance` },
+  ],
+  'GET /api/v1/models/{model_id}/versions/{version}/calibration': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/calibration` },
+  ],
+  'POST /api/v1/models/{model_id}/versions/{version}/calibration': ({ model, object }) => [
+    {
+      path: `/api/v1/models/${model}/versions/1.0.0/calibration`,
+      body: { data_config: { validation_path: `s3://tenants/globex/${object}`, target_column: 'churned' } },
+    },
+  ],
+  'GET /api/v1/models/{model_id}/versions/{version}/threshold': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/threshold` },
+  ],
+  'PUT /api/v1/models/{model_id}/versions/{version}/threshold': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/threshold`, body: { value: 0.5 } },
+  ],
+  'DELETE /api/v1/models/{model_id}/versions/{version}/threshold': ({ model }) => [
+    { path: `/api/v1/models/${model}/versions/1.0.0/threshold` },
+  ],
+  'GET /api/v1/calibrations': ({ model }) => [{ path: `/api/v1/calibrations?model_id=${model}` }],
+  'GET /api/v1/calibrations/{job_id}': ({ calibration }) => [{ path: `/api/v1/calibrations/${calibration}` }],
+  'DELETE /api/v1/calibrations/{job_id}': ({ calibration }) => [
+    { path: `/api/v1/calibrations/${calibration}` },
+  ],
+  'POST /api/v1/calibrations/{job_id}/rerun': ({ calibration }) => [
+    { path: `/api/v1/calibrations/${calibration}/rerun` },
+    { path: `/api/v1/calibrations/${calibration}/rerun`, body: { unknown: 1 } },
+  ],
+  'GET /api/v1/calibrations/{job_id}/logs': ({ calibration }) => [
+    { path: `/api/v1/calibrations/${calibration}/logs` },
+  ],
+  'GET /api/v1/calibrations/{job_id}/events': ({ calibration }) => [
+    { path: `/api/v1/calibrations/${calibration}/events` },
   ],
   'GET /api/v1/models/{model_id}/versions/{version}': ({ model }) => [
     { path: `/api/v1/models/${model}/versions/1.0.0` },
@@ -274,6 +308,7 @@ describe('a tenant', () => {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
     object: 'absent.csv',
@@ -614,6 +649,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     prediction: 'pred-019c1a7c-0b3e-7c41-9d2e-000000000001',
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-000000000001',
     schedule: '',
     apiKey: '',
     object: 'secret.csv',
@@ -657,9 +693,23 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     ],
   );
   await database.query(
+    `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine)
+     values ($1, 'acme-corp', 'calibration', $2, 'ana', 'local')`,
+    [
+      names.calibration,
+      {
+        model_id: names.model,
+        version: '1.0.0',
+        validation_path: 's3://data/secret.csv',
+        target_column: 'churned',
+      },
+    ],
+  );
+  await acme.put(`/api/v1/models/${names.model}/versions/1.0.0/threshold`, { value: 0.25 });
+  await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
      select 'acme-corp', id, 1, 1, 'log', '{"level": "info", "message": "a secret"}' from unnest($1::text[]) as id`,
-    [[names.job, names.batch]],
+    [[names.job, names.batch, names.calibration]],
   );
   const request = {
     model_id: names.model,
@@ -690,11 +740,12 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, batch, schedule, apiKey, object }: Names,
+  { model, job, request, prediction, exported, batch, calibration, schedule, apiKey, object }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
     `/api/v1/models/${model}/versions/1.0.0`,
+    `/api/v1/models/${model}/versions/1.0.0/threshold`,
     `/api/v1/models/${model}/history`,
     `/api/v1/models/${model}/predictions`,
     `/api/v1/models/${model}/prediction-counts`,
@@ -706,6 +757,7 @@ async function view(
     `/api/v1/training/${job}/logs`,
     `/api/v1/predictions/batch/${batch}`,
     `/api/v1/predictions/batch/${batch}/logs`,
+    `/api/v1/calibrations/${calibration}`,
     `/api/v1/schedules/${schedule}`,
     '/api/v1/events',
     `/api/v1/api-keys/${apiKey}`,

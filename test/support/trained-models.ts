@@ -39,6 +39,8 @@ const RECIPES = {
     estimator: 'logistic_regression',
     data: { exclude_columns: ['support_tickets'] },
   },
+  /** A regression with rows enough for intervals of several widths. */
+  recency: { file: 'large.parquet', target: 'days_since_last_order', estimator: 'ridge' },
   subscribers: { file: 'subscribers.csv', target: 'churn', estimator: 'hist_gradient_boosting' },
   slow: SLOW,
   alsoSlow: SLOW,
@@ -64,7 +66,7 @@ async function trainAll(folder: string): Promise<void> {
   const service = await Service.start({ role: 'all' });
   try {
     const acme = await service.as('acme-corp');
-    const files = await makeData('train.parquet', 'subscribers.csv');
+    const files = await makeData('train.parquet', 'subscribers.csv', 'large.parquet');
     for (const [name, content] of Object.entries({ ...files, 'points.csv': pointsTable() }))
       expect((await acme.put(`/api/v1/objects/data/${name}`, content)).status).toBe(200);
     const trained = Object.entries(RECIPES).map(async ([name, recipe]) => [

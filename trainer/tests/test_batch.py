@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -337,3 +338,32 @@ def test_a_safe_csv_runs_nothing_in_a_spreadsheet(tmp_path):
     assert [row[0] for row in rows] == safe
     assert [row[1] for row in rows] == safe
     assert [row[2] for row in rows] == safe
+
+
+@pytest.mark.parametrize("format_", ["parquet", "csv"])
+def test_intervals_stand_beside_the_answers_of_rows_that_have_one(tmp_path, format_):
+    bucket = Bucket(tmp_path, "parquet")
+    bucket.spec["model"]["certainty"] = {
+        "quantile": 2.0,
+        "spread": {"edges": [100.0], "scales": [0.5, 3.0]},
+    }
+    bucket.spec["output"]["format"] = format_
+    done = bucket.run()
+    assert done["type"] == "succeeded" and done["result"]["rows_failed"] == 11
+    names = [part["output"]["name"] for part in done["result"]["parts"]]
+    read = pq.read_table if format_ == "parquet" else pa_csv.read_csv
+    table = pa.concat_tables(read(tmp_path / "out" / name) for name in names)
+    assert table.column_names[2:5] == ["prediction", "prediction_lower", "prediction_upper"]
+    values = table["prediction"].to_numpy()
+    distance = np.where(values < 100, 1.0, 6.0)
+    assert np.array_equal(table["prediction_lower"].to_numpy(), values - distance)
+    assert np.array_equal(table["prediction_upper"].to_numpy(), values + distance)
+
+
+def test_another_calibration_begins_anew(tmp_path):
+    bucket = Bucket(tmp_path, "parquet")
+    bucket.spec["model"]["certainty"] = {"quantile": 2.0, "spread": None}
+    bucket.run()
+    bucket.spec["model"]["certainty"] = {"quantile": 3.0, "spread": None}
+    bucket.run()
+    assert not any("Going on" in event.get("message", "") for event in bucket.events)

@@ -18,7 +18,11 @@ const header = { job_id: 'train-1', attempt: 1 };
 const failed = { type: 'failed', code: 'DATA_UNFIT', message: 'one class only' };
 const result = {
   ...{ model_type: 'regression', framework_version: '1.9.1', signature: {}, metrics: {} },
-  ...{ importance: null, parameters: {}, data: {} },
+  ...{ importance: null, parameters: {}, data: {}, threshold_curve: null },
+  calibration: {
+    ...{ rows: 1, source: 'held_out', seen_by: [], spread: null, measured: [] },
+    scores: { count: 1, scores: [0] },
+  },
   files: {},
 };
 const file = { name: 'x', size_bytes: 1, sha256: '0'.repeat(64) };

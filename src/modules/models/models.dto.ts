@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsNotEmpty, IsString, Matches, MaxLength } from 'class-validator';
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
@@ -327,6 +328,15 @@ export class VersionBody extends VersionSummaryBody {
    * @example { "estimator": "random_forest", "n_estimators": 100, "max_depth": 10 }
    */
   parameters: Record<string, unknown>;
+
+  @ApiProperty({
+    description:
+      'Probability from which on the second of two classes is answered; null: the more probable class is.',
+    type: 'number',
+    nullable: true,
+    example: null,
+  })
+  threshold: number | null;
 
   /** How much it depends on each feature; null where it was not measured. */
   importance: ImportanceBody | null;

@@ -37,13 +37,15 @@ export function toVersionSummary(version: VersionWithFiles): VersionSummaryBody 
   };
 }
 
-export function toVersionBody(version: VersionWithFiles): VersionBody {
+/** @param threshold of the version, where it has one */
+export function toVersionBody(version: VersionWithFiles, threshold: number | null): VersionBody {
   return {
     ...toVersionSummary(version),
     model_id: version.modelId,
     origin: version.filledAt === null ? null : version.origin,
     signature: version.signature as unknown as Record<string, unknown> | null,
     parameters: version.parameters,
+    threshold,
     importance: version.importance,
     lineage: { job_id: version.jobId, data: version.data },
     created_by: version.createdBy,

@@ -1,6 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Artifacts } from '../../platform/storage/artifacts.js';
+import { CertaintiesService } from './certainty/certainties.service.js';
+import { CertaintiesRepository } from './certainty/certainties.repository.js';
+import { CertaintyController } from './certainty/certainty.controller.js';
+import { VersionCertainty } from './certainty/version-certainty.entity.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
@@ -16,10 +20,12 @@ import { VersionsService } from './versions.service.js';
 @Module({
   imports: [
     Artifacts.ownedBy(VERSION_FILES, RECEIVED_MODELS),
-    TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, StageChange]),
+    TypeOrmModule.forFeature([Model, ModelVersion, VersionFile, VersionCertainty, StageChange]),
   ],
-  controllers: [ModelsController, ModelCardController, UploadsController],
+  controllers: [ModelsController, ModelCardController, CertaintyController, UploadsController],
   providers: [
+    CertaintiesRepository,
+    CertaintiesService,
     ModelCardsService,
     ModelFinder,
     ModelsRepository,
@@ -27,6 +33,6 @@ import { VersionsService } from './versions.service.js';
     UploadsService,
     VersionsService,
   ],
-  exports: [VersionsService],
+  exports: [VersionsService, CertaintiesService],
 })
 export class ModelsModule {}

@@ -6,6 +6,7 @@ import { refuseChanged } from '../../platform/http/etag.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
+import { CertaintiesRepository } from './certainty/certainties.repository.js';
 import { currentVersion } from './default-version.js';
 import type { VersionImportanceBody } from './importance.dto.js';
 import type { Model, ModelVersion } from './model.entity.js';
@@ -40,6 +41,7 @@ export class ModelsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly certainties: CertaintiesRepository,
     private readonly finder: ModelFinder,
     private readonly outbox: Outbox,
   ) {}
@@ -157,7 +159,9 @@ export class ModelsService {
   version(tenant: string, reference: string, number: string): Promise<VersionBody> {
     return this.database.asTenant(tenant, async (scope) => {
       const model = await this.finder.find(scope, reference);
-      return toVersionBody(await this.finder.findVersion(scope, model, number));
+      const version = await this.finder.findVersion(scope, model, number);
+      const { threshold } = await this.certainties.find(scope, version.id);
+      return toVersionBody(version, threshold?.value ?? null);
     });
   }
 

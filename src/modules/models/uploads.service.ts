@@ -167,6 +167,6 @@ export class UploadsService {
       files: { model: { sha256: received.sha256, size: received.size } },
       signature,
     });
-    return toVersionBody(filled);
+    return toVersionBody(filled, null);
   }
 }

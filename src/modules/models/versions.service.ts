@@ -5,6 +5,8 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { Problem } from '../../platform/errors/problem.js';
 import { isUuid, newId } from '../../platform/http/identifiers.js';
 import { Outbox } from '../../platform/outbox/outbox.js';
+import { CertaintiesRepository, type CertaintyFacts } from './certainty/certainties.repository.js';
+import type { Calibration } from './certainty/version-certainty.entity.js';
 import type {
   FileInfo,
   Framework,
@@ -32,6 +34,10 @@ export interface ServableVersion {
   /** What our trainer fitted; null for uploads. */
   estimator: string | null;
   signature: SignatureDefinition;
+  /** By which its answers get intervals or sets; null where no labelled rows have been kept. */
+  calibration: Pick<Calibration, 'scores' | 'spread' | 'seen_by'> | null;
+  /** Probability from which on the second of two classes is answered; null: the more probable class is. */
+  threshold: number | null;
 }
 
 /** What a job made for a model; the model is created where the tenant has none of this name. */
@@ -43,6 +49,7 @@ export interface TrainedVersion {
   createdBy: string;
   jobId: string;
   files: VersionFiles;
+  certainty: CertaintyFacts;
   signature: SignatureDefinition;
   metrics: Record<string, number | null>;
   importance: Importance | null;
@@ -71,6 +78,7 @@ export class VersionsService {
   constructor(
     private readonly database: Database,
     private readonly models: ModelsRepository,
+    private readonly certainties: CertaintiesRepository,
     private readonly finder: ModelFinder,
     private readonly outbox: Outbox,
     private readonly changes: Changes,
@@ -93,8 +101,9 @@ export class VersionsService {
    */
   async publish(scope: TenantScope, trained: TrainedVersion): Promise<{ model_id: string; version: string }> {
     const model = await this.findOrCreateModel(scope, trained);
-    const { modelName: _name, modelType: _type, files, ...content } = trained;
-    const number = await this.fillNext(scope, model, files, { ...content, origin: 'trained' });
+    const { modelName: _name, modelType: _type, files, certainty, ...content } = trained;
+    const parts = { files, certainty };
+    const number = await this.fillNext(scope, model, parts, { ...content, origin: 'trained' });
     return { model_id: model.id, version: formatVersion(number) };
   }
 
@@ -130,7 +139,8 @@ export class VersionsService {
     // An empty version is the only one, so that it is what the next fills.
     if (version !== undefined) await this.findEmpty(scope, model, version);
     const { files, framework = await this.uploadedFramework(scope, modelId), ...content } = uploaded;
-    const number = await this.fillNext(scope, model, files, { ...content, framework, origin: 'uploaded' });
+    const filling = { ...content, framework, origin: 'uploaded' as const };
+    const number = await this.fillNext(scope, model, { files }, filling);
     return (await this.models.findVersion(scope, modelId, number)) as VersionWithFiles;
   }
 
@@ -153,7 +163,7 @@ export class VersionsService {
   servable(tenant: string, reference: string, version: string | undefined): Promise<ServableVersion> {
     return this.database.asTenant(tenant, async (scope) => {
       const { model, found } = await this.finder.findAnswering(scope, reference, version);
-      return toServable(model, found);
+      return toServable(model, found, await this.certainties.find(scope, found.id));
     });
   }
 
@@ -202,7 +212,7 @@ export class VersionsService {
   private async fillNext(
     scope: TenantScope,
     model: Model,
-    files: VersionFiles,
+    { files, certainty }: { files: VersionFiles; certainty?: CertaintyFacts },
     content: Partial<ModelVersion> & Pick<ModelVersion, 'framework'> & { signature: SignatureDefinition },
   ): Promise<VersionNumber> {
     const newest = await this.models.newestVersion(scope, model.id);
@@ -212,6 +222,7 @@ export class VersionsService {
     if (id === newest?.id) await this.models.updateVersion(scope, id, filled);
     else await this.models.insertVersion(scope, { id, modelId: model.id, ...number, ...filled });
     await this.models.insertFiles(scope, id, files);
+    if (certainty) await this.certainties.set(scope, id, certainty);
     await this.models.noteChange(scope, model);
     await this.outbox.add(scope, {
       type: 'model.version_ready',
@@ -260,7 +271,11 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
     : { major: major + 1, minor: 0, patch: 0 };
 }
 
-function toServable(model: Model, found: VersionWithFiles): ServableVersion {
+function toServable(
+  model: Model,
+  found: VersionWithFiles,
+  { calibration, threshold }: CertaintyFacts,
+): ServableVersion {
   const { origin, signature } = found;
   const { model: file, ...others } = found.files;
   const { estimator } = found.parameters;
@@ -279,5 +294,11 @@ function toServable(model: Model, found: VersionWithFiles): ServableVersion {
     origin,
     estimator: typeof estimator === 'string' ? estimator : null,
     signature,
+    calibration: calibration && {
+      scores: calibration.scores,
+      spread: calibration.spread,
+      seen_by: calibration.seen_by,
+    },
+    threshold: threshold?.value ?? null,
   };
 }

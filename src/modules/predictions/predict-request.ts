@@ -1,5 +1,6 @@
 import type { Label } from '#libs/inference';
 import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../../platform/errors/problem.js';
+import { COVERAGE_RULE, isCoverage } from './is-coverage.decorator.js';
 
 /** The checked body of a prediction; `features` is left as it came, for the model's signature to judge. */
 export interface PredictRequest {
@@ -13,10 +14,12 @@ export interface PredictRequest {
   readonly returnExplanation: boolean;
   /** The class whose probability is explained; undefined for the predicted one. Only with `returnExplanation`. */
   readonly explainedClass: Label | undefined;
+  /** Coverage of the interval or the set of classes that is asked for; undefined where none is. */
+  readonly coverage: number | undefined;
 }
 
 const FIELDS = new Set(['model_id', 'version', 'features', 'options']);
-const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'class']);
+const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'class', 'return_interval']);
 const LABEL_TYPES = ['string', 'number', 'boolean'];
 
 /**
@@ -48,6 +51,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     return_probabilities: probabilities,
     return_explanation: explanation,
     class: label,
+    return_interval: coverage,
   } = (isObject(options) ? options : {}) as Record<string, unknown>;
   for (const name of unknownNames(options, OPTIONS)) fault('is not a known field', 'options', name);
   if (probabilities !== undefined && typeof probabilities !== 'boolean')
@@ -58,6 +62,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     fault('must be a class of the model: a text, a number, true or false', 'options', 'class');
   else if (label !== undefined && explanation !== true)
     fault('says what to explain, and needs return_explanation', 'options', 'class');
+  if (coverage !== undefined && !isCoverage(coverage)) fault(COVERAGE_RULE, 'options', 'return_interval');
 
   if (errors.length > 0) {
     throw fieldsProblem('INVALID_REQUEST', errors);
@@ -70,6 +75,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     returnProbabilities: probabilities === true,
     returnExplanation: explanation === true,
     explainedClass: label as Label | undefined,
+    coverage: coverage as number | undefined,
   };
 }
 

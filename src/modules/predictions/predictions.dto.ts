@@ -26,7 +26,34 @@ export class PredictionOptions {
     example: 1,
   })
   class?: string | number | boolean;
+
+  @ApiProperty({
+    description:
+      'Also answer how sure it is: the interval, or the set of classes, in which the truth lies in this share of cases.',
+    required: false,
+    type: 'number',
+    exclusiveMinimum: 0 as never,
+    exclusiveMaximum: 1 as never,
+    example: 0.9,
+  })
+  return_interval?: number;
 }
+
+export class IntervalBody {
+  /**
+   * The least value that the truth is likely to have.
+   * @example 81.2
+   */
+  lower: number;
+
+  /**
+   * The greatest.
+   * @example 169.8
+   */
+  upper: number;
+}
+
+const SET = { type: 'array' as const, items: LABEL as never };
 
 export class PredictDto {
   /**
@@ -58,7 +85,7 @@ export class PredictDto {
   options?: PredictionOptions;
 }
 
-@ApiExtraModels(ExplanationBody)
+@ApiExtraModels(ExplanationBody, IntervalBody)
 export class PredictionBody {
   /**
    * Id of this request.
@@ -112,6 +139,41 @@ export class PredictionBody {
     example: 0.75,
   })
   confidence?: number | number[];
+
+  @ApiProperty({
+    description:
+      'Probability from which on the second class is answered, where the version has a threshold; the probabilities are as without it.',
+    required: false,
+    type: 'number',
+    example: 0.37,
+  })
+  threshold?: number;
+
+  @ApiProperty({
+    description: 'Regression: where the truth is likely to lie; one a row where several rows were asked for.',
+    required: false,
+    oneOf: [
+      { $ref: getSchemaPath(IntervalBody) },
+      { type: 'array', items: { $ref: getSchemaPath(IntervalBody) } },
+    ],
+    example: { lower: 81.2, upper: 169.8 },
+  })
+  interval?: IntervalBody | IntervalBody[];
+
+  @ApiProperty({
+    description:
+      'Classification: classes of which the truth is likely to be one, the most probable first; one list a row where several rows were asked for.',
+    required: false,
+    oneOf: [SET, { type: 'array', items: SET }],
+    example: [1, 0],
+  })
+  prediction_set?: (string | number | boolean)[] | (string | number | boolean)[][];
+
+  /**
+   * Share of rows like those of the calibration whose truth lies in such an interval or set: what was asked for.
+   * @example 0.9
+   */
+  coverage?: number;
 
   @ApiProperty({
     description: 'How the answer came about; one a row where several rows were asked for.',

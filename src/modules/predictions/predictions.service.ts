@@ -4,6 +4,7 @@ import { PredictionsConfig } from '../../config/index.js';
 import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
 import { type Connection, type Explained, ExplanationsService } from './explanations/explanations.service.js';
+import { certaintyOf } from './certainty.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import { PredictionFailures } from './prediction-failures.js';
 import type { PredictionBody } from './predictions.dto.js';
@@ -21,8 +22,8 @@ export class PredictionsService {
 
   /**
    * @param connection on which the caller waits, if any: explanations, which may take long, end with it
-   * @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit,
-   * 503 where too many wait for the model; each is counted
+   * @throws Problem 400 for the envelope, 404 or 409 from the registry, 422 naming every feature that does not fit or
+   * where the version cannot say how sure it is, 503 where too many wait for the model; each is counted
    */
   predict(
     tenant: string,
@@ -42,7 +43,9 @@ export class PredictionsService {
       const scored = request.returnExplanation
         ? this.explanations.scoreAndExplain(tenant, request, connection)
         : this.serving.score(tenant, request);
-      return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
+      if (!(scored instanceof Promise)) return answer(scored);
+      // Only an answer that tells its coverage may itself be refused.
+      return request.coverage === undefined ? scored.then(answer, fail) : scored.then(answer).catch(fail);
     } catch (error) {
       return fail(error);
     }
@@ -55,7 +58,9 @@ export class PredictionsService {
     { servable, predictions: scored, explanations }: Scored & Partial<Explained>,
     start: number,
   ): PredictionBody {
-    const { single } = request;
+    const { single, coverage } = request;
+    const certainty = coverage === undefined ? undefined : certaintyOf(servable, scored, coverage, single);
+    const warnings = certainty ? [...scored.warnings, ...certainty.warnings] : scored.warnings;
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: servable.modelId,
@@ -63,9 +68,11 @@ export class PredictionsService {
       prediction: scored.predictions,
       ...(request.returnProbabilities && withClasses(servable, scored)),
       ...(scored.confidences && { confidence: single ? scored.confidences[0] : scored.confidences }),
+      ...(servable.threshold !== null && { threshold: servable.threshold }),
+      ...certainty?.answer,
       ...(explanations && { explanation: single ? explanations[0] : explanations }),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
-      ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
+      ...(warnings.length > 0 && { warnings }),
     };
     this.log.record({
       tenant,
@@ -75,7 +82,7 @@ export class PredictionsService {
       rows: request.rows,
       single: request.single,
       latencyMs: answer.latency_ms,
-      // Warnings quote values of features, and explanations can be asked for again: neither is logged.
+      // Warnings quote values of features; explanations, intervals and sets can be asked for again: none is logged.
       prediction: answer.prediction,
       probabilities: answer.probabilities,
       classes: answer.classes,

@@ -38,6 +38,8 @@ const FREE_AFTER_MS = 1000;
 const MAX_ANSWERS = 100_000;
 /** Features of the signatures of all answers together; each takes about a kilobyte. */
 const MAX_ANSWERED_FEATURES = 200_000;
+/** Scores of a calibration that take as much memory as a feature. */
+const SCORES_PER_FEATURE = 125;
 const MAX_PROBLEMS = 10_000;
 /** A question with a longer key names nothing that exists; its answer would only fill the memory. */
 const MAX_KEY_LENGTH = 400;
@@ -53,7 +55,8 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly answers = new LRUCache<string, Answer>({
     max: MAX_ANSWERS,
     maxSize: MAX_ANSWERED_FEATURES,
-    sizeCalculation: ({ servable }) => 1 + servable.signature.inputs.length,
+    sizeCalculation: ({ servable: { signature, calibration } }) =>
+      1 + signature.inputs.length + Math.ceil((calibration?.scores.scores.length ?? 0) / SCORES_PER_FEATURE),
   });
   /** Questions that have no answer are kept apart, so that a caller who makes up ids drives out no answer. */
   private readonly problems = new LRUCache<string, Problem>({ max: MAX_PROBLEMS, ttl: PROBLEM_MS });

@@ -8,10 +8,13 @@ import {
   OUTPUT_FAULTS,
   type Predictions,
 } from '#libs/inference';
+import { formatObjectUri } from '#libs/object-store';
 import { fieldsProblem, type Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
+import { artifactAddress } from '../../platform/storage/artifacts.js';
 import { type ServableVersion, VersionsService } from '../models/versions.service.js';
+import { byThreshold } from './by-threshold.js';
 import { type LoadedModel, ModelCatalog } from './model-catalog.js';
 import { ServingQueues } from './serving-queues.js';
 
@@ -94,6 +97,21 @@ export class ServingService {
     return this.versions.servable(tenant, model, version);
   }
 
+  /** What the trainer is told of a version that it shall score with: `model` of contracts/batch-spec.v1.schema.json. */
+  modelSpec(tenant: string, servable: ServableVersion): object {
+    const { modelId, version, files, origin, signature } = servable;
+    const uriOf = ({ sha256 }: { sha256: string }) => formatObjectUri(artifactAddress(tenant, sha256));
+    return {
+      id: modelId,
+      version,
+      artifact_uri: uriOf(files.model),
+      sha256: files.model.sha256,
+      ...(files.core && signature.core && { core: { uri: uriOf(files.core), sha256: files.core.sha256 } }),
+      origin,
+      signature,
+    };
+  }
+
   /** The version that would answer, where it is loaded already. */
   servableInMemory(tenant: string, model: string, version: string | undefined): ServableVersion | undefined {
     return this.catalog.find(tenant, model, version)?.servable;
@@ -125,7 +143,7 @@ export class ServingService {
     const isShort = model.isQuick(rows.length, this.load.isAlone);
     if (isShort && !model.gathers(rows.length)) {
       try {
-        return { servable, predictions: model.predictNow(rows) };
+        return { servable, predictions: byThreshold(model.predictNow(rows), servable) };
       } catch (error) {
         throw this.problemOf(error, servable, request);
       }
@@ -133,7 +151,10 @@ export class ServingService {
     const later = isShort
       ? model.predictGathered(rows)
       : this.queues.waitForRun(tenant, servable.modelId, rows.length, () => model.predict(rows));
-    return later.then((predictions) => ({ servable, predictions }), this.throwProblemOf(servable, request));
+    return later.then(
+      (predictions) => ({ servable, predictions: byThreshold(predictions, servable) }),
+      this.throwProblemOf(servable, request),
+    );
   }
 
   private throwProblemOf(servable: ServableVersion, request: ScoreRequest) {

@@ -19,6 +19,7 @@ import {
 } from 'class-validator';
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files.js';
+import { ThresholdDto } from '../models/certainty/threshold.dto.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
 import { IsModelNameOrId } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
@@ -210,6 +211,17 @@ export class TrainingConfigDto {
   @IsOptional()
   @IsIn(CALIBRATIONS)
   calibration?: Calibration;
+
+  /**
+   * Answer the second of two classes from another probability on than that of the first, chosen on the held-out rows: as
+   * `PUT …/versions/{version}/threshold` takes it.
+   * @example { "metric": "cost", "false_positive": 1, "false_negative": 5 }
+   */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ThresholdDto)
+  threshold?: ThresholdDto;
 
   /**
    * How the importance of features is found: permutation (the default) shuffles them among validation rows; fast asks

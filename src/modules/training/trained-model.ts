@@ -1,4 +1,5 @@
 import type { SignatureDefinition } from '#libs/inference';
+import type { MeasuredCertainty } from '../models/certainty/version-certainty.entity.js';
 import type { Importance, ModelType, VersionFiles } from '../models/model.entity.js';
 
 export interface TrainedFile {
@@ -8,7 +9,7 @@ export interface TrainedFile {
 }
 
 /** What a training returns: `training_result` of contracts/job-event.v1.schema.json. */
-export interface TrainedModel {
+export interface TrainedModel extends MeasuredCertainty {
   model_type: ModelType;
   /** Version of the library that fitted it. */
   framework_version: string;

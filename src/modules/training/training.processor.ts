@@ -11,6 +11,8 @@ import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import type { ImportanceSummaryBody } from '../models/importance.dto.js';
+import { CertaintiesService } from '../models/certainty/certainties.service.js';
+import type { Threshold } from '../models/certainty/version-certainty.entity.js';
 import type { Importance, VersionFiles } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import type { TrainedFile, TrainedModel } from './trained-model.js';
@@ -32,6 +34,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     private readonly artifacts: Artifacts,
     private readonly versions: VersionsService,
     private readonly storage: TenantStorage,
+    private readonly certainties: CertaintiesService,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
 
@@ -47,7 +50,9 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     await this.storage.reserve(claim.tenant, claim.id, bytes);
     for (const file of publishedFiles(result))
       await this.artifacts.copy(claim.tenant, fileOf(claim, file), file.sha256);
-    const commit = (scope: TenantScope) => this.publish(scope, attempt, result, train, validation);
+    const threshold = this.thresholdOf(attempt, result);
+    const commit = (scope: TenantScope) =>
+      this.publish(scope, attempt, result, threshold, { train, validation });
     return { type: 'succeeded', metrics: result.metrics, commit };
   }
 
@@ -65,13 +70,23 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
     scope: TenantScope,
     { job, claim }: TrainingAttempt,
     trained: TrainedModel,
-    train: TrainingFiles,
-    validation: TrainingFiles | null,
+    threshold: Threshold | null,
+    { train, validation }: { train: TrainingFiles; validation: TrainingFiles | null },
   ): Promise<TrainingResultBody> {
     const { model_name, framework, data_config } = job.spec;
     for (const file of publishedFiles(trained))
       await this.artifacts.publish(scope, fileOf(claim, file), file.sha256);
-    const { files, model_type, framework_version, ...result } = trained;
+    const { files, model_type, framework_version, calibration, threshold_curve, ...result } = trained;
+    const certainty = {
+      calibration: {
+        ...calibration,
+        job_id: job.id,
+        created_by: job.submittedBy,
+        created_at: new Date().toISOString(),
+      },
+      thresholdCurve: threshold_curve,
+      threshold,
+    };
     const published = await this.versions.publish(scope, {
       ...result,
       modelName: model_name,
@@ -81,6 +96,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
       createdBy: job.submittedBy,
       jobId: job.id,
       files: filesOf(files),
+      certainty,
       data: {
         ...data_config,
         train_files: train.files,
@@ -89,6 +105,17 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
       },
     });
     return { ...published, importance: result.importance && summaryOf(result.importance) };
+  }
+
+  /** One that cannot be had is told; the model is of use without it. */
+  private thresholdOf(attempt: TrainingAttempt, trained: TrainedModel): Threshold | null {
+    const { spec, submittedBy } = attempt.job;
+    const asked = spec.training_config.threshold;
+    if (!asked) return null;
+    const found = this.certainties.thresholdOfTraining(asked, trained.signature, trained, submittedBy);
+    if (typeof found !== 'string') return found;
+    attempt.report({ type: 'warning', message: `training_config.threshold ${found}, and was ignored.` });
+    return null;
   }
 }
 

@@ -5,6 +5,7 @@ import { Problem, unfit } from '../../platform/errors/problem.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { Grants } from '../../platform/storage/grants.js';
+import { refuseUnclear } from '../models/certainty/threshold.dto.js';
 import type { Model, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
@@ -14,6 +15,8 @@ import type { RerunTrainingBody, SubmittedTrainingBody } from './training.dto.js
 
 /** Share of the rows that is held out where a request says nothing else. */
 const VALIDATION_SHARE = 0.2;
+
+const THRESHOLD = '/training_config/threshold';
 
 /** Training jobs as their tenant uses them. */
 @Injectable()
@@ -68,6 +71,10 @@ export class TrainingService {
     if (training_config.calibration && modelType === 'regression') {
       throw unfit('/training_config/calibration', 'calibration has a meaning for classification only');
     }
+    const { threshold } = training_config;
+    if (threshold) refuseUnclear(threshold, THRESHOLD);
+    if (threshold && modelType === 'regression')
+      throw unfit(THRESHOLD, 'a threshold has a meaning for classification only');
     return {
       model_name: model?.name ?? model_name,
       framework,

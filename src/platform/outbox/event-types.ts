@@ -4,6 +4,8 @@ export interface EventData {
   /** A version has got its artifact, from a job or, where `job_id` is null, by an upload. */
   'model.version_ready': { model_id: string; version: string; job_id: string | null };
   'model.stage_changed': { model_id: string; version: string; from_stage: string; to_stage: string };
+  /** `threshold` is null where the more probable class is answered again. */
+  'model.threshold_changed': { model_id: string; version: string; threshold: number | null };
   'model.deleted': { model_id: string };
   /** `error_code` is null unless the job has failed. */
   'job.ended': { job_id: string; kind: string; status: string; error_code: string | null };
@@ -15,6 +17,7 @@ const KNOWN: Record<EventType, true> = {
   'model.registered': true,
   'model.version_ready': true,
   'model.stage_changed': true,
+  'model.threshold_changed': true,
   'model.deleted': true,
   'job.ended': true,
 };

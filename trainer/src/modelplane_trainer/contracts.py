@@ -52,12 +52,13 @@ def check_spec(spec: Any) -> None:
     Raises:
         JobFailure: it does not fit, with the field named.
     """
-    is_batch = isinstance(spec, dict) and spec.get("kind") == "batch"
-    contract = validator("batch-spec.v1" if is_batch else "training-spec.v1")
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    scores = kind in ("batch", "calibration")
+    contract = validator(f"{kind}-spec.v1" if scores else "training-spec.v1")
     errors = sorted(contract.iter_errors(spec), key=lambda error: list(error.path))
     if errors:
         raise _invalid(f"{_place(errors[0].path)}: {errors[0].message}")
-    if is_batch:
+    if scores:
         return
     fields = entry(spec["framework"], spec["estimator"])["hyperparameters"]
     for name, value in spec["hyperparameters"].items():

@@ -24,7 +24,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Train, look at the data, or score a batch, as a specification says and tell it in events.
+    """Train, look at the data, score a batch or calibrate, as a specification says, and tell it in events.
 
     Args:
         spec: the parsed specification; checked here.
@@ -88,6 +88,8 @@ def seed_and_threads(spec: dict[str, Any]) -> None:
 def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
     if spec["kind"] == "batch":
         return batch.run(spec, events, store)
+    if spec["kind"] == "calibration":
+        return batch.calibrate(spec, events, store)
     seed_and_threads(spec)
     if spec["kind"] == "validation":
         found = inspection.inspect(spec, events, store)

@@ -77,7 +77,8 @@ def _limits(plan: Plan, dataset: Dataset, metrics: dict[str, float | None]) -> l
     limits = []
     if plan.patience is not None:
         limits.append(
-            "The validation rows decided when training stopped, so metrics on them are a little too good."
+            "The validation rows decided when training stopped, so metrics on them are a little too good, "
+            "and intervals by them a little too narrow."
         )
     if described["split"]["kind"] == "held_out":
         limits.append(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from . import contracts, core, onnx_export, parity
+from . import conformal, contracts, core, onnx_export, parity
 from .background import background
 from .baseline import baseline
 from .calibration import CalibratedClassifier
@@ -116,7 +116,13 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     decisions = core.decisions_of(exported)
     events.log(_check(trained, model, signature, decisions))
     served = ServedModel(core_model, signature, plan.threads, decisions)
-    metrics, predictions = _measure(trained, served, events)
+    metrics, answers = _measure(trained, served, events)
+    held_out = target.values[dataset.validation]
+    calibration, curve = conformal.calibrate(held_out, answers, plan.seed)
+    calibration |= {
+        "source": dataset.description["split"]["kind"],
+        "seen_by": [] if plan.patience is None else ["early_stopping"],
+    }
 
     events.phase("explaining")
     found = importance(plan, _estimator(trained), served, dataset, events)
@@ -136,19 +142,22 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
 
     events.phase("publishing")
     folder = spec["output_uri"]
+    predicted = answers if target.labels is None else most_probable(answers)
     return {
         "model_type": target.model_type,
         "framework_version": versions[FRAMEWORKS[plan.framework]],
         "files": {
             "model": store.write(folder, "model.onnx", model),
             "core": store.write(folder, "core.onnx", core_model),
-            "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predictions))),
+            "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predicted))),
             "background": store.write(folder, "background.json", _json(background(dataset, plan.seed))),
             "card": store.write(folder, "card.json", _json(card)),
             "card_markdown": store.write(folder, "card.md", as_markdown(card).encode()),
         },
         "signature": signature,
         "metrics": metrics,
+        "calibration": calibration,
+        "threshold_curve": curve,
         "importance": found,
         "parameters": parameters,
         "data": dataset.description,
@@ -197,11 +206,11 @@ def _json(document: dict[str, Any]) -> bytes:
 def _measure(
     trained: Trained, served: ServedModel, events: EventWriter
 ) -> tuple[dict[str, float | None], np.ndarray]:
-    """Metrics of what is served on both parts, and its predictions on the validation rows."""
+    """Metrics of what is served on both parts, and its answers to the validation rows."""
     dataset, pipeline = trained.dataset, trained.pipeline
     target = dataset.target
     metrics: dict[str, float | None] = {}
-    predictions = np.empty(0)
+    answers = np.empty(0)
     for prefix, part, rows in (
         ("train", trained.train_frame, dataset.train),
         ("val", trained.validation_frame, dataset.validation),
@@ -213,17 +222,15 @@ def _measure(
                 f"tell {len(rows)} rows apart by; more rows or other hyperparameters may help."
             )
         if target.labels is not None:
-            predictions = most_probable(answers)
             measured = classification_metrics(truth, answers)
             if isinstance(pipeline[-1], CalibratedClassifier):
                 raw = pipeline[-1].model.predict_proba(pipeline[:-1].transform(part))
                 before = classification_metrics(truth, raw)
                 measured |= {f"uncalibrated_{name}": before[name] for name in UNCALIBRATED}
         else:
-            predictions = answers
-            measured = regression_metrics(truth, predictions)
+            measured = regression_metrics(truth, answers)
         metrics |= {f"{prefix}_{name}": value for name, value in measured.items()}
-    return metrics, predictions
+    return metrics, answers
 
 
 def _answers(served: ServedModel, matrix: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import { stringifyInTurns } from '../../../platform/http/json-in-turns.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { widthOf } from '../certainty.js';
 import { refuseUnexplained } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
@@ -71,6 +72,7 @@ export class AsyncPredictionsService {
       const request = parsePredictRequest(body, this.predictions.maxRows);
       servable = await this.serving.servable(tenant, request.model, request.version);
       if (request.returnExplanation) refuseUnexplained(servable, request);
+      if (request.coverage !== undefined) widthOf(servable, request.coverage);
       await this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {

@@ -57,6 +57,11 @@ export class BatchSpec extends BatchSummary {
 
   @IsInt()
   part_rows: number;
+
+  /** null or absent: no intervals. */
+  @IsOptional()
+  @IsNumber()
+  return_interval?: number | null;
 }
 
 export interface BatchProgress extends BatchProgressBody {

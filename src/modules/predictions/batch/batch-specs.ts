@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { formatObjectUri } from '#libs/object-store';
 import { BatchConfig, UploadsConfig } from '../../../config/index.js';
 import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../../platform/jobs/job-kinds.js';
-import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
-import type { ServableVersion } from '../../serving/serving.service.js';
+import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { widthOf } from '../certainty.js';
 import type { Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 
@@ -14,13 +13,16 @@ import { BATCH, type BatchSpec } from './batch-job.js';
 @Injectable()
 export class BatchSpecs {
   constructor(
+    private readonly serving: ServingService,
     private readonly config: BatchConfig,
     private readonly uploads: UploadsConfig,
     private readonly kinds: JobKinds,
   ) {}
 
+  /** @throws Problem 422 where the version cannot give the intervals that are asked for any more */
   make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
-    const { model, core } = servable.files;
+    const { threshold } = servable;
+    const coverage = spec.return_interval ?? null;
     return {
       state_uri: `s3://${PLATFORM_BUCKET}/${stateFolder(claim.tenant, claim.id)}/`,
       input,
@@ -32,16 +34,9 @@ export class BatchSpecs {
         passthrough_columns: spec.passthrough_columns,
       },
       model: {
-        id: servable.modelId,
-        version: servable.version,
-        artifact_uri: artifactUri(claim.tenant, model.sha256),
-        sha256: model.sha256,
-        ...(core &&
-          servable.signature.core && {
-            core: { uri: artifactUri(claim.tenant, core.sha256), sha256: core.sha256 },
-          }),
-        origin: servable.origin,
-        signature: servable.signature,
+        ...this.serving.modelSpec(claim.tenant, servable),
+        ...(threshold !== null && { threshold }),
+        ...(coverage !== null && { certainty: certaintySpec(servable, coverage) }),
       },
       batch: {
         batch_rows: spec.batch_rows,
@@ -58,11 +53,12 @@ export class BatchSpecs {
   }
 }
 
+function certaintySpec(servable: ServableVersion, coverage: number): object {
+  const { quantile, spread } = widthOf(servable, coverage, '/return_interval');
+  return { quantile, spread };
+}
+
 /** Of the job and not of an attempt: the next one goes on with what it finds there. */
 export function stateFolder(tenant: string, id: string): string {
   return `${folderOfJob({ tenant, id })}/parts`;
-}
-
-function artifactUri(tenant: string, sha256: string): string {
-  return formatObjectUri(artifactAddress(tenant, sha256));
 }

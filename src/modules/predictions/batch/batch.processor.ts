@@ -9,6 +9,7 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { PredictionLogService } from '../../prediction-log/prediction-log.service.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { widthOf } from '../certainty.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, BATCH_CONTRACT, type BatchProgress, type BatchSpec, type ScoredBatch } from './batch-job.js';
 import { BatchOutput, contentOf, MANIFEST } from './batch-output.js';
@@ -39,13 +40,17 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
 
   async run(attempt: BatchAttempt): Promise<Outcome<BatchResultBody>> {
     const { claim, job } = attempt;
-    const { model_id, version, input_path, input_format, output_path } = job.spec;
+    const { model_id, version, input_path, input_format, output_path, return_interval } = job.spec;
     const { tenant } = claim;
     // Both may have changed since the job was submitted.
     this.grants.refuseForeign(tenant, output_path);
     const servable = await this.serving.servable(tenant, model_id, version);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
     const spec = this.specs.make(claim, job.spec, servable, input);
+    if (return_interval) {
+      for (const message of widthOf(servable, return_interval).warnings)
+        attempt.report({ type: 'warning', message });
+    }
     return this.room.while(attempt, output_path, async () => {
       const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);
       if (outcome.type !== 'succeeded') return outcome;
@@ -86,6 +91,8 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
       model_id: servable.modelId,
       model_version: servable.version,
       artifact_sha256: servable.files.model.sha256,
+      threshold: servable.threshold,
+      coverage: job.spec.return_interval ?? null,
       ...rows,
       unseen_values,
       input: { path: input_path, ...input },

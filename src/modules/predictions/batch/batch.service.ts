@@ -8,6 +8,7 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { widthOf } from '../certainty.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -37,13 +38,16 @@ export class BatchService {
   /**
    * Everything of a request that can be checked without its input and output.
    * @returns the version that would score it now
-   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry,
+   * 422 for intervals that the version cannot give
    */
   async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    return this.serving.servable(tenant, dto.model_id, dto.version);
+    const servable = await this.serving.servable(tenant, dto.model_id, dto.version);
+    if (dto.return_interval !== undefined) widthOf(servable, dto.return_interval, '/return_interval');
+    return servable;
   }
 
   /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */
@@ -66,6 +70,7 @@ export class BatchService {
       csv_safe: dto.csv_safe ?? false,
       batch_rows: dto.batch_size ?? DEFAULT_BATCH_ROWS,
       part_rows: this.config.partRows,
+      return_interval: dto.return_interval ?? null,
       estimated_completion: await this.estimate(tenant, input),
     };
     const job = await this.jobs

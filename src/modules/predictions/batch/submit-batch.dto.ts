@@ -12,6 +12,7 @@ import {
 } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
+import { IsCoverage } from '../is-coverage.decorator.js';
 
 export const OUTPUT_FORMATS = ['parquet', 'csv'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
@@ -113,4 +114,13 @@ export class SubmitBatchDto {
   @MayBeAbsent()
   @IsBoolean()
   csv_safe?: boolean;
+
+  /**
+   * Also write how sure each answer is: the interval (`prediction_lower`, `prediction_upper`) or the classes
+   * (`prediction_set`, in CSV as JSON) in which the truth lies in this share of cases.
+   * @example 0.9
+   */
+  @MayBeAbsent()
+  @IsCoverage()
+  return_interval?: number;
 }

@@ -43,18 +43,21 @@ class AnswerReader:
     Args:
         output: `output` of the signature.
         is_uploaded: whether answers are held to the signature, which nothing but a trial has proven.
+        threshold: probability from which on the second of two classes is answered; None: the likelier is.
     """
 
-    def __init__(self, output: dict[str, Any], is_uploaded: bool = False) -> None:
-        self._output, self._is_uploaded = output, is_uploaded
+    def __init__(
+        self, output: dict[str, Any], is_uploaded: bool = False, threshold: float | None = None
+    ) -> None:
+        self._output, self._is_uploaded, self._threshold = output, is_uploaded, threshold
         self.fetches = [
             output[role]
             for role in ("label_tensor", "probabilities_tensor", "value_tensor")
             if output.get(role) is not None
         ]
-        self._labels = _label_array(output["labels"]) if output["type"] == "classification" else None
+        self._labels = label_array(output["labels"]) if output["type"] == "classification" else None
         if output.get("label_encoding") == "value":
-            self._places = {_text_of(label): place for place, label in enumerate(output["labels"])}
+            self._places = {text_of(label): place for place, label in enumerate(output["labels"])}
 
     @property
     def columns(self) -> list[pa.Field]:
@@ -66,7 +69,7 @@ class AnswerReader:
 
     @property
     def probability_names(self) -> list[str]:
-        return [f"probability_{_text_of(label)}" for label in self._output["labels"]]
+        return [f"probability_{text_of(label)}" for label in self._output["labels"]]
 
     def read(self, outputs: dict[str, np.ndarray], rows: int) -> Answers:
         """
@@ -91,6 +94,8 @@ class AnswerReader:
         faults |= self._unknown_classes(outputs, np.flatnonzero(outside).tolist())
         if probabilities is not None:
             faults |= self._not_finite("probabilities_tensor", np.isfinite(probabilities).all(axis=1))
+        if self._threshold is not None:
+            places = (probabilities[:, 1] >= self._threshold).astype(np.int64)
         return Answers(self._labels.take(pa.array(places)), probabilities, faults)
 
     def _not_finite(self, role: str, is_finite: np.ndarray) -> dict[int, str]:
@@ -143,7 +148,7 @@ class AnswerReader:
     def _places_of(self, labels: np.ndarray) -> np.ndarray:
         if self._output.get("label_encoding") != "value":
             return labels.astype(np.int64)
-        found = (self._places.get(_text_of(plain), -1) for plain in labels.tolist())
+        found = (self._places.get(text_of(plain), -1) for plain in labels.tolist())
         return np.fromiter(found, np.int64, len(labels))
 
     def _probabilities(self, outputs: dict[str, np.ndarray], rows: int) -> np.ndarray | None:
@@ -184,15 +189,16 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logits).all(axis=1, keepdims=True), probabilities, np.nan)
 
 
-def _label_array(labels: list[Any]) -> pa.Array:
+def label_array(labels: list[Any]) -> pa.Array:
+    """The classes as one column."""
     try:
         return pa.array(labels)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         # Classes of several types have no common column but text.
-        return pa.array([_text_of(label) for label in labels])
+        return pa.array([text_of(label) for label in labels])
 
 
-def _text_of(label: Any) -> str:
+def text_of(label: Any) -> str:
     """As JavaScript writes it: 1 for 1.0, true for True."""
     if isinstance(label, bytes):
         return label.decode("utf-8", "replace")
@@ -207,4 +213,4 @@ def _shown(label: Any) -> str:
     """In a message: a text in quotes, and not all of a long one."""
     if isinstance(label, bytes):
         label = label.decode("utf-8", "replace")
-    return json.dumps(label[:80], ensure_ascii=False) if isinstance(label, str) else _text_of(label)
+    return json.dumps(label[:80], ensure_ascii=False) if isinstance(label, str) else text_of(label)

@@ -81,11 +81,13 @@ class Wanted:
         features: for the model.
         passed: for the output; None: all.
         kinds: of the features, what each is to the model.
+        role: where `passed` was given, for messages.
     """
 
     features: list[str]
     passed: list[str] | None
     kinds: dict[str, str] = field(default_factory=dict)
+    role: str = "passthrough_columns"
 
     def chosen(self, names: list[str], shown: str) -> list[str]:
         """The columns passed on, after looking for faults.
@@ -96,7 +98,7 @@ class Wanted:
         refuse_unfit_names(names, shown)
         for role, needed in (
             ("the model's features", self.features),
-            ("passthrough_columns", self.passed or []),
+            (self.role, self.passed or []),
         ):
             absent = [name for name in needed if name not in names]
             if absent:

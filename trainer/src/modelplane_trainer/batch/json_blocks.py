@@ -26,7 +26,7 @@ class JsonLinesSource:
     has_columns = True
 
     def __init__(self, wanted: Wanted, warn: Warn) -> None:
-        self._passed, self._kinds, self._warn = wanted.passed, wanted.kinds, warn
+        self._passed, self._kinds, self._role, self._warn = wanted.passed, wanted.kinds, wanted.role, warn
         self.schema = pa.schema([])
         self._is_known = False
 
@@ -46,7 +46,7 @@ class JsonLinesSource:
         passed = list(found) if self._passed is None else list(dict.fromkeys(self._passed))
         absent = [name for name in passed if name not in found]
         if absent:
-            raise column_not_found("passthrough_columns", absent, list(found))
+            raise column_not_found(self._role, absent, list(found))
         self.schema = pa.schema(
             [pa.field(name, _type_of(found[name], self._kinds.get(name))) for name in passed]
         )
@@ -104,7 +104,7 @@ class JsonLinesSource:
             if not fits:
                 return (
                     f"'{each.name}' is {type(value).__name__} here and {each.type} in the first rows; "
-                    "leave it out of passthrough_columns, or write it alike in all rows"
+                    "write it alike in all rows, or pass it on in none"
                 )
         return None
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,14 +48,19 @@ def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, An
     # Arrow decodes in the threads that ask for it; a pool of its own would only take turns with them.
     pa.set_cpu_count(1)
     events.started(workers=threads, gpus=0)
-    graph = _open_graph(spec, store)
+    graph = open_graph(spec, store)
     try:
         return _Run(spec, events, store, graph).result()
     finally:
         graph.close()
 
 
-def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
+def open_graph(spec: dict[str, Any], store: Store) -> Graph:
+    """The graph of the version that a specification names, uploaded ones in a process of their own.
+
+    Raises:
+        JobFailure: the artifact is not the published one.
+    """
     model = spec["model"]
     published = model.get("core") or {"uri": model["artifact_uri"], "sha256": model["sha256"]}
     with store.open(published["uri"]) as file:
@@ -67,6 +72,30 @@ def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
     if model["origin"] == "uploaded":
         return SandboxedGraph(content, spec["limits"])
     return SessionGraph(content)
+
+
+def open_source(
+    files: list[dict[str, Any]], format_: str, wanted: Wanted, store: Store, warn: Callable[[str], None]
+) -> tuple[Source, int | None]:
+    """A source that knows the columns of the files, and how many rows there are where the files tell that.
+
+    Raises:
+        JobFailure: a column is absent, or every file is empty.
+    """
+    source = SOURCES[format_](wanted, warn)
+    total: int | None = 0 if len(files) <= _MOST_COUNTED_FILES else None
+    for each in files:
+        uri = each["uri"]
+        with store.open(uri) as file:
+            is_known = source.look(file, name_of(uri), partitions_of(uri))
+            rows = source.rows(file) if total is not None else None
+        total = None if total is None or rows is None else total + rows
+        if is_known and total is None:
+            break
+    if not source.has_columns:
+        shown = name_of(files[0]["uri"])
+        raise unreadable(f"{shown} is empty: a file starts with column names or holds rows that name them.")
+    return source, total
 
 
 class _Run:
@@ -81,8 +110,11 @@ class _Run:
         rows = spec["batch"]["batch_rows"]
         if spec["model"]["origin"] == "uploaded":
             rows = min(rows, MOST_ROWS)
-        self._scorer = Scorer(spec["model"], graph, self._source.schema, rows, self._source.is_text)
-        refuse_unwritable(self._scorer.schema, spec["output"]["format"])
+        format_, source = spec["output"]["format"], self._source
+        self._scorer = Scorer(
+            spec["model"], graph, source.schema, rows, source.is_text, is_csv=format_ == "csv"
+        )
+        refuse_unwritable(self._scorer.schema, format_)
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
         self._parts_before = len(self._parts)
@@ -127,22 +159,10 @@ class _Run:
             self._spec["output"]["passthrough_columns"],
             {each["name"]: each["type"] for each in inputs},
         )
-        source = SOURCES[self._spec["input"]["format"]](wanted, self._oddities.append)
-        total: int | None = 0 if len(self._files) <= _MOST_COUNTED_FILES else None
-        for each in self._files:
-            uri = each["uri"]
-            with self._store.open(uri) as file:
-                is_known = source.look(file, name_of(uri), partitions_of(uri))
-                rows = source.rows(file) if total is not None else None
-            total = None if total is None or rows is None else total + rows
-            if is_known and total is None:
-                break
-        if not source.has_columns:
-            shown = name_of(self._files[0]["uri"])
-            raise unreadable(
-                f"{shown} is empty: a file starts with column names or holds rows that name them."
-            )
-        self._rows_total = total
+        format_ = self._spec["input"]["format"]
+        source, self._rows_total = open_source(
+            self._files, format_, wanted, self._store, self._oddities.append
+        )
         return source
 
     def _score_file(self, number: int, start: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ..failures import JobFailure, listed, unfit
 from .answers import AnswerReader, Answers, UnusableAnswer
 from .blocks import Block
+from .certainty import Certainty
 from .features import Encoded, Encoder
 
 _VALUES_AT_ONCE = 4_000_000
@@ -79,6 +80,7 @@ class Scorer:
         model: `model` of the job's specification.
         graph: the model's graph, or its core where `model` names one.
         passed: columns passed on.
+        is_csv: whether the output is CSV, in which a set of classes is JSON.
         batch_rows: rows of one run of the graph.
         is_text: whether the input's cells are text.
 
@@ -87,14 +89,26 @@ class Scorer:
     """
 
     def __init__(
-        self, model: dict[str, Any], graph: Graph, passed: pa.Schema, batch_rows: int, is_text: bool
+        self,
+        model: dict[str, Any],
+        graph: Graph,
+        passed: pa.Schema,
+        batch_rows: int,
+        is_text: bool,
+        is_csv: bool = False,
     ) -> None:
         self._model, self._graph, self._passed = model, graph, passed
         self._encoder = Encoder(model["signature"], is_text, has_core="core" in model)
         # One column a category can make a row hundreds of times as wide as it was.
         self._rows_at_once = max(1, min(batch_rows, _VALUES_AT_ONCE // self._encoder.width))
-        self._reader = AnswerReader(model["signature"]["output"], model["origin"] == "uploaded")
-        added = [*self._reader.columns, *(pa.field(name, _NAMED) for name in ("model_id", "model_version"))]
+        output = model["signature"]["output"]
+        self._reader = AnswerReader(output, model["origin"] == "uploaded", model.get("threshold"))
+        self._certainty = Certainty(output, model["certainty"], is_csv) if "certainty" in model else None
+        added = [
+            *self._reader.columns,
+            *(self._certainty.columns if self._certainty else []),
+            *(pa.field(name, _NAMED) for name in ("model_id", "model_version")),
+        ]
         taken = [each.name for each in added if each.name in passed.names]
         if taken:
             raise unfit(
@@ -105,9 +119,8 @@ class Scorer:
 
     def score(self, block: Block) -> Scored:
         """Score the rows that can be scored, and say of the others why they cannot."""
-        encoded = self._encoder.encode(block.rows, block.folders)
+        encoded, answers = self.answer(block)
         faults = dict(encoded.faults)
-        answers = self._answers(encoded)
         for place, reason in answers.faults.items():
             faults[int(encoded.rows[place])] = [reason]
         kept = np.delete(np.arange(len(encoded.rows)), list(answers.faults))
@@ -121,6 +134,8 @@ class Scorer:
         added = [answers.prediction]
         if answers.probabilities is not None:
             added += [pa.array(np.ascontiguousarray(column)) for column in answers.probabilities.T]
+        if self._certainty:
+            added += self._certainty.of(answers)
         if len(kept) != len(encoded.rows):
             added = [column.take(pa.array(kept)) for column in added]
         zeros = pa.array(np.zeros(len(kept), np.int32))
@@ -132,6 +147,11 @@ class Scorer:
         by_number = {block.numbers[place]: reasons for place, reasons in faults.items()}
         by_number |= {row: [reason] for row, reason in block.unreadable.items()}
         return Scored(block, table, dict(sorted(by_number.items())), encoded.unseen)
+
+    def answer(self, block: Block) -> tuple[Encoded, Answers]:
+        """The rows of a block that the model takes, and what it answers to each of them."""
+        encoded = self._encoder.encode(block.rows, block.folders)
+        return encoded, self._answers(encoded)
 
     def _answers(self, encoded: Encoded) -> Answers:
         count, step = len(encoded.rows), self._rows_at_once
