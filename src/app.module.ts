@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import type { Config } from './config/index.js';
+import { EnsemblesModule } from './modules/ensembles/ensembles.module.js';
 import { MeModule } from './modules/me/me.module.js';
 import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
@@ -53,6 +54,7 @@ import { TimersModule } from './platform/timers/timers.module.js';
     ModelsModule,
     ObjectsModule,
     TrainingModule,
+    EnsemblesModule,
     PredictionsModule,
     PredictionLogModule,
     ApiKeysModule,

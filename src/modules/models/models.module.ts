@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Artifacts } from '../../platform/storage/artifacts.js';
+import { EnsembleVersionsService } from './ensemble-versions.service.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
@@ -20,6 +21,7 @@ import { VersionsService } from './versions.service.js';
   ],
   controllers: [ModelsController, ModelCardController, UploadsController],
   providers: [
+    EnsembleVersionsService,
     ModelCardsService,
     ModelFinder,
     ModelsRepository,
@@ -27,6 +29,6 @@ import { VersionsService } from './versions.service.js';
     UploadsService,
     VersionsService,
   ],
-  exports: [VersionsService],
+  exports: [EnsembleVersionsService, ModelsService, VersionsService],
 })
 export class ModelsModule {}

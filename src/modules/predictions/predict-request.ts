@@ -11,12 +11,14 @@ export interface PredictRequest {
   readonly single: boolean;
   readonly returnProbabilities: boolean;
   readonly returnExplanation: boolean;
+  /** Whether each member of an ensemble is to be told with its own answer. */
+  readonly returnMembers: boolean;
   /** The class whose probability is explained; undefined for the predicted one. Only with `returnExplanation`. */
   readonly explainedClass: Label | undefined;
 }
 
 const FIELDS = new Set(['model_id', 'version', 'features', 'options']);
-const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'class']);
+const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'return_members', 'class']);
 const LABEL_TYPES = ['string', 'number', 'boolean'];
 
 /**
@@ -47,6 +49,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   const {
     return_probabilities: probabilities,
     return_explanation: explanation,
+    return_members: members,
     class: label,
   } = (isObject(options) ? options : {}) as Record<string, unknown>;
   for (const name of unknownNames(options, OPTIONS)) fault('is not a known field', 'options', name);
@@ -54,6 +57,8 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     fault('must be true or false', 'options', 'return_probabilities');
   if (explanation !== undefined && typeof explanation !== 'boolean')
     fault('must be true or false', 'options', 'return_explanation');
+  if (members !== undefined && typeof members !== 'boolean')
+    fault('must be true or false', 'options', 'return_members');
   if (label !== undefined && !LABEL_TYPES.includes(typeof label))
     fault('must be a class of the model: a text, a number, true or false', 'options', 'class');
   else if (label !== undefined && explanation !== true)
@@ -69,6 +74,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     single,
     returnProbabilities: probabilities === true,
     returnExplanation: explanation === true,
+    returnMembers: members === true,
     explainedClass: label as Label | undefined,
   };
 }

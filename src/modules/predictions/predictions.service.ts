@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
+import { ensembleAnswer, loggedEnsemble } from './ensemble-answer.js';
 import { type Connection, type Explained, ExplanationsService } from './explanations/explanations.service.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
 import { PredictionFailures } from './prediction-failures.js';
@@ -48,14 +50,39 @@ export class PredictionsService {
     }
   }
 
+  /**
+   * Like `predict`, with the model that the path names.
+   * @throws Problem 404 also for a model that is no ensemble; 400 for a body that names a model
+   */
+  async predictWithEnsemble(
+    tenant: string,
+    requestId: string,
+    ensembleId: string,
+    body: unknown,
+    connection: Connection,
+  ): Promise<PredictionBody> {
+    if (typeof body === 'object' && body !== null && 'model_id' in body)
+      throw invalid('/model_id', 'is not a known field; the path names the ensemble');
+    const named = { ...(body as object), model_id: ensembleId };
+    const { version } = named as { version?: unknown };
+    const asked = typeof version === 'string' ? version : undefined;
+    const servable =
+      this.serving.servableInMemory(tenant, ensembleId, asked) ??
+      (await this.serving.servable(tenant, ensembleId, asked));
+    if (!servable.ensemble) throw new Problem('MODEL_NOT_FOUND', `The model ${ensembleId} is no ensemble.`);
+    return this.predict(tenant, requestId, named, connection);
+  }
+
   private answer(
     tenant: string,
     requestId: string,
     request: PredictRequest,
-    { servable, predictions: scored, explanations }: Scored & Partial<Explained>,
+    { servable, predictions: scored, explanations, ensemble }: Scored & Partial<Explained>,
     start: number,
   ): PredictionBody {
     const { single } = request;
+    if (request.returnMembers && !ensemble)
+      throw unfit('/options/return_members', 'is for an ensemble; this model has no members');
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: servable.modelId,
@@ -64,6 +91,7 @@ export class PredictionsService {
       ...(request.returnProbabilities && withClasses(servable, scored)),
       ...(scored.confidences && { confidence: single ? scored.confidences[0] : scored.confidences }),
       ...(explanations && { explanation: single ? explanations[0] : explanations }),
+      ...(ensemble && ensembleAnswer(servable, scored, ensemble, request)),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(scored.warnings.length > 0 && { warnings: scored.warnings }),
     };
@@ -80,6 +108,7 @@ export class PredictionsService {
       probabilities: answer.probabilities,
       classes: answer.classes,
       confidence: answer.confidence,
+      ...(ensemble && { ensemble: loggedEnsemble(ensemble) }),
     });
     return answer;
   }

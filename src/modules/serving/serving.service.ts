@@ -6,33 +6,23 @@ import {
   ModelRunError,
   type OnnxModel,
   OUTPUT_FAULTS,
-  type Predictions,
 } from '#libs/inference';
-import { fieldsProblem, type Problem, unfit } from '../../platform/errors/problem.js';
+import { type Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
-import { type ServableVersion, VersionsService } from '../models/versions.service.js';
-import { type LoadedModel, ModelCatalog } from './model-catalog.js';
+import {
+  type ServableEnsemble,
+  type ServableFile,
+  type ServableVersion,
+  VersionsService,
+} from '../models/versions.service.js';
+import { EnsembleScorer } from './ensemble-scorer.js';
+import { type LoadedFile, type LoadedModel, ModelCatalog } from './model-catalog.js';
+import { type ModelRunner, type Scored, type ScoreRequest, UnfitFeatures } from './scoring.js';
 import { ServingQueues } from './serving-queues.js';
 
-export type { ServableVersion };
-
-export interface ScoreRequest {
-  /** The model as the caller names it: by id, by name or by name@stage. */
-  readonly model: string;
-  /** Exactly this version; undefined for the one that the model answers with now, by `VersionsService.servable`. */
-  readonly version: string | undefined;
-  /** JSON objects of features by name, at least one. */
-  readonly rows: readonly unknown[];
-  /** Whether the caller sent one row as an object rather than a list: what is wrong is then named without its number. */
-  readonly single: boolean;
-}
-
-export interface Scored {
-  /** The version that answered. */
-  readonly servable: ServableVersion;
-  readonly predictions: Predictions;
-}
+export type { EnsembleOutcome, Scored, ScoreRequest } from './scoring.js';
+export type { ServableEnsemble, ServableFile, ServableVersion };
 
 /**
  * Scores rows with the models of tenants. It picks the version, has its model loaded, names every feature that does not
@@ -40,12 +30,13 @@ export interface Scored {
  * run is short, nothing is waited for and no promise is made; no database and no Redis is asked.
  */
 @Injectable()
-export class ServingService {
+export class ServingService implements ModelRunner {
   private readonly outputFaults;
 
   constructor(
     private readonly catalog: ModelCatalog,
     private readonly queues: ServingQueues,
+    private readonly ensembles: EnsembleScorer,
     private readonly versions: VersionsService,
     private readonly load: Load,
     metrics: Metrics,
@@ -58,29 +49,48 @@ export class ServingService {
   }
 
   /**
-   * @throws Problem 404 or 409 from the registry, 422 naming every feature that does not fit, 503 where too many wait
+   * @throws Problem 404 or 409 from the registry, 422 naming every feature that does not fit, 503 where too many wait, or
+   * too few members of an ensemble answer
    * @throws ModelUnavailable where the process or thread that runs the model has ended
    */
   score(tenant: string, request: ScoreRequest): Scored | Promise<Scored> {
-    const loaded = this.catalog.find(tenant, request.model, request.version);
-    if (loaded) return this.run(tenant, loaded, request);
-    return this.waitForModel(tenant, request).then((found) => this.run(tenant, found, request));
+    const found = this.find(tenant, request);
+    return found instanceof Promise
+      ? found.then((loaded) => this.run(tenant, loaded, request))
+      : this.run(tenant, found, request);
+  }
+
+  /** The version that answers, with its model in memory. @throws Problem 404, 409, 503 as `score` */
+  find(tenant: string, { model, version, rows }: ScoreRequest): LoadedModel | Promise<LoadedModel> {
+    return (
+      this.catalog.find(tenant, model, version) ??
+      this.queues.waitForLoad(tenant, rows.length, () => this.catalog.get(tenant, model, version))
+    );
+  }
+
+  /** Scores rows with what `find` found. @throws as `score` */
+  run(tenant: string, loaded: LoadedModel, request: ScoreRequest): Scored | Promise<Scored> {
+    return loaded.model
+      ? this.runModel(tenant, loaded, request)
+      : this.ensembles.score(this, tenant, loaded.servable, request);
   }
 
   /**
-   * Scores rows, and keeps the model in memory until `work`, which may run it many times more, has ended.
+   * Scores rows with a version that is no ensemble, and keeps its model in memory until `work`, which may run it many times more, has ended.
    * @throws as `score`; what the model throws within `work` is turned into the same problems
    */
   async scoreAndKeep<T>(
     tenant: string,
     request: ScoreRequest,
-    work: (scored: Scored, model: OnnxModel) => Promise<T>,
+    work: (scored: Scored, model: OnnxModel, servable: ServableFile) => Promise<T>,
   ): Promise<T> {
-    const loaded =
-      this.catalog.find(tenant, request.model, request.version) ?? (await this.waitForModel(tenant, request));
-    return loaded.model.keepFor(async () => {
+    const loaded = await this.find(tenant, request);
+    if (!loaded.model)
+      throw new Error(`the version ${loaded.servable.version} is an ensemble, which has no model`);
+    const { model, servable } = loaded;
+    return model.keepFor(async () => {
       const scored = await this.run(tenant, loaded, request);
-      return work(scored, loaded.model).catch(this.throwProblemOf(loaded.servable, request));
+      return work(scored, model, servable).catch(this.throwProblemOf(servable, request));
     });
   }
 
@@ -108,17 +118,13 @@ export class ServingService {
     }
   }
 
-  private waitForModel(tenant: string, { model, version, rows }: ScoreRequest): Promise<LoadedModel> {
-    return this.queues.waitForLoad(tenant, rows.length, () => this.catalog.get(tenant, model, version));
-  }
-
   /**
    * Short runs happen on this thread, some of them together with others of the same turn of the event loop; long ones
    * on the models' thread, and those of uploaded models in a process of their own.
    */
-  private run(
+  private runModel(
     tenant: string,
-    { model, servable }: LoadedModel,
+    { model, servable }: LoadedFile,
     request: ScoreRequest,
   ): Scored | Promise<Scored> {
     const { rows } = request;
@@ -168,8 +174,7 @@ export class ServingService {
 
 /** 422 naming every feature that does not fit; the row is named where the caller sent a list of them. */
 function featuresProblem({ errors }: FeatureErrors, single: boolean): Problem {
-  return fieldsProblem(
-    'VALIDATION_ERROR',
+  return UnfitFeatures.of(
     errors.map(({ row, pointer, message }) => ({
       pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
       message,

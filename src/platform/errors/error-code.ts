@@ -32,6 +32,7 @@ export const ERROR_STATUS = {
   WORKER_BUSY: 503,
   ENGINE_UNAVAILABLE: 503,
   OVERLOADED: 503,
+  ENSEMBLE_DEGRADED: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -5,7 +5,7 @@ import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { artifactAddress } from '../../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
-import type { ServableVersion } from '../../serving/serving.service.js';
+import type { ServableFile } from '../../serving/serving.service.js';
 import type { Input } from './batch-input.js';
 import type { BatchSpec } from './batch-job.js';
 
@@ -17,7 +17,7 @@ export class BatchSpecs {
     private readonly uploads: UploadsConfig,
   ) {}
 
-  make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
+  make(claim: AttemptRef, spec: BatchSpec, servable: ServableFile, input: Input): object {
     const { model, core } = servable.files;
     return {
       state_uri: `s3://${PLATFORM_BUCKET}/${stateFolder(claim.tenant, claim.id)}/`,

@@ -8,11 +8,12 @@ import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { PredictionLogService } from '../../prediction-log/prediction-log.service.js';
-import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { type ServableFile, ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, BATCH_CONTRACT, type BatchProgress, type BatchSpec, type ScoredBatch } from './batch-job.js';
 import { BatchOutput, contentOf, MANIFEST } from './batch-output.js';
 import { BatchSpecs, stateFolder } from './batch-specs.js';
+import { refuseEnsemble } from './batch.service.js';
 import type { BatchResultBody } from './batch.dto.js';
 
 type BatchAttempt = JobAttempt<BatchSpec, BatchProgress>;
@@ -41,7 +42,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     const { tenant } = claim;
     // Both may have changed since the job was submitted.
     this.grants.refuseForeign(tenant, output_path);
-    const servable = await this.serving.servable(tenant, model_id, version);
+    const servable = refuseEnsemble(await this.serving.servable(tenant, model_id, version));
     const input = await this.input.find(tenant, input_path, input_format, output_path);
     const spec = this.specs.make(claim, job.spec, servable, input);
     const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);
@@ -67,7 +68,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
   private async publish(
     scope: TenantScope,
     { job }: BatchAttempt,
-    servable: ServableVersion,
+    servable: ServableFile,
     input: Input,
     { parts, columns, unseen_values, scoring_seconds, rows_per_second, ...rows }: ScoredBatch,
   ): Promise<BatchResultBody> {

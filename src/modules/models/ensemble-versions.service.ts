@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import type { TenantScope } from '../../platform/database/database.js';
+import { Problem } from '../../platform/errors/problem.js';
+import type { Model, ModelType } from './model.entity.js';
+import { ModelFinder } from './model-finder.js';
+import { parseModelReference } from './model-reference.js';
+import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
+import type { Stage } from './stage.js';
+import { type ServableVersion, toServable } from './versions.service.js';
+
+/** A version that answers as a member, with what its model is called and predicts. */
+export interface FoundMember {
+  readonly servable: ServableVersion;
+  /** The stage that the reference names. */
+  readonly stage: Stage | null;
+  readonly name: string;
+  readonly modelType: ModelType;
+}
+
+/** The registry as ensembles need it: their own versions, and the models that these name. */
+@Injectable()
+export class EnsembleVersionsService {
+  constructor(
+    private readonly models: ModelsRepository,
+    private readonly finder: ModelFinder,
+  ) {}
+
+  /**
+   * What a member answers with now.
+   * @throws Problem as `VersionsService.servable`
+   */
+  async findMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
+    const { model, found } = await this.finder.findAnswering(scope, reference, version);
+    return {
+      servable: toServable(model, found),
+      stage: parseModelReference(reference)?.stage ?? null,
+      name: model.name,
+      modelType: model.modelType,
+    };
+  }
+
+  /** Like `findMember`; the model cannot be deleted until the scope's transaction ends. */
+  async keepMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
+    const member = await this.findMember(scope, reference, version);
+    // It may have been deleted since it was found.
+    if (!(await this.models.keep(scope, member.servable.modelId))) await this.finder.find(scope, reference);
+    return member;
+  }
+
+  /** An ensemble and the version to show of it. @throws Problem 404, also for a model that is no ensemble */
+  async find(scope: TenantScope, reference: string): Promise<{ model: Model; shown: VersionWithFiles }> {
+    const { model, shown } = await this.finder.findShown(scope, reference);
+    return { model: onlyEnsemble(model), shown: (await this.models.findVersion(scope, model.id, shown!))! };
+  }
+
+  /** An ensemble, its row locked, and its newest version. @throws Problem 404 as `find` */
+  async lock(scope: TenantScope, reference: string): Promise<{ model: Model; newest: VersionWithFiles }> {
+    const model = onlyEnsemble(await this.finder.lock(scope, reference));
+    const newest = (await this.models.newestVersion(scope, model.id))!;
+    return { model, newest: Object.assign(newest, { files: {} }) };
+  }
+
+  /**
+   * Which of some models have a version of the ensemble, however deep, among the members of any of their versions. No
+   * other transaction of the tenant changes that until the scope's ends.
+   */
+  async containing(scope: TenantScope, ensembleId: string, among: readonly string[]): Promise<Set<string>> {
+    return new Set(await this.models.ancestors(scope, ensembleId, among));
+  }
+
+  /** Waits until no other transaction of the tenant is about to say which models are made of which. */
+  lockMemberships(scope: TenantScope): Promise<void> {
+    return this.models.lockMemberships(scope);
+  }
+}
+
+function onlyEnsemble(model: Model): Model {
+  if (model.framework === 'ensemble') return model;
+  throw new Problem('MODEL_NOT_FOUND', `The model ${model.name} is no ensemble.`);
+}
