@@ -27,7 +27,7 @@ import {
 } from './scoring.js';
 
 /** Milliseconds before a member is asked again, doubled with each further time. */
-const FIRST_PAUSE_MS = 20;
+const FIRST_PAUSE_MS = 50;
 const RETRY_AFTER_SECONDS = '1';
 
 /** What is kept of an ensemble's version as long as it answers. */
