@@ -1,7 +1,7 @@
 import type { Predictions } from '#libs/inference';
 import { type FieldError, fieldsProblem, Problem } from '../../platform/errors/problem.js';
 import type { EnsembleMember } from '../models/model.entity.js';
-import type { ServableVersion } from '../models/versions.service.js';
+import type { ServableEnsemble, ServableFile, ServableVersion } from '../models/versions.service.js';
 import type { LoadedModel } from './model-catalog.js';
 
 export interface ScoreRequest {
@@ -22,6 +22,11 @@ export interface Scored {
   /** Of an ensemble: how its answer came about. */
   readonly ensemble?: EnsembleOutcome;
 }
+
+/** A version, with those that answer for its members now; all the way down. */
+export type ResolvedVersion =
+  | { readonly servable: ServableFile; readonly members?: undefined }
+  | { readonly servable: ServableEnsemble; readonly members: readonly ResolvedVersion[] };
 
 /** What became of each member, in the order of the definition. */
 export interface EnsembleOutcome {

@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import {
   compileSignature,
   FeatureErrors,
+  fitMember,
   ModelOutputError,
   ModelRunError,
   type OnnxModel,
   OUTPUT_FAULTS,
 } from '#libs/inference';
-import { type Problem, unfit } from '../../platform/errors/problem.js';
+import { Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import {
@@ -18,10 +19,16 @@ import {
 } from '../models/versions.service.js';
 import { EnsembleScorer } from './ensemble-scorer.js';
 import { type LoadedFile, type LoadedModel, ModelCatalog } from './model-catalog.js';
-import { type ModelRunner, type Scored, type ScoreRequest, UnfitFeatures } from './scoring.js';
+import {
+  type ModelRunner,
+  type ResolvedVersion,
+  type Scored,
+  type ScoreRequest,
+  UnfitFeatures,
+} from './scoring.js';
 import { ServingQueues } from './serving-queues.js';
 
-export type { EnsembleOutcome, Scored, ScoreRequest } from './scoring.js';
+export type { EnsembleOutcome, ResolvedVersion, Scored, ScoreRequest } from './scoring.js';
 export type { ServableEnsemble, ServableFile, ServableVersion };
 
 /**
@@ -102,6 +109,29 @@ export class ServingService implements ModelRunner {
   /** The version that would answer, as the registry says at this moment. @throws Problem as `VersionsService.servable` */
   servable(tenant: string, model: string, version: string | undefined): Promise<ServableVersion> {
     return this.versions.servable(tenant, model, version);
+  }
+
+  /**
+   * Which versions answer for the members of a version, as the registry says at this moment.
+   * @throws Problem 422 for a member that does not answer now
+   */
+  async resolve(tenant: string, servable: ServableVersion): Promise<ResolvedVersion> {
+    if (!servable.ensemble) return { servable };
+    const members: ResolvedVersion[] = [];
+    for (const { model_id, stage, version } of servable.ensemble.members) {
+      const reference = stage ? `${model_id}@${stage}` : model_id;
+      try {
+        const member = await this.servable(tenant, reference, version ?? undefined);
+        const fit = fitMember(member.signature, servable.signature);
+        if (typeof fit === 'string')
+          throw unfit('/model_id', `has a member of which version ${member.version} ${fit}`);
+        members.push(await this.resolve(tenant, member));
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code === 'VALIDATION_ERROR') throw error;
+        throw unfit('/model_id', `has a member that does not answer now: ${error.detail}`);
+      }
+    }
+    return { servable, members };
   }
 
   /** The version that would answer, where it is loaded already. */

@@ -7,7 +7,7 @@ import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { type ServableFile, type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -37,13 +37,16 @@ export class BatchService {
   /**
    * Everything of a request that can be checked without its input and output.
    * @returns the version that would score it now
-   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry, 422 for an
+   *   ensemble of which a member does not answer now
    */
-  async check(tenant: string, dto: SubmitBatchDto): Promise<ServableFile> {
+  async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
-    return refuseEnsemble(await this.serving.servable(tenant, dto.model_id, dto.version));
+    const servable = await this.serving.servable(tenant, dto.model_id, dto.version);
+    await this.serving.resolve(tenant, servable);
+    return servable;
   }
 
   /** @throws Problem as `check`, 409 where the output is taken, 422 where there is no input */
@@ -93,12 +96,6 @@ export class BatchService {
     const bytes = files.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
     return new Date(Date.now() + (START_SECONDS + bytes / rate) * 1000).toISOString();
   }
-}
-
-/** @throws Problem 422 */
-export function refuseEnsemble(servable: ServableVersion): ServableFile {
-  if (!servable.ensemble) return servable;
-  throw unfit('/model_id', 'is an ensemble, which scores no files; score them with its members');
 }
 
 function folderOf(path: string) {

@@ -52,28 +52,28 @@ class AnswerReader:
             for role in ("label_tensor", "probabilities_tensor", "value_tensor")
             if output.get(role) is not None
         ]
-        self._labels = _label_array(output["labels"]) if output["type"] == "classification" else None
+        self.labels = _label_array(output["labels"]) if output["type"] == "classification" else None
         if output.get("label_encoding") == "value":
-            self._places = {_text_of(label): place for place, label in enumerate(output["labels"])}
+            self._places = {text_of(label): place for place, label in enumerate(output["labels"])}
 
     @property
     def columns(self) -> list[pa.Field]:
         """Prediction, then one probability a class."""
-        if self._labels is None:
+        if self.labels is None:
             return [pa.field("prediction", pa.float64())]
         names = self.probability_names if self._output["probabilities_tensor"] is not None else []
-        return [pa.field("prediction", self._labels.type), *(pa.field(name, pa.float64()) for name in names)]
+        return [pa.field("prediction", self.labels.type), *(pa.field(name, pa.float64()) for name in names)]
 
     @property
     def probability_names(self) -> list[str]:
-        return [f"probability_{_text_of(label)}" for label in self._output["labels"]]
+        return [f"probability_{text_of(label)}" for label in self._output["labels"]]
 
     def read(self, outputs: dict[str, np.ndarray], rows: int) -> Answers:
         """
         Raises:
             UnusableAnswer: an output has not one value a row.
         """
-        if self._labels is None:
+        if self.labels is None:
             values = self._flat(outputs, "value_tensor", rows).astype(np.float64) + self._output.get(
                 "offset", 0
             )
@@ -83,7 +83,7 @@ class AnswerReader:
             places = most_probable(probabilities)
         else:
             places = self._places_of(self._flat(outputs, "label_tensor", rows))
-        outside = (places < 0) | (places >= len(self._labels))
+        outside = (places < 0) | (places >= len(self.labels))
         places = np.where(outside, 0, places)
         faults: dict[int, str] = {}
         if probabilities is not None and self._is_uploaded:
@@ -91,7 +91,7 @@ class AnswerReader:
         faults |= self._unknown_classes(outputs, np.flatnonzero(outside).tolist())
         if probabilities is not None:
             faults |= self._not_finite("probabilities_tensor", np.isfinite(probabilities).all(axis=1))
-        return Answers(self._labels.take(pa.array(places)), probabilities, faults)
+        return Answers(self.labels.take(pa.array(places)), probabilities, faults)
 
     def _not_finite(self, role: str, is_finite: np.ndarray) -> dict[int, str]:
         fault = f"the output '{self._output[role]}' is NaN or infinite"
@@ -143,7 +143,7 @@ class AnswerReader:
     def _places_of(self, labels: np.ndarray) -> np.ndarray:
         if self._output.get("label_encoding") != "value":
             return labels.astype(np.int64)
-        found = (self._places.get(_text_of(plain), -1) for plain in labels.tolist())
+        found = (self._places.get(text_of(plain), -1) for plain in labels.tolist())
         return np.fromiter(found, np.int64, len(labels))
 
     def _probabilities(self, outputs: dict[str, np.ndarray], rows: int) -> np.ndarray | None:
@@ -151,7 +151,7 @@ class AnswerReader:
         if name is None:
             return None
         flat = outputs[name].reshape(-1).astype(np.float64)
-        classes = len(self._labels)
+        classes = len(self.labels)
         are_logits = self._output.get("probabilities") == "logits"
         if classes == 2 and len(flat) == rows:
             second = _sigmoid(flat) if are_logits else flat
@@ -189,10 +189,10 @@ def _label_array(labels: list[Any]) -> pa.Array:
         return pa.array(labels)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         # Classes of several types have no common column but text.
-        return pa.array([_text_of(label) for label in labels])
+        return pa.array([text_of(label) for label in labels])
 
 
-def _text_of(label: Any) -> str:
+def text_of(label: Any) -> str:
     """As JavaScript writes it: 1 for 1.0, true for True."""
     if isinstance(label, bytes):
         return label.decode("utf-8", "replace")
@@ -207,4 +207,4 @@ def _shown(label: Any) -> str:
     """In a message: a text in quotes, and not all of a long one."""
     if isinstance(label, bytes):
         label = label.decode("utf-8", "replace")
-    return json.dumps(label[:80], ensure_ascii=False) if isinstance(label, str) else _text_of(label)
+    return json.dumps(label[:80], ensure_ascii=False) if isinstance(label, str) else text_of(label)

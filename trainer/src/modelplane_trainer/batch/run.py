@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,12 @@ from ..storage import Store
 from .ahead import ahead
 from .blocks import Block, Source, Wanted
 from .csv_blocks import CsvSource
+from .ensemble import Ensemble
 from .json_blocks import JsonLinesSource
 from .parquet_blocks import ParquetSource
 from .parts import Notes, Part, PartWriter, refuse_unwritable
 from .sandbox import MOST_ROWS, SandboxedGraph
-from .scoring import Graph, Scored, Scorer, SessionGraph
+from .scoring import FileModel, Graph, Model, Scored, Scorer, SessionGraph
 
 SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
@@ -46,15 +48,26 @@ def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, An
     # Arrow decodes in the threads that ask for it; a pool of its own would only take turns with them.
     pa.set_cpu_count(1)
     events.started(workers=threads, gpus=0)
-    graph = _open_graph(spec, store)
-    try:
-        return _Run(spec, events, store, graph).result()
-    finally:
-        graph.close()
+    with ExitStack() as opened:
+        return _Run(spec, events, store, opened).result()
 
 
-def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
-    model = spec["model"]
+def _open_model(
+    model: dict[str, Any], spec: dict[str, Any], store: Store, is_text: bool, opened: ExitStack
+) -> Model:
+    """A model, with the members that it has, all of which end with `opened`."""
+    if "ensemble" in model:
+        members = model["ensemble"]["members"]
+        return Ensemble(model, [_open_model(each["model"], spec, store, is_text, opened) for each in members])
+    graph = _open_graph(model, spec, store)
+    opened.callback(graph.close)
+    rows = spec["batch"]["batch_rows"]
+    if model["origin"] == "uploaded":
+        rows = min(rows, MOST_ROWS)
+    return FileModel(model, graph, rows, is_text)
+
+
+def _open_graph(model: dict[str, Any], spec: dict[str, Any], store: Store) -> Graph:
     published = model.get("core") or {"uri": model["artifact_uri"], "sha256": model["sha256"]}
     with store.open(published["uri"]) as file:
         content = file.read()
@@ -68,16 +81,14 @@ def _open_graph(spec: dict[str, Any], store: Store) -> Graph:
 
 
 class _Run:
-    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, graph: Graph) -> None:
+    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, opened: ExitStack) -> None:
         self._spec, self._events, self._store = spec, events, store
         self._files = spec["input"]["files"]
         # Told by the thread that reads, and written by the one that writes events.
         self._oddities: list[str] = []
         self._source = self._open_source()
-        rows = spec["batch"]["batch_rows"]
-        if spec["model"]["origin"] == "uploaded":
-            rows = min(rows, MOST_ROWS)
-        self._scorer = Scorer(spec["model"], graph, self._source.schema, rows, self._source.is_text)
+        model = _open_model(spec["model"], spec, store, self._source.is_text, opened)
+        self._scorer = Scorer(spec["model"], model, self._source.schema)
         refuse_unwritable(self._scorer.schema, spec["output"]["format"])
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()
