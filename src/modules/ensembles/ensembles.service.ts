@@ -92,7 +92,7 @@ export class EnsemblesService {
   }
 
   private async describe(scope: TenantScope, reference: string): Promise<EnsembleBody> {
-    const { model, shown } = await this.ensembles.find(scope, reference);
+    const { shown } = await this.ensembles.find(scope, reference);
     const { members, ...options } = shown.parameters as unknown as EnsembleDefinition;
     const bodies: EnsembleMemberBody[] = [];
     for (const member of members) bodies.push(await this.describeMember(scope, member, shown.signature!));
