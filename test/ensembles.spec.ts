@@ -477,6 +477,22 @@ describe('ensembles', () => {
         expect([400, 422]).toContain((await predict(id, features)).status);
     });
 
+    it('should name the row that does not fit a cascade, however many members it would take', async () => {
+      const cascade = await createdId({ strategy: 'cascade', threshold: 0.01 });
+      const { support_tickets: _, ...rest } = FEATURES;
+      const { status, body } = await predict(cascade, [FEATURES, FEATURES, rest]);
+      expect([status, body.errors]).toEqual([
+        422,
+        [expect.objectContaining({ pointer: '/features/2/support_tickets' })],
+      ]);
+      const reversed = await createdId({
+        strategy: 'cascade',
+        threshold: 0.01,
+        models: members().toReversed(),
+      });
+      expect(await predict(reversed, rest)).toMatchObject({ status: 422 });
+    });
+
     it('should not take other options, a model in the body, or a model that is no ensemble', async () => {
       const id = await createdId();
       expect(await predict(id, FEATURES, { return_members: 1 })).toMatchObject({ status: 400 });

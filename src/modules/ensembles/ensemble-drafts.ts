@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { MembersDisagree, type SignatureDefinition, unionSignature } from '#libs/inference';
+import { answersEnough, MembersDisagree, type SignatureDefinition, unionSignature } from '#libs/inference';
 import type { TenantScope } from '../../platform/database/database.js';
 import type { ErrorCode } from '../../platform/errors/error-code.js';
 import { type FieldError, fieldsProblem, Problem, unfit } from '../../platform/errors/problem.js';
@@ -200,11 +200,9 @@ function refuseUnfitMethod(
     const fitting = modelType === 'regression' ? 'averaging' : 'voting_soft or voting_hard';
     throw unfit('/method', `must be ${fitting} for members of ${modelType}`);
   }
-  if (method !== 'voting_soft') return;
   refuse(
     found.flatMap(({ servable, name }, at) => {
-      const { output } = servable.signature;
-      if (output.type === 'regression' || output.probabilities_tensor !== null) return [];
+      if (answersEnough(servable.signature, method)) return [];
       const message = `'${name}' answers no probabilities, which voting_soft needs; choose voting_hard`;
       return [{ pointer: `/models/${at}/model_id`, message }];
     }),

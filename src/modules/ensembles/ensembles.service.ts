@@ -5,7 +5,7 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { invalid, Problem } from '../../platform/errors/problem.js';
 import { refuseChanged } from '../../platform/http/etag.js';
 import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
-import type { EnsembleDefinition, EnsembleMember } from '../models/model.entity.js';
+import type { EnsembleDefinition, EnsembleMember, EnsembleMethod } from '../models/model.entity.js';
 import type { ModelBody } from '../models/models.dto.js';
 import { ModelsService } from '../models/models.service.js';
 import { VersionsService } from '../models/versions.service.js';
@@ -95,7 +95,8 @@ export class EnsemblesService {
     const { shown } = await this.ensembles.find(scope, reference);
     const { members, ...options } = shown.parameters as unknown as EnsembleDefinition;
     const bodies: EnsembleMemberBody[] = [];
-    for (const member of members) bodies.push(await this.describeMember(scope, member, shown.signature!));
+    for (const member of members)
+      bodies.push(await this.describeMember(scope, member, shown.signature!, options.method));
     return {
       ...toSummary(await this.models.get(scope.tenant, reference)),
       ...options,
@@ -110,11 +111,12 @@ export class EnsemblesService {
     scope: TenantScope,
     member: EnsembleMember,
     signature: SignatureDefinition,
+    method: EnsembleMethod,
   ): Promise<EnsembleMemberBody> {
     const { model_id, version } = toMemberDto(member);
     try {
       const { servable } = await this.ensembles.findMember(scope, model_id, version);
-      const fit = fitMember(servable.signature, signature);
+      const fit = fitMember(servable.signature, signature, method);
       const problem = typeof fit === 'string' ? `Version ${servable.version} ${fit}.` : null;
       return { ...member, answering_version: servable.version, problem };
     } catch (error) {

@@ -37,17 +37,21 @@ export class PredictionsService {
       this.failures.count(tenant, requestId, body, error);
       throw error;
     };
+    let request: PredictRequest;
+    let scored: Scored | Promise<Scored & Partial<Explained>>;
     try {
-      const request = parsePredictRequest(body, this.config.maxRows);
-      const answer = (scored: Scored & Partial<Explained>) =>
-        this.answer(tenant, requestId, request, scored, start);
-      const scored = request.returnExplanation
+      request = parsePredictRequest(body, this.config.maxRows);
+      scored = request.returnExplanation
         ? this.explanations.scoreAndExplain(tenant, request, connection)
         : this.serving.score(tenant, request);
-      return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
     } catch (error) {
       return fail(error);
     }
+    const answer = (found: Scored & Partial<Explained>) =>
+      request.returnMembers && !found.ensemble
+        ? fail(unfit('/options/return_members', 'is for an ensemble; this model has no members'))
+        : this.answer(tenant, requestId, request, found, start);
+    return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
   }
 
   /**
@@ -81,8 +85,6 @@ export class PredictionsService {
     start: number,
   ): PredictionBody {
     const { single } = request;
-    if (request.returnMembers && !ensemble)
-      throw unfit('/options/return_members', 'is for an ensemble; this model has no members');
     const answer: PredictionBody = {
       request_id: requestId,
       model_id: servable.modelId,

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import {
   type Answers,
   combineAnswers,
+  compileSignature,
+  FeatureErrors,
   fitMember,
   type Label,
   type MemberFit,
@@ -10,6 +12,7 @@ import {
   type Predictions,
   reorderClasses,
   rowsOf,
+  type Signature,
 } from '#libs/inference';
 import { asProblem } from '../../platform/errors/problem.filter.js';
 import { Problem } from '../../platform/errors/problem.js';
@@ -29,6 +32,8 @@ import {
 /** Milliseconds before a member is asked again, doubled with each further time. */
 const FIRST_PAUSE_MS = 50;
 const RETRY_AFTER_SECONDS = '1';
+/** Members that run on this thread do so one after the other; after this long, others have their turn between them. */
+const MAX_BLOCKING_MS = 5;
 
 /** What is kept of an ensemble's version as long as it answers. */
 interface Compiled {
@@ -36,6 +41,8 @@ interface Compiled {
   /** Classes; none of a regression. */
   readonly labels: readonly Label[];
   readonly members: readonly Place[];
+  /** Of a cascade, once it was asked. */
+  signature?: Signature;
 }
 
 /** A member, with the version that answered for it last and how that fits. */
@@ -46,6 +53,9 @@ interface Place {
   readonly version: string | undefined;
   fitted?: { readonly servable: ServableVersion; readonly fit: MemberFit | string };
 }
+
+/** What asking a member comes to, unless the request is at fault. */
+type Outcome = MemberOutcome | UnfitFeatures;
 
 interface Question {
   readonly runner: ModelRunner;
@@ -108,20 +118,34 @@ export class EnsembleScorer {
 
   private askAll(question: Question): Scored | Promise<Scored> {
     const { members } = question.ensemble;
-    const outcomes = new Array<MemberOutcome | UnfitFeatures>(members.length);
-    let waiting: Promise<void>[] | undefined;
-    members.forEach((place, at) => {
-      const outcome = this.ask(question, place);
-      if (outcome instanceof Promise)
-        (waiting ??= []).push(outcome.then((later) => void (outcomes[at] = later)));
-      else outcomes[at] = outcome;
-    });
-    if (!waiting) return answerOf(question, outcomes);
-    return Promise.all(waiting).then(() => answerOf(question, outcomes));
+    const outcomes = new Array<Outcome | Promise<Outcome>>(members.length);
+    const began = performance.now();
+    let isWaitedFor = false;
+    for (let at = 0; at < members.length; at++) {
+      if (performance.now() - began > MAX_BLOCKING_MS) return this.askOthers(question, outcomes, at);
+      const outcome = this.ask(question, members[at]!);
+      if (outcome instanceof Promise) isWaitedFor = true;
+      outcomes[at] = outcome;
+    }
+    if (!isWaitedFor) return answerOf(question, outcomes as Outcome[]);
+    return settled(outcomes).then((all) => answerOf(question, all));
+  }
+
+  /** Asks the members from `from` on, each in a turn of the event loop of its own: others wait for this thread, too. */
+  private async askOthers(
+    question: Question,
+    outcomes: (Outcome | Promise<Outcome>)[],
+    from: number,
+  ): Promise<Scored> {
+    for (let at = from; at < outcomes.length; at++) {
+      await nextTurn();
+      outcomes[at] = this.ask(question, question.ensemble.members[at]!);
+    }
+    return answerOf(question, await settled(outcomes));
   }
 
   private async askInTurn(question: Question): Promise<Scored> {
-    const outcomes: (MemberOutcome | UnfitFeatures)[] = [];
+    const outcomes: Outcome[] = [];
     for (const place of question.ensemble.members) outcomes.push(await this.ask(question, place));
     return answerOf(question, outcomes);
   }
@@ -130,6 +154,8 @@ export class EnsembleScorer {
   private async cascade(question: Question): Promise<Scored> {
     const { ensemble, request } = question;
     const { fail_on_partial, min_models_required, method, threshold } = ensemble.servable.ensemble;
+    // Whether a request fits must not depend on how many members it takes to answer it.
+    this.checkRows(ensemble, request);
     const asked = new Array<number>(request.rows.length).fill(0);
     const combined: Required<Answers> = { predictions: [], probabilities: [], confidences: [] };
     const outcomes: MemberOutcome[] = [];
@@ -167,11 +193,18 @@ export class EnsembleScorer {
     };
   }
 
+  /** @throws UnfitFeatures */
+  private checkRows(ensemble: Compiled, { rows, single }: ScoreRequest): void {
+    ensemble.signature ??= compileSignature(ensemble.servable.signature);
+    try {
+      ensemble.signature.encode(rows);
+    } catch (error) {
+      throw error instanceof FeatureErrors ? UnfitFeatures.inRows(error, single) : error;
+    }
+  }
+
   /** Asks one member; its failure is an outcome, too, unless it is the request that is at fault. */
-  private ask(
-    question: Question,
-    place: Place,
-  ): MemberOutcome | UnfitFeatures | Promise<MemberOutcome | UnfitFeatures> {
+  private ask(question: Question, place: Place): Outcome | Promise<Outcome> {
     let first: MemberOutcome | Promise<MemberOutcome>;
     try {
       first = this.attempt(question, place);
@@ -199,8 +232,10 @@ export class EnsembleScorer {
     request: ScoreRequest,
   ): MemberOutcome | Promise<MemberOutcome> {
     const { servable } = loaded;
-    if (place.fitted?.servable !== servable)
-      place.fitted = { servable, fit: fitMember(servable.signature, ensemble.servable.signature) };
+    if (place.fitted?.servable !== servable) {
+      const { signature, ensemble: definition } = ensemble.servable;
+      place.fitted = { servable, fit: fitMember(servable.signature, signature, definition.method) };
+    }
     const { fit } = place.fitted;
     if (typeof fit === 'string') throw new Problem('VALIDATION_ERROR', `Version ${servable.version} ${fit}.`);
     const scored = runner.run(tenant, loaded, { ...request, rows: rowsOf(fit, request.rows) });
@@ -213,11 +248,7 @@ export class EnsembleScorer {
   }
 
   /** Waits for a member as long as it has time, and asks it again where it cannot answer for a moment. */
-  private async wait(
-    question: Question,
-    place: Place,
-    first: Promise<MemberOutcome>,
-  ): Promise<MemberOutcome | UnfitFeatures> {
+  private async wait(question: Question, place: Place, first: Promise<MemberOutcome>): Promise<Outcome> {
     const { timeout_ms, retries } = place.member;
     const end = performance.now() + timeout_ms;
     let attempt: MemberOutcome | Promise<MemberOutcome> = first;
@@ -235,13 +266,18 @@ export class EnsembleScorer {
     }
   }
 
-  private failed({ member }: Place, error: unknown): MemberOutcome | UnfitFeatures {
+  private failed({ member }: Place, error: unknown): Outcome {
     if (error instanceof UnfitFeatures) return error;
     this.failures.inc();
     const { code, detail: message } = asProblem(error);
     if (code === 'INTERNAL_ERROR') this.logger.failure('a member of an ensemble failed', error);
     return { member, share: 0, failure: { code, message } };
   }
+}
+
+/** `ask` never rejects. */
+function settled(outcomes: readonly (Outcome | Promise<Outcome>)[]): Promise<Outcome[]> {
+  return Promise.all(outcomes.map((outcome) => Promise.resolve(outcome)));
 }
 
 /** Whether it may go well a moment later. */
@@ -267,7 +303,7 @@ function inTime<T>(attempt: T | Promise<T>, leftMs: number, timeoutMs: number): 
   });
 }
 
-function answerOf({ ensemble }: Question, outcomes: readonly (MemberOutcome | UnfitFeatures)[]): Scored {
+function answerOf({ ensemble }: Question, outcomes: readonly Outcome[]): Scored {
   const unfit = outcomes.filter((outcome) => outcome instanceof UnfitFeatures);
   if (unfit.length > 0) throw UnfitFeatures.merge(unfit);
   const known = outcomes as readonly MemberOutcome[];

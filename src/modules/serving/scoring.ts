@@ -1,4 +1,4 @@
-import type { Predictions } from '#libs/inference';
+import type { FeatureErrors, Predictions } from '#libs/inference';
 import { type FieldError, fieldsProblem, Problem } from '../../platform/errors/problem.js';
 import type { EnsembleMember } from '../models/model.entity.js';
 import type { ServableEnsemble, ServableFile, ServableVersion } from '../models/versions.service.js';
@@ -64,6 +64,16 @@ export class UnfitFeatures extends Problem {
   static of(faults: readonly FieldError[]): UnfitFeatures {
     const { code, detail, extra } = fieldsProblem('VALIDATION_ERROR', faults);
     return new UnfitFeatures(code, detail, extra);
+  }
+
+  /** Names every feature that does not fit; the row is named where the caller sent a list of them. */
+  static inRows({ errors }: FeatureErrors, single: boolean): UnfitFeatures {
+    return UnfitFeatures.of(
+      errors.map(({ row, pointer, message }) => ({
+        pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
+        message,
+      })),
+    );
   }
 
   /** The faults that several models find, each said once. */

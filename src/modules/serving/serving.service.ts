@@ -122,7 +122,7 @@ export class ServingService implements ModelRunner {
       const reference = stage ? `${model_id}@${stage}` : model_id;
       try {
         const member = await this.servable(tenant, reference, version ?? undefined);
-        const fit = fitMember(member.signature, servable.signature);
+        const fit = fitMember(member.signature, servable.signature, servable.ensemble.method);
         if (typeof fit === 'string')
           throw unfit('/model_id', `has a member of which version ${member.version} ${fit}`);
         members.push(await this.resolve(tenant, member));
@@ -184,7 +184,7 @@ export class ServingService implements ModelRunner {
     { origin }: ServableVersion,
     { single }: Pick<ScoreRequest, 'single'>,
   ): unknown {
-    if (error instanceof FeatureErrors) return featuresProblem(error, single);
+    if (error instanceof FeatureErrors) return UnfitFeatures.inRows(error, single);
     const isUploaded = origin === 'uploaded';
     if (error instanceof ModelOutputError) {
       this.outputFaults.inc({ fault: error.fault });
@@ -200,14 +200,4 @@ export class ServingService implements ModelRunner {
       return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
     return error;
   }
-}
-
-/** 422 naming every feature that does not fit; the row is named where the caller sent a list of them. */
-function featuresProblem({ errors }: FeatureErrors, single: boolean): Problem {
-  return UnfitFeatures.of(
-    errors.map(({ row, pointer, message }) => ({
-      pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
-      message,
-    })),
-  );
 }

@@ -4,7 +4,7 @@ import type { Label } from '../signature-definition.js';
 /**
  * How answers become one. Voting is that of scikit-learn's VotingClassifier: `voting_soft` takes the class whose weighted
  * mean probability is largest, `voting_hard` the one with the largest weight of votes, and the first class of those that
- * are tied. `averaging` is the weighted mean of values, as of VotingRegressor.
+ * are tied, also where only rounding parts them. `averaging` is the weighted mean of values, as of VotingRegressor.
  */
 export type CombiningMethod = 'voting_soft' | 'voting_hard' | 'averaging';
 

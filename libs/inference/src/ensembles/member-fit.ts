@@ -1,4 +1,5 @@
 import type { SignatureDefinition, SignatureInput } from '../signature-definition.js';
+import type { CombiningMethod } from './combine.js';
 import { differenceOfOutputs } from './union-signature.js';
 
 /** How a version answers within an ensemble. */
@@ -13,9 +14,14 @@ export interface MemberFit {
  * Whether a version can answer what the ensemble is asked, in the ensemble's classes.
  * @returns why not, as the end of a sentence about the version
  */
-export function fitMember(member: SignatureDefinition, ensemble: SignatureDefinition): MemberFit | string {
+export function fitMember(
+  member: SignatureDefinition,
+  ensemble: SignatureDefinition,
+  method: CombiningMethod,
+): MemberFit | string {
   const difference = differenceOfOutputs(ensemble.output, member.output);
   if (difference) return difference;
+  if (!answersEnough(member, method)) return `answers no probabilities, which ${method} needs`;
   const asked = new Map(ensemble.inputs.map((input) => [input.name, input]));
   for (const input of member.inputs) {
     const given = asked.get(input.name);
@@ -30,6 +36,11 @@ export function fitMember(member: SignatureDefinition, ensemble: SignatureDefini
     ...ensemble.ignored.filter((name) => !own.has(name) && !ignored.has(name)),
   ];
   return { foreign: foreign.length > 0 ? new Set(foreign) : null, order: orderOf(member, ensemble) };
+}
+
+/** Whether a member's answers have what the method makes one of. */
+export function answersEnough({ output }: SignatureDefinition, method: CombiningMethod): boolean {
+  return method !== 'voting_soft' || output.type === 'regression' || output.probabilities_tensor !== null;
 }
 
 /** The rows without what the member does not know. What is no object is left for the member to refuse. */

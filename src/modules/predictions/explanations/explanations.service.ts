@@ -115,14 +115,16 @@ export class ExplanationsService {
     connection?: Connection,
   ): Promise<Explained> {
     const scored = await this.serving.score(tenant, request);
-    const { signature } = scored.servable;
-    refuseUnexplained(scored.servable, request);
+    const { servable: ensemble } = scored;
+    if (!ensemble.ensemble) throw new Error('an ensemble was answered by a model');
+    const { signature } = ensemble;
+    refuseUnexplained(ensemble, request);
     const answered = scored.ensemble!.members.filter(({ answers, share }) => answers && share > 0);
     const isClassification = signature.output.type === 'classification';
     const labels = isClassification ? (request.labels ?? scored.predictions.predictions) : undefined;
     const members: MemberExplanations[] = [];
     for (const { servable, share } of answered) {
-      const fit = fitMember(servable!.signature, signature);
+      const fit = fitMember(servable!.signature, signature, ensemble.ensemble.method);
       if (typeof fit === 'string') throw new Error(`a member that answered ${fit}`);
       const { explanations } = await this.explain(
         tenant,
