@@ -160,7 +160,13 @@ describe('ensembles', () => {
     const changed = await acme.patch(`/api/v1/ensembles/${id}`, change, { 'if-match': headers.get('etag')! });
     expect(changed).toMatchObject({
       status: 200,
-      body: { version: '1.0.0', stage: 'production', members: [{}, {}, {}] },
+      body: { version: '1.1.0', stage: 'development', min_models_required: 2, members: [{}, {}] },
+    });
+    expect((await acme.get(`/api/v1/ensembles/${id}?version=1.1.0`)).body).toEqual(changed.body);
+    expect((await acme.get(`/api/v1/ensembles/${id}`)).body).toMatchObject({
+      version: '1.0.0',
+      stage: 'production',
+      members: [{}, {}, {}],
     });
     const versions = await acme.get(`/api/v1/models/${id}/versions`);
     expect(versions.body.data.map(({ version }: { version: string }) => version)).toEqual(['1.1.0', '1.0.0']);
@@ -183,7 +189,12 @@ describe('ensembles', () => {
   });
 
   it('should answer 412 to a change of another state', async () => {
-    const id = await createdId();
+    const made = await create();
+    const id = made.body.ensemble_id;
+    const change = { min_models_required: 2 };
+    const seen = { 'if-match': made.headers.get('etag')! };
+    expect((await acme.patch(`/api/v1/ensembles/${id}`, change, seen)).status).toBe(200);
+    expect((await acme.patch(`/api/v1/ensembles/${id}`, change, seen)).status).toBe(412);
     const stale = await acme.patch(
       `/api/v1/ensembles/${id}`,
       { min_models_required: 2 },

@@ -12,7 +12,6 @@ const DEFAULT_TIMEOUT_MS = 5000;
 /** Ensembles within ensembles are looked into so deep, and ask so many models in all. */
 const MOST_LEVELS = 3;
 const MOST_MODELS = 64;
-const MOST_NAMES_TOLD = 5;
 
 /** What a caller wants an ensemble to be, with the choices made. */
 export type EnsembleWish = Omit<EnsembleDefinition, 'members'> & {
@@ -24,7 +23,6 @@ export interface EnsembleDraft {
   readonly definition: EnsembleDefinition;
   readonly signature: SignatureDefinition;
   readonly modelType: ModelType;
-  readonly warnings: string[];
 }
 
 /** Checks what an ensemble is to be made of. */
@@ -55,8 +53,7 @@ export class EnsembleDrafts {
       retries: model.retries ?? 0,
       required: model.required ?? false,
     }));
-    const definition = { ...options, members };
-    return { definition, signature, modelType, warnings: warningsOf(definition, found, signature) };
+    return { definition: { ...options, members }, signature, modelType };
   }
 
   /** @throws Problem of the first member that there is not, with those of all others that there are not */
@@ -207,28 +204,4 @@ function refuseUnfitMethod(
       return [{ pointer: `/models/${at}/model_id`, message }];
     }),
   );
-}
-
-function warningsOf(
-  { members }: EnsembleDefinition,
-  found: readonly FoundMember[],
-  { inputs }: SignatureDefinition,
-): string[] {
-  const warnings: string[] = [];
-  const answering = new Map<string, number>();
-  found.forEach(({ servable, name }, at) => {
-    const key = `${servable.modelId} ${servable.version}`;
-    const before = answering.get(key);
-    if (before === undefined) answering.set(key, at);
-    else warnings.push(`models ${before} and ${at} are both answered by '${name}' ${servable.version} now`);
-    if (members[at]!.weight === 0)
-      warnings.push(`'${name}' has the weight 0: it is asked, and counts for nothing`);
-    const own = new Set(servable.signature.inputs.map((input) => input.name));
-    const lacking = inputs.map((input) => input.name).filter((feature) => !own.has(feature));
-    if (lacking.length === 0) return;
-    const named = lacking.slice(0, MOST_NAMES_TOLD).join(', ');
-    const more = lacking.length > MOST_NAMES_TOLD ? ` and ${lacking.length - MOST_NAMES_TOLD} more` : '';
-    warnings.push(`'${name}' does not use ${named}${more}, which every request must hold for the others`);
-  });
-  return warnings;
 }

@@ -18,6 +18,7 @@ import {
   EnsembleBody,
   EnsemblePage,
   ListEnsemblesQuery,
+  ShowEnsembleQuery,
 } from './ensembles.dto.js';
 import { EnsemblesService } from './ensembles.service.js';
 
@@ -60,14 +61,20 @@ export class EnsemblesController {
   @ApiEnsembleId()
   @ApiOkResponse({ type: EnsembleBody })
   @ApiProblems(400, 404, 409)
-  get(@Caller() caller: Identity, @Param('ensemble_id') id: string): Promise<EnsembleBody> {
-    return this.ensembles.get(caller.tenant, id);
+  get(
+    @Caller() caller: Identity,
+    @Param('ensemble_id') id: string,
+    @Query() { version }: ShowEnsembleQuery,
+  ): Promise<EnsembleBody> {
+    return this.ensembles.get(caller.tenant, id, version);
   }
 
   @Patch(':ensemble_id')
   @Access('scientist')
   @TaggedChange()
-  @ApiOperation({ summary: 'Make the next version, with other members, weights or options' })
+  @ApiOperation({
+    summary: 'Make the next version, with other members, weights or options; the answer shows it',
+  })
   @ApiEnsembleId()
   @ApiOkResponse({ type: EnsembleBody })
   @ApiProblems(400, 404, 409, 412, 422, 428)

@@ -227,6 +227,17 @@ export class ListEnsemblesQuery extends PageQuery {
   name?: string;
 }
 
+export class ShowEnsembleQuery {
+  /**
+   * The version to show; without it the one that answers by default.
+   * @example 1.1.0
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(32)
+  version?: string;
+}
+
 export class EnsembleMemberBody {
   /**
    * Model that is asked.
@@ -336,7 +347,7 @@ export class EnsembleSummaryBody {
   framework: string;
 
   /**
-   * The version that answers by default.
+   * The version that is shown: of a list the one that answers by default.
    * @example 1.0.0
    */
   version: string;

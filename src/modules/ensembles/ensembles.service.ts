@@ -3,18 +3,18 @@ import { fitMember, type SignatureDefinition } from '#libs/inference';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
 import { invalid, Problem } from '../../platform/errors/problem.js';
-import { refuseChanged } from '../../platform/http/etag.js';
+import { etagOf, hasTag, refuseChanged } from '../../platform/http/etag.js';
 import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
-import type { EnsembleDefinition, EnsembleMember, EnsembleMethod } from '../models/model.entity.js';
+import type { EnsembleMember, EnsembleMethod } from '../models/model.entity.js';
 import type { ModelBody } from '../models/models.dto.js';
 import { ModelsService } from '../models/models.service.js';
 import { VersionsService } from '../models/versions.service.js';
 import { EnsembleDrafts, type EnsembleWish } from './ensemble-drafts.js';
+import { type MemberNow, warningsOf } from './ensemble-warnings.js';
 import type {
   ChangeEnsembleDto,
   CreateEnsembleDto,
   EnsembleBody,
-  EnsembleMemberBody,
   EnsemblePage,
   EnsembleSummaryBody,
   ListEnsemblesQuery,
@@ -34,13 +34,13 @@ export class EnsemblesService {
   /** @throws Problem 409 where the tenant has a model of this name, else as `EnsembleDrafts.make` */
   create(caller: Identity, dto: CreateEnsembleDto): Promise<EnsembleBody> {
     return this.database.inOneTransaction(caller.tenant, async (scope) => {
-      const { definition, signature, modelType, warnings } = await this.drafts.make(scope, wishOf(dto, dto));
+      const { definition, signature, modelType } = await this.drafts.make(scope, wishOf(dto, dto));
       const { name, description, tags } = dto;
       const asked = { name, description, tags, model_type: modelType, framework: 'ensemble' as const };
       const { model_id: id } = await this.models.register(caller, asked);
       const { model } = await this.ensembles.lock(scope, id);
       await this.versions.publishEnsemble(scope, model, { createdBy: caller.subject, definition, signature });
-      return { ...(await this.describe(scope, id)), warnings };
+      return this.describe(scope, id);
     });
   }
 
@@ -49,9 +49,12 @@ export class EnsemblesService {
     return { data: data.map(toSummary), page };
   }
 
-  /** @throws Problem 404, also for a model that is no ensemble; 409 where the reference names an empty stage */
-  get(tenant: string, reference: string): Promise<EnsembleBody> {
-    return this.database.asTenant(tenant, (scope) => this.describe(scope, reference));
+  /**
+   * @param version the one to show; undefined for the one that answers by default
+   * @throws Problem 404, also for a model that is no ensemble; 409 where the reference names an empty stage
+   */
+  get(tenant: string, reference: string, version: string | undefined): Promise<EnsembleBody> {
+    return this.database.asTenant(tenant, (scope) => this.describe(scope, reference, version));
   }
 
   /**
@@ -69,17 +72,17 @@ export class EnsemblesService {
     return this.database.inOneTransaction(caller.tenant, async (scope) => {
       await this.ensembles.lockMemberships(scope);
       const { model, newest } = await this.ensembles.lock(scope, reference);
-      if (ifMatch !== undefined) refuseChanged(ifMatch, await this.describe(scope, model.id));
-      const before = newest.parameters as unknown as EnsembleDefinition;
+      if (ifMatch !== undefined) await this.refuseChanged(scope, model.id, newest.number, ifMatch);
+      const before = newest.definition;
       const wish = wishOf(dto, { ...before, models: before.members.map(toMemberDto) });
       const draft = await this.drafts.make(scope, wish, model.id);
       if (draft.modelType !== model.modelType) {
         const detail = `The ensemble ${model.name} is a ${model.modelType}; these models are of ${draft.modelType}.`;
         throw new Problem('VALIDATION_ERROR', detail);
       }
-      const { definition, signature, warnings } = draft;
-      await this.versions.publishEnsemble(scope, model, { createdBy: caller.subject, definition, signature });
-      return { ...(await this.describe(scope, model.id)), warnings };
+      const { definition, signature } = draft;
+      const combined = { createdBy: caller.subject, definition, signature };
+      return this.describe(scope, model.id, await this.versions.publishEnsemble(scope, model, combined));
     });
   }
 
@@ -91,37 +94,51 @@ export class EnsemblesService {
     });
   }
 
-  private async describe(scope: TenantScope, reference: string): Promise<EnsembleBody> {
-    const { shown } = await this.ensembles.find(scope, reference);
-    const { members, ...options } = shown.parameters as unknown as EnsembleDefinition;
-    const bodies: EnsembleMemberBody[] = [];
-    for (const member of members)
-      bodies.push(await this.describeMember(scope, member, shown.signature!, options.method));
+  /** A change begins with the newest version, and a caller may have seen that one or the one that answers. */
+  private async refuseChanged(
+    scope: TenantScope,
+    id: string,
+    newest: string,
+    ifMatch: string,
+  ): Promise<void> {
+    if (hasTag(ifMatch, etagOf(await this.describe(scope, id, newest)))) return;
+    refuseChanged(ifMatch, await this.describe(scope, id));
+  }
+
+  private async describe(scope: TenantScope, reference: string, version?: string): Promise<EnsembleBody> {
+    const { number, stage, definition, signature } = await this.ensembles.find(scope, reference, version);
+    const { members, ...options } = definition;
+    const now: MemberNow[] = [];
+    for (const member of members) now.push(await this.lookAt(scope, member, signature, options.method));
     return {
       ...toSummary(await this.models.get(scope.tenant, reference)),
+      version: number,
+      stage,
       ...options,
-      members: bodies,
-      warnings: bodies.flatMap(({ problem }, at) =>
-        problem ? [`model ${at} does not answer: ${problem}`] : [],
-      ),
+      members: now.map(({ member, found, problem }) => ({
+        ...member,
+        answering_version: found?.servable.version ?? null,
+        problem,
+      })),
+      warnings: warningsOf(now, signature),
     };
   }
 
-  private async describeMember(
+  private async lookAt(
     scope: TenantScope,
     member: EnsembleMember,
     signature: SignatureDefinition,
     method: EnsembleMethod,
-  ): Promise<EnsembleMemberBody> {
+  ): Promise<MemberNow> {
     const { model_id, version } = toMemberDto(member);
     try {
-      const { servable } = await this.ensembles.findMember(scope, model_id, version);
-      const fit = fitMember(servable.signature, signature, method);
-      const problem = typeof fit === 'string' ? `Version ${servable.version} ${fit}.` : null;
-      return { ...member, answering_version: servable.version, problem };
+      const found = await this.ensembles.findMember(scope, model_id, version);
+      const fit = fitMember(found.servable.signature, signature, method);
+      const problem = typeof fit === 'string' ? `Version ${found.servable.version} ${fit}.` : null;
+      return { member, found, problem };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      return { ...member, answering_version: null, problem: error.detail };
+      return { member, problem: error.detail };
     }
   }
 }

@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import type { SignatureDefinition } from '#libs/inference';
 import type { TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
-import type { Model, ModelType } from './model.entity.js';
+import type { EnsembleDefinition, Model, ModelType, ModelVersion } from './model.entity.js';
 import { ModelFinder } from './model-finder.js';
 import { parseModelReference } from './model-reference.js';
-import { ModelsRepository, type VersionWithFiles } from './models.repository.js';
+import { ModelsRepository } from './models.repository.js';
 import type { Stage } from './stage.js';
+import { formatVersion } from './version-number.js';
 import { type ServableVersion, toServable } from './versions.service.js';
 
 /** A version that answers as a member, with what its model is called and predicts. */
@@ -15,6 +17,14 @@ export interface FoundMember {
   readonly stage: Stage | null;
   readonly name: string;
   readonly modelType: ModelType;
+}
+
+/** A version of an ensemble. */
+export interface EnsembleVersion {
+  readonly number: string;
+  readonly stage: Stage;
+  readonly definition: EnsembleDefinition;
+  readonly signature: SignatureDefinition;
 }
 
 /** The registry as ensembles need it: their own versions, and the models that these name. */
@@ -47,17 +57,21 @@ export class EnsembleVersionsService {
     return member;
   }
 
-  /** An ensemble and the version to show of it. @throws Problem 404, also for a model that is no ensemble */
-  async find(scope: TenantScope, reference: string): Promise<{ model: Model; shown: VersionWithFiles }> {
+  /**
+   * The version to show of an ensemble.
+   * @param version undefined for the one that answers by default
+   * @throws Problem 404, also for a model that is no ensemble
+   */
+  async find(scope: TenantScope, reference: string, version?: string): Promise<EnsembleVersion> {
     const { model, shown } = await this.finder.findShown(scope, reference);
-    return { model: onlyEnsemble(model), shown: (await this.models.findVersion(scope, model.id, shown!))! };
+    const number = version ?? formatVersion(shown!);
+    return toEnsembleVersion(await this.finder.findVersion(scope, onlyEnsemble(model), number));
   }
 
   /** An ensemble, its row locked, and its newest version. @throws Problem 404 as `find` */
-  async lock(scope: TenantScope, reference: string): Promise<{ model: Model; newest: VersionWithFiles }> {
+  async lock(scope: TenantScope, reference: string): Promise<{ model: Model; newest: EnsembleVersion }> {
     const model = onlyEnsemble(await this.finder.lock(scope, reference));
-    const newest = (await this.models.newestVersion(scope, model.id))!;
-    return { model, newest: Object.assign(newest, { files: {} }) };
+    return { model, newest: toEnsembleVersion((await this.models.newestVersion(scope, model.id))!) };
   }
 
   /**
@@ -72,6 +86,16 @@ export class EnsembleVersionsService {
   lockMemberships(scope: TenantScope): Promise<void> {
     return this.models.lockMemberships(scope);
   }
+}
+
+/** Only the transaction that registers an ensemble sees its first version before that has a signature. */
+function toEnsembleVersion(version: ModelVersion): EnsembleVersion {
+  return {
+    number: formatVersion(version),
+    stage: version.stage,
+    definition: version.parameters as unknown as EnsembleDefinition,
+    signature: version.signature!,
+  };
 }
 
 function onlyEnsemble(model: Model): Model {

@@ -83,7 +83,8 @@ export class ServingService implements ModelRunner {
   }
 
   /**
-   * Scores rows with a version that is no ensemble, and keeps its model in memory until `work`, which may run it many times more, has ended.
+   * Scores rows with a version that is no ensemble, and keeps its model in memory until `work`, which may run it many
+   * times more, has ended.
    * @throws as `score`; what the model throws within `work` is turned into the same problems
    */
   async scoreAndKeep<T>(
