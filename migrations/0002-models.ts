@@ -23,7 +23,7 @@ export class Models implements MigrationInterface {
         constraint models_tenant_id_id_key unique (tenant_id, id),
         constraint models_tenant_id_name_key unique (tenant_id, name),
         constraint models_model_type_check check (model_type in ('classification', 'regression')),
-        constraint models_framework_check check (framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow'))
+        constraint models_framework_check check (framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow', 'ensemble'))
       );
       create index models_tags_idx on models using gin (tags);
 
@@ -53,13 +53,15 @@ export class Models implements MigrationInterface {
         constraint model_versions_model_fkey foreign key (tenant_id, model_id) references models (tenant_id, id) on delete cascade,
         constraint model_versions_job_fkey foreign key (tenant_id, job_id) references jobs (tenant_id, id),
         constraint model_versions_stage_check check (stage in ('development', 'staging', 'production', 'archived')),
-        constraint model_versions_origin_check check (origin in ('trained', 'uploaded')),
-        constraint model_versions_framework_check check (framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')),
+        constraint model_versions_origin_check check (origin in ('trained', 'uploaded', 'combined')),
+        constraint model_versions_combined_check check (origin <> 'combined' or framework = 'ensemble'),
+        constraint model_versions_framework_check check (framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow', 'ensemble')),
         constraint model_versions_filled_check check (
           (signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')
         )
       );
       create index model_versions_job_idx on model_versions (tenant_id, job_id);
+      create index model_versions_members_idx on model_versions using gin (parameters jsonb_path_ops) where framework = 'ensemble';
       create unique index model_versions_one_production_idx on model_versions (tenant_id, model_id) where stage = 'production';
 
       create table version_files (
@@ -133,9 +135,10 @@ export class Models implements MigrationInterface {
       begin
         if exists (
           select from public.model_versions v
-          where v.tenant_id = changed ->> 'tenant_id' and v.id = checked and (v.filled_at is not null) <> exists (
-            select from public.version_files f
-            where f.tenant_id = v.tenant_id and f.version_id = v.id and f.name = 'model'))
+          where v.tenant_id = changed ->> 'tenant_id' and v.id = checked
+            and (v.filled_at is not null and v.origin <> 'combined') <> exists (
+              select from public.version_files f
+              where f.tenant_id = v.tenant_id and f.version_id = v.id and f.name = 'model'))
         then
           raise exception 'version % is filled and has no model file, or the other way round', checked
             using errcode = 'check_violation', constraint = 'version_files_filled_check';
@@ -143,7 +146,7 @@ export class Models implements MigrationInterface {
         return null;
       end $$;
 
-      -- A version is filled exactly if it has a model file. The two are written one after the other in one
+      -- A version is filled exactly if it has a model file, or is made of other models. File and version are written one after the other in one
       -- transaction, so that it is looked at when that commits.
       create constraint trigger model_versions_filled after insert or update of filled_at on model_versions
         deferrable initially deferred for each row execute function check_filled_version();

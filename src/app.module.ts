@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule } from './config/config.module.js';
 import type { Config } from './config/index.js';
 import { CalibrationsModule } from './modules/calibrations/calibrations.module.js';
+import { EnsemblesModule } from './modules/ensembles/ensembles.module.js';
 import { MeModule } from './modules/me/me.module.js';
 import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
@@ -57,6 +58,7 @@ import { UsageModule } from './platform/usage/usage.module.js';
     ObjectsModule,
     TrainingModule,
     CalibrationsModule,
+    EnsemblesModule,
     PredictionsModule,
     PredictionLogModule,
     ApiKeysModule,

@@ -31,6 +31,11 @@ interface Call {
 }
 
 const PREDICTION = { features: { total_orders: 1 } };
+const ensembleOf = (...models: string[]) => ({
+  name: 'taken together',
+  method: 'voting_soft',
+  models: models.map((model_id) => ({ model_id })),
+});
 const SCHEDULE = { name: 'secret scores', kind: 'batch', cron: '30 2 * * *' };
 const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/acme-corp'];
 
@@ -125,6 +130,20 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/models/${model}/prediction-log`, body: { unknown: 1 } },
   ],
   'GET /api/v1/models': ({ modelName }) => [{ path: `/api/v1/models?name=${modelName}` }],
+  'POST /api/v1/ensembles': ({ model, modelName }) => [
+    { path: '/api/v1/ensembles', body: ensembleOf(model, modelName) },
+    { path: '/api/v1/ensembles', body: ensembleOf(model, `${modelName}@staging`) },
+  ],
+  'GET /api/v1/ensembles/{ensemble_id}': ({ model }) => [{ path: `/api/v1/ensembles/${model}` }],
+  'PATCH /api/v1/ensembles/{ensemble_id}': ({ model }) => [
+    { path: `/api/v1/ensembles/${model}`, body: { min_models_required: 1 } },
+    { path: `/api/v1/ensembles/${model}`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/ensembles/{ensemble_id}': ({ model }) => [{ path: `/api/v1/ensembles/${model}` }],
+  'POST /api/v1/ensembles/{ensemble_id}/predict': ({ model }) => [
+    { path: `/api/v1/ensembles/${model}/predict`, body: PREDICTION },
+    { path: `/api/v1/ensembles/${model}/predict`, body: { ...PREDICTION, version: '1.0.0' } },
+  ],
   'POST /api/v1/predictions': ({ model }) => [
     { path: '/api/v1/predictions', body: { model_id: model, ...PREDICTION } },
     { path: '/api/v1/predictions', body: { model_id: model, version: '1.0.0', ...PREDICTION } },
@@ -271,6 +290,7 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
 /** Every other operation. One that takes an id, a name or a path belongs above. */
 const NAMING_NOTHING = [
   'POST /api/v1/models',
+  'GET /api/v1/ensembles',
   'GET /api/v1/predictions/batch',
   'GET /api/v1/schedules',
   'GET /api/v1/events',

@@ -41,7 +41,7 @@ export async function makeData({ stateDir, client }, set) {
   });
 }
 
-/** Trains and promotes; answers the model's id, its signature, and the files of its whole graph and of its core. */
+/** Trains and promotes; answers the model's id, its version and signature, and the files of its whole graph and of its core. */
 export async function trainModel({ client, stateDir }, set) {
   const request = {
     model_name: `bench-${set.name}`,
@@ -60,7 +60,8 @@ export async function trainModel({ client, stateDir }, set) {
   const version = await client.send('GET', `/api/v1/models/${result.model_id}/versions/${result.version}`);
   const whole = path.join(artifactFolder(stateDir), version.artifact.sha256);
   const [core] = artifactsOf(stateDir).filter((file) => !before.has(file) && file !== whole && isGraph(file));
-  return { model_id: result.model_id, signature: version.signature, files: { whole, core } };
+  const { model_id } = result;
+  return { model_id, version: result.version, signature: version.signature, files: { whole, core } };
 }
 
 function dataOf({ name }) {

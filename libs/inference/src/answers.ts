@@ -119,7 +119,7 @@ function readIndexes(
 }
 
 /** The first of the most probable classes. */
-function indexOfLargest(values: readonly number[]): number {
+export function indexOfLargest(values: readonly number[]): number {
   const least = Math.max(...values) - TIE_WIDTH;
   return values.findIndex((value) => value >= least);
 }

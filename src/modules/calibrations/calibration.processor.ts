@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TrainingConfig, UploadsConfig } from '../../config/index.js';
 import { Compute } from '../../platform/compute/compute.js';
 import { Problem } from '../../platform/errors/problem.js';
+import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
 import { DataFiles, formatOf } from '../../platform/storage/data-files.js';
@@ -23,6 +24,7 @@ export class CalibrationProcessor implements JobHandler<CalibrationSpec, never, 
     private readonly certainties: CertaintiesService,
     private readonly config: TrainingConfig,
     private readonly uploads: UploadsConfig,
+    private readonly kinds: JobKinds,
   ) {}
 
   async run(attempt: CalibrationAttempt): Promise<Outcome<CalibrationBody>> {
@@ -33,11 +35,12 @@ export class CalibrationProcessor implements JobHandler<CalibrationSpec, never, 
     if (files.length === 0) throw new Problem('NOT_FOUND', `There is no object ${validation_path}.`);
     const format = job.spec.format ?? formatOf(validation_path, files, 'data_config.format');
     const servable = await this.serving.servable(tenant, model_id, version);
+    const resolved = await this.serving.resolve(tenant, servable);
     const outcome = await this.compute.run(attempt, CALIBRATION_CONTRACT, {
       data: { format, files, target_column },
-      model: this.serving.modelSpec(tenant, servable),
+      model: this.serving.modelSpec(tenant, resolved),
       limits: {
-        memory_bytes: this.config.memoryBytes,
+        memory_bytes: this.kinds.limitsOf(CALIBRATION).memoryBytes,
         model_memory_bytes: this.uploads.memoryBytes,
         model_run_seconds: this.uploads.runSeconds,
       },

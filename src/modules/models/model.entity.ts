@@ -6,11 +6,15 @@ import type { Stage } from './stage.js';
 export const MODEL_TYPES = ['classification', 'regression'] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 
-export const FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow'] as const;
+/** What a model's file can be made with. */
+export const FILE_FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow'] as const;
+
+/** An ensemble has no file: its versions name other models. */
+export const FRAMEWORKS = [...FILE_FRAMEWORKS, 'ensemble'] as const;
 export type Framework = (typeof FRAMEWORKS)[number];
 
-/** Who made an artifact: a job of ours, or somebody elsewhere. */
-export const ORIGINS = ['trained', 'uploaded'] as const;
+/** How a version came to answer: by a job of ours, by a file from elsewhere, or by naming the members of an ensemble. */
+export const ORIGINS = ['trained', 'uploaded', 'combined'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
 /** Digest and size of a file of a version. */
@@ -34,6 +38,43 @@ export interface VersionFiles {
 
 export type VersionFileName = keyof VersionFiles;
 
+export const ENSEMBLE_METHODS = ['voting_soft', 'voting_hard', 'averaging'] as const;
+export type EnsembleMethod = (typeof ENSEMBLE_METHODS)[number];
+
+export const ENSEMBLE_STRATEGIES = ['all', 'cascade'] as const;
+export type EnsembleStrategy = (typeof ENSEMBLE_STRATEGIES)[number];
+
+/** A model that an ensemble asks. */
+export interface EnsembleMember {
+  readonly model_id: string;
+  /** Exactly this version; null where the member follows its model. */
+  readonly version: string | null;
+  /** The stage whose newest version answers; null for a version, or for the one that answers by default. */
+  readonly stage: Stage | null;
+  /** Finite and not negative, of any scale. */
+  readonly weight: number;
+  /** For all tries together. */
+  readonly timeout_ms: number;
+  /** How often it is asked again where it could not answer for a moment. */
+  readonly retries: number;
+  /** Whether there is no answer without its. */
+  readonly required: boolean;
+}
+
+/** What a version of an ensemble is: its `parameters`. */
+export interface EnsembleDefinition {
+  readonly method: EnsembleMethod;
+  readonly members: readonly EnsembleMember[];
+  /** Whether members are asked all at once rather than one after the other. */
+  readonly parallel_inference: boolean;
+  /** Whether there is no answer as soon as one member has none. */
+  readonly fail_on_partial: boolean;
+  readonly min_models_required: number;
+  readonly strategy: EnsembleStrategy;
+  /** Of a cascade: the confidence at which no further member is asked. */
+  readonly threshold: number | null;
+}
+
 /** How much a model depends on each feature; contracts/job-event.v1.schema.json. */
 export interface Importance {
   method: string;
@@ -50,7 +91,10 @@ export interface Importance {
 @Unique('models_tenant_id_id_key', ['tenantId', 'id'])
 @Unique('models_tenant_id_name_key', ['tenantId', 'name'])
 @Check('models_model_type_check', `model_type in ('classification', 'regression')`)
-@Check('models_framework_check', `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')`)
+@Check(
+  'models_framework_check',
+  `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow', 'ensemble')`,
+)
 export class Model {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'models_pkey' })
   id: string;
@@ -113,10 +157,11 @@ export class Model {
   'model_versions_filled_check',
   `(signature is null) = (filled_at is null) and (filled_at is not null or stage = 'development')`,
 )
-@Check('model_versions_origin_check', `origin in ('trained', 'uploaded')`)
+@Check('model_versions_origin_check', `origin in ('trained', 'uploaded', 'combined')`)
+@Check('model_versions_combined_check', `origin <> 'combined' or framework = 'ensemble'`)
 @Check(
   'model_versions_framework_check',
-  `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow')`,
+  `framework in ('sklearn', 'xgboost', 'lightgbm', 'onnx', 'tensorflow', 'ensemble')`,
 )
 export class ModelVersion {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'model_versions_pkey' })
@@ -161,7 +206,9 @@ export class ModelVersion {
   @Column('jsonb', { default: {} })
   metrics: Record<string, number | null>;
 
+  /** Every setting of its training; of an ensemble its `EnsembleDefinition`. */
   @Column('jsonb', { default: {} })
+  @Index('model_versions_members_idx', { synchronize: false })
   parameters: Record<string, unknown>;
 
   /** What it was trained on: paths, files, rows, split. */
@@ -177,7 +224,7 @@ export class ModelVersion {
   @Column('timestamptz', { default: () => 'now()' })
   createdAt: Date;
 
-  /** Set exactly if there is a model file; a trigger of the database sees to it. */
+  /** Set exactly if there is a model file, or members; a trigger of the database sees to it. */
   @Column('timestamptz', { nullable: true })
   filledAt: Date | null;
 }

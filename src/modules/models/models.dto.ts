@@ -6,12 +6,12 @@ import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { OptionalBody } from '../../platform/http/optional-body.decorator.js';
 import { PageInfo, PageQuery } from '../../platform/http/page.js';
 import { ImportanceBody } from './importance.dto.js';
-import { type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
+import { FILE_FRAMEWORKS, type Framework, FRAMEWORKS, MODEL_TYPES, type ModelType } from './model.entity.js';
 import { IsModelName, IsModelNameOrId } from './model-name.js';
 import { type Stage, STAGES } from './stage.js';
 import { IsTags } from './tags.js';
 
-export { IsModelNameOrId };
+export { IsModelName, IsModelNameOrId, IsTags };
 
 export class RegisterModelDto {
   /**
@@ -40,10 +40,10 @@ export class RegisterModelDto {
   model_type: ModelType;
 
   /**
-   * What makes its first version; later ones may be made by another.
+   * What makes its first version; later ones may be made by another. Ensembles have routes of their own.
    * @example sklearn
    */
-  @IsIn(FRAMEWORKS)
+  @IsIn(FILE_FRAMEWORKS)
   framework: Framework;
 
   /**
@@ -312,7 +312,7 @@ export class VersionBody extends VersionSummaryBody {
   model_id: string;
 
   /**
-   * Who made its artifact: `trained` by a job here, or `uploaded`; null while it has none.
+   * How it came about: `trained` by a job here, `uploaded`, or `combined` of other models; null while it has no artifact.
    * @example trained
    */
   origin: string | null;
@@ -324,7 +324,7 @@ export class VersionBody extends VersionSummaryBody {
   signature: Record<string, unknown> | null;
 
   /**
-   * Every setting that it was trained with.
+   * Every setting that it was trained with; of an ensemble its members and how it asks them.
    * @example { "estimator": "random_forest", "n_estimators": 100, "max_depth": 10 }
    */
   parameters: Record<string, unknown>;

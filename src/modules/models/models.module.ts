@@ -5,6 +5,7 @@ import { CertaintiesService } from './certainty/certainties.service.js';
 import { CertaintiesRepository } from './certainty/certainties.repository.js';
 import { CertaintyController } from './certainty/certainty.controller.js';
 import { VersionCertainty } from './certainty/version-certainty.entity.js';
+import { EnsembleVersionsService } from './ensemble-versions.service.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
@@ -26,6 +27,7 @@ import { VersionsService } from './versions.service.js';
   providers: [
     CertaintiesRepository,
     CertaintiesService,
+    EnsembleVersionsService,
     ModelCardsService,
     ModelFinder,
     ModelsRepository,
@@ -33,6 +35,6 @@ import { VersionsService } from './versions.service.js';
     UploadsService,
     VersionsService,
   ],
-  exports: [VersionsService, CertaintiesService],
+  exports: [CertaintiesService, EnsembleVersionsService, ModelsService, VersionsService],
 })
 export class ModelsModule {}

@@ -9,6 +9,7 @@ import {
   ModelVersion,
   StageChange,
   VersionFile,
+  type VersionFileName,
   type VersionFiles,
 } from './model.entity.js';
 import type { ModelKey } from './model-reference.js';
@@ -89,6 +90,14 @@ export class ModelsRepository {
       where: { tenantId: tenant, ...by },
       lock: { mode: 'pessimistic_write' },
     });
+  }
+
+  /** Keeps the model from being deleted until the transaction ends. @returns false where it has been already */
+  async keep({ manager, tenant }: TenantScope, id: string): Promise<boolean> {
+    const lock = { mode: 'for_key_share' as const };
+    return (
+      (await manager.findOne(Model, { select: { id: true }, where: { tenantId: tenant, id }, lock })) !== null
+    );
   }
 
   /** Newest first. */
@@ -188,6 +197,48 @@ export class ModelsRepository {
     );
   }
 
+  /**
+   * Names of the ensembles that a model is a member of: by a version in staging or production, or by their newest one.
+   * At most three.
+   */
+  async ensemblesWith({ manager, tenant }: TenantScope, modelId: string): Promise<string[]> {
+    const rows: { name: string }[] = await manager.query(
+      `select distinct e.name from model_versions v
+         join models e on e.tenant_id = v.tenant_id and e.id = v.model_id
+       where v.tenant_id = $1 and v.framework = 'ensemble' and v.parameters @> $2 and v.model_id <> $3
+         and (v.stage in ('staging', 'production') or not exists (
+           select from model_versions later where later.tenant_id = v.tenant_id and later.model_id = v.model_id
+             and (later.major, later.minor, later.patch) > (v.major, v.minor, v.patch)))
+       order by e.name limit 3`,
+      [tenant, { members: [{ model_id: modelId }] }, modelId],
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  /** Those of some models of which any version has, however deep, a version of `modelId` among its members. */
+  async ancestors(
+    { manager, tenant }: TenantScope,
+    modelId: string,
+    among: readonly string[],
+  ): Promise<string[]> {
+    const rows: { root: string }[] = await manager.query(
+      `with recursive reached (root, id) as (
+         select id, id from unnest($2::uuid[]) id
+         union
+         select r.root, (member ->> 'model_id')::uuid from reached r
+           join model_versions v on v.tenant_id = $1 and v.model_id = r.id and v.framework = 'ensemble'
+           cross join jsonb_array_elements(v.parameters -> 'members') member)
+       select distinct root from reached where id = $3`,
+      [tenant, among, modelId],
+    );
+    return rows.map(({ root }) => root);
+  }
+
+  /** Lets one transaction of the tenant at a time go on from here, of those that say which models are made of which. */
+  async lockMemberships({ manager, tenant }: TenantScope): Promise<void> {
+    await manager.query(`select pg_advisory_xact_lock(hashtextextended('memberships ' || $1, 0))`, [tenant]);
+  }
+
   async findVersion(
     { manager, tenant }: TenantScope,
     modelId: string,
@@ -207,14 +258,18 @@ export class ModelsRepository {
   }
 
   /** Names the files of a version, which must be filled in the same transaction. */
-  async insertFiles({ manager, tenant }: TenantScope, versionId: string, files: VersionFiles): Promise<void> {
+  async insertFiles(
+    { manager, tenant }: TenantScope,
+    versionId: string,
+    files: Partial<VersionFiles>,
+  ): Promise<void> {
     const rows = Object.entries(files).map(([name, file]) => ({
       tenantId: tenant,
       versionId,
-      name,
+      name: name as VersionFileName,
       ...file,
     }));
-    await manager.insert(VersionFile, rows);
+    if (rows.length > 0) await manager.insert(VersionFile, rows);
   }
 
   async updateVersion(

@@ -119,7 +119,7 @@ export class ModelsService {
     });
   }
 
-  /** @throws Problem 409 while a version is in production, 412 as `update` */
+  /** @throws Problem 409 while a version is in production or an ensemble has it as a member, 412 as `update` */
   remove(tenant: string, reference: string, ifMatch?: string): Promise<void> {
     return this.database.asTenant(tenant, async (scope) => {
       const model = await this.lockIn(scope, reference, ifMatch);
@@ -130,6 +130,14 @@ export class ModelsService {
         throw new Problem(
           'STAGE_CONFLICT',
           `Version ${formatVersion(production)} is in production; archive it or move it to staging first.`,
+        );
+      }
+      const ensembles = await this.models.ensemblesWith(scope, id);
+      if (ensembles.length > 0) {
+        const named = ensembles.map((name) => `'${name}'`).join(', ');
+        throw new Problem(
+          'STAGE_CONFLICT',
+          `The model is a member of the ensemble ${named}; give that other members or delete it first.`,
         );
       }
       await this.models.noteDeletion(scope, model);

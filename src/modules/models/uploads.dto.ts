@@ -15,7 +15,7 @@ import {
 import { ApiProperty } from '@nestjs/swagger';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { IsLabels } from './labels.js';
-import { type Framework, FRAMEWORKS } from './model.entity.js';
+import { FILE_FRAMEWORKS, type Framework } from './model.entity.js';
 
 const MAX_FEATURES = 10_000;
 
@@ -90,7 +90,7 @@ export class UploadSignatureDto {
    * @example sklearn
    */
   @MayBeAbsent()
-  @IsIn(FRAMEWORKS)
+  @IsIn(FILE_FRAMEWORKS)
   framework?: Framework;
 
   /**

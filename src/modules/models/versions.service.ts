@@ -8,6 +8,7 @@ import { Outbox } from '../../platform/outbox/outbox.js';
 import { CertaintiesRepository, type CertaintyFacts } from './certainty/certainties.repository.js';
 import type { Calibration } from './certainty/version-certainty.entity.js';
 import type {
+  EnsembleDefinition,
   FileInfo,
   Framework,
   Importance,
@@ -23,22 +24,35 @@ import { MODEL_CHANGE, ModelsRepository, type VersionWithFiles } from './models.
 import { isCompatible } from './signature-compatibility.js';
 import { FIRST_VERSION, formatVersion, type VersionNumber } from './version-number.js';
 
-/** A version that can answer. */
-export interface ServableVersion {
+/** What is known of any version that can answer. */
+interface AnsweringVersion {
   modelId: string;
   /** Revision of the model's last change; a later one means that another version may answer. */
   revision: string;
   version: string;
-  files: VersionFiles;
   origin: Origin;
-  /** What our trainer fitted; null for uploads. */
-  estimator: string | null;
   signature: SignatureDefinition;
   /** By which its answers get intervals or sets; null where no labelled rows have been kept. */
   calibration: Pick<Calibration, 'scores' | 'spread' | 'seen_by'> | null;
   /** Probability from which on the second of two classes is answered; null: the more probable class is. */
   threshold: number | null;
 }
+
+/** A version that answers with a file of its own. */
+export interface ServableFile extends AnsweringVersion {
+  files: VersionFiles;
+  /** What our trainer fitted; null for uploads. */
+  estimator: string | null;
+  ensemble?: undefined;
+}
+
+/** A version that answers with what its members answer. */
+export interface ServableEnsemble extends AnsweringVersion {
+  ensemble: EnsembleDefinition;
+}
+
+/** A version that can answer. */
+export type ServableVersion = ServableFile | ServableEnsemble;
 
 /** What a job made for a model; the model is created where the tenant has none of this name. */
 export interface TrainedVersion {
@@ -66,6 +80,13 @@ export interface UploadedVersion {
   signature: SignatureDefinition;
 }
 
+/** A version of an ensemble that is to be. */
+export interface CombinedVersion {
+  createdBy: string;
+  definition: EnsembleDefinition;
+  signature: SignatureDefinition;
+}
+
 /** A version and the names of its features. */
 export interface VersionFeatures {
   readonly version: string;
@@ -86,12 +107,14 @@ export class VersionsService {
 
   /**
    * The model that a training is for; null where none has the name yet.
-   * @throws Problem 404 for the id of a model that there is not
+   * @throws Problem 404 for the id of a model that there is not, 422 for an ensemble
    */
-  findTrainable(tenant: string, reference: string): Promise<Model | null> {
-    return this.database.asTenant(tenant, (scope) =>
+  async findTrainable(tenant: string, reference: string): Promise<Model | null> {
+    const model = await this.database.asTenant(tenant, (scope) =>
       isUuid(reference) ? this.finder.find(scope, reference) : this.models.find(scope, { name: reference }),
     );
+    if (model) refuseEnsemble(model);
+    return model;
   }
 
   /**
@@ -120,6 +143,7 @@ export class VersionsService {
         const detail = 'A model of tensorflow takes no ONNX file; register it with the framework onnx.';
         throw new Problem('VALIDATION_ERROR', detail);
       }
+      refuseEnsemble(model);
       return model;
     });
   }
@@ -149,7 +173,10 @@ export class VersionsService {
     return this.database.asTenant(tenant, async (scope) => {
       const model = await this.finder.find(scope, reference);
       const { files } = await this.finder.findVersion(scope, model, version);
-      if (!files.model) throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
+      if (!files.model) {
+        const why = model.framework === 'ensemble' ? 'is an ensemble and has no file' : 'has no artifact yet';
+        throw new Problem('NOT_FOUND', `Version ${version} ${why}.`);
+      }
       return files.model;
     });
   }
@@ -208,11 +235,22 @@ export class VersionsService {
     });
   }
 
+  /**
+   * Publishes a version of an ensemble, whose model's row is locked or new.
+   * @returns its number
+   */
+  async publishEnsemble(scope: TenantScope, model: Model, version: CombinedVersion): Promise<string> {
+    const { definition, ...content } = version;
+    const parameters = definition as unknown as Record<string, unknown>;
+    const combined = { ...content, parameters, framework: 'ensemble', origin: 'combined' } as const;
+    return formatVersion(await this.fillNext(scope, model, { files: {} }, combined));
+  }
+
   /** Fills the empty version, else opens the next number; the model's row must be locked. */
   private async fillNext(
     scope: TenantScope,
     model: Model,
-    { files, certainty }: { files: VersionFiles; certainty?: CertaintyFacts },
+    { files, certainty }: { files: Partial<VersionFiles>; certainty?: CertaintyFacts },
     content: Partial<ModelVersion> & Pick<ModelVersion, 'framework'> & { signature: SignatureDefinition },
   ): Promise<VersionNumber> {
     const newest = await this.models.newestVersion(scope, model.id);
@@ -258,8 +296,16 @@ export class VersionsService {
     if (!found) throw new Error(`the model ${name} is deleted as often as it is made`);
     if (found.modelType !== modelType)
       throw new Problem('MODEL_EXISTS', `The model ${name} is a ${found.modelType}; this is a ${modelType}.`);
+    refuseEnsemble(found);
     return found;
   }
+}
+
+/** @throws Problem 422 where only PATCH makes versions of the model */
+function refuseEnsemble({ name, framework }: Model): void {
+  if (framework !== 'ensemble') return;
+  const detail = `The model ${name} is an ensemble, whose versions name members; choose another model.`;
+  throw new Problem('VALIDATION_ERROR', detail);
 }
 
 /** An empty version is the first and only one, and is filled itself. */
@@ -271,34 +317,40 @@ function nextNumber(newest: ModelVersion, signature: SignatureDefinition): Versi
     : { major: major + 1, minor: 0, patch: 0 };
 }
 
-function toServable(
+/** @throws Problem 409 where the version has no artifact */
+export function toServable(
   model: Model,
   found: VersionWithFiles,
   { calibration, threshold }: CertaintyFacts,
 ): ServableVersion {
-  const { origin, signature } = found;
+  const { origin, signature, parameters } = found;
   const { model: file, ...others } = found.files;
-  const { estimator } = found.parameters;
   const version = formatVersion(found);
-  if (!file || signature === null) {
-    throw new Problem(
-      'STAGE_CONFLICT',
-      `Version ${version} has no artifact yet: train the model, or upload one.`,
-    );
-  }
-  return {
+  const answering = {
     modelId: model.id,
     revision: model.revision,
     version,
-    files: { model: file, ...others },
     origin,
-    estimator: typeof estimator === 'string' ? estimator : null,
-    signature,
     calibration: calibration && {
       scores: calibration.scores,
       spread: calibration.spread,
       seen_by: calibration.seen_by,
     },
     threshold: threshold?.value ?? null,
+  };
+  if (signature !== null && origin === 'combined')
+    return { ...answering, signature, ensemble: parameters as unknown as EnsembleDefinition };
+  if (!file || signature === null) {
+    throw new Problem(
+      'STAGE_CONFLICT',
+      `Version ${version} has no artifact yet: train the model, or upload one.`,
+    );
+  }
+  const { estimator } = parameters;
+  return {
+    ...answering,
+    signature,
+    files: { model: file, ...others },
+    estimator: typeof estimator === 'string' ? estimator : null,
   };
 }

@@ -204,13 +204,19 @@ export class LoggedPredictionBody {
   shadow?: boolean;
 
   @ApiProperty({
-    description: "Of an ensemble's answer: what it was made of.",
+    description: "Of an ensemble's answer: what became of each member, as the answer says it.",
     required: false,
-    oneOf: [
-      { type: 'object', additionalProperties: true },
-      { type: 'array', items: { type: 'object', additionalProperties: true } },
-    ],
-    example: [{ model_id: '550e8400-e29b-41d4-a716-446655440000', version: '1.2.0' }],
+    type: Object,
+    example: {
+      members: [
+        {
+          model_id: '550e8400-e29b-41d4-a716-446655440000',
+          version: '1.2.0',
+          status: 'answered',
+          weight: 1,
+        },
+      ],
+    },
   })
   ensemble?: object;
 

@@ -12,6 +12,8 @@ export interface PredictRequest {
   readonly single: boolean;
   readonly returnProbabilities: boolean;
   readonly returnExplanation: boolean;
+  /** Whether each member of an ensemble is to be told with its own answer. */
+  readonly returnMembers: boolean;
   /** The class whose probability is explained; undefined for the predicted one. Only with `returnExplanation`. */
   readonly explainedClass: Label | undefined;
   /** Coverage of the interval or the set of classes that is asked for; undefined where none is. */
@@ -19,7 +21,13 @@ export interface PredictRequest {
 }
 
 const FIELDS = new Set(['model_id', 'version', 'features', 'options']);
-const OPTIONS = new Set(['return_probabilities', 'return_explanation', 'class', 'return_interval']);
+const OPTIONS = new Set([
+  'return_probabilities',
+  'return_explanation',
+  'return_members',
+  'return_interval',
+  'class',
+]);
 const LABEL_TYPES = ['string', 'number', 'boolean'];
 
 /**
@@ -50,6 +58,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   const {
     return_probabilities: probabilities,
     return_explanation: explanation,
+    return_members: members,
     class: label,
     return_interval: coverage,
   } = (isObject(options) ? options : {}) as Record<string, unknown>;
@@ -58,6 +67,8 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     fault('must be true or false', 'options', 'return_probabilities');
   if (explanation !== undefined && typeof explanation !== 'boolean')
     fault('must be true or false', 'options', 'return_explanation');
+  if (members !== undefined && typeof members !== 'boolean')
+    fault('must be true or false', 'options', 'return_members');
   if (label !== undefined && !LABEL_TYPES.includes(typeof label))
     fault('must be a class of the model: a text, a number, true or false', 'options', 'class');
   else if (label !== undefined && explanation !== true)
@@ -74,6 +85,7 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     single,
     returnProbabilities: probabilities === true,
     returnExplanation: explanation === true,
+    returnMembers: members === true,
     explainedClass: label as Label | undefined,
     coverage: coverage as number | undefined,
   };

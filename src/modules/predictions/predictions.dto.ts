@@ -18,6 +18,12 @@ export class PredictionOptions {
    */
   return_explanation?: boolean;
 
+  /**
+   * Of an ensemble: also answer each member's own prediction, and `disagreement`.
+   * @example false
+   */
+  return_members?: boolean;
+
   @ApiProperty({
     description:
       'The class whose probability is explained, as the training data names it, so that contributions of several rows can be compared; without it the class that is predicted, row by row.',
@@ -55,6 +61,28 @@ export class IntervalBody {
 
 const SET = { type: 'array' as const, items: LABEL as never };
 
+export class PredictWithEnsembleDto {
+  /**
+   * Exactly this version of the ensemble; without it the one in production, or, while there has never been one, the
+   * newest.
+   * @example 1.0.0
+   */
+  version?: string;
+
+  @ApiProperty({
+    description: 'Features of one row by name, or of up to 1,000 rows: those of all members.',
+    oneOf: [
+      { type: 'object', additionalProperties: true },
+      { type: 'array', items: { type: 'object', additionalProperties: true }, minItems: 1 },
+    ],
+    example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+  })
+  features: unknown;
+
+  /** What else to answer. */
+  options?: PredictionOptions;
+}
+
 export class PredictDto {
   /**
    * Model that shall answer: its id or name, or name@stage for the newest version in the stage production, staging or
@@ -83,6 +111,78 @@ export class PredictDto {
 
   /** What else to answer. */
   options?: PredictionOptions;
+}
+
+/** Why a member of an ensemble did not answer. */
+export class MemberErrorBody {
+  /**
+   * A code of errors.
+   * @example MODEL_UNAVAILABLE
+   */
+  code: string;
+
+  /**
+   * A sentence for the caller.
+   * @example It did not answer within 500 ms.
+   */
+  message: string;
+}
+
+/** What became of a member of an ensemble. */
+export class MemberAnswerBody {
+  /**
+   * Model that was asked.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  /**
+   * Version that answered; of one that did not, the one that the ensemble names, null where the member follows its model.
+   * @example 1.2.0
+   */
+  @ApiProperty({ type: String, nullable: true })
+  version: string | null;
+
+  /**
+   * Whether it answered, failed, or was not asked because members of a cascade before it were confident enough.
+   * @example answered
+   */
+  @ApiProperty({ enum: ['answered', 'failed', 'not_asked'] })
+  status: 'answered' | 'failed' | 'not_asked';
+
+  /**
+   * Share that its answer has in the ensemble's: its weight among those that answered; 0 where it did not.
+   * @example 0.4
+   */
+  weight: number;
+
+  @ApiProperty({
+    description: 'Why it did not answer.',
+    required: false,
+    type: () => MemberErrorBody,
+    example: { code: 'MODEL_UNAVAILABLE', message: 'It did not answer within 500 ms.' },
+  })
+  error?: MemberErrorBody;
+
+  @ApiProperty({
+    description:
+      'Only with return_members: its own prediction, one item a row; null for a row that a cascade did not ask it for.',
+    required: false,
+    type: 'array',
+    items: { ...LABEL, nullable: true } as never,
+    example: [1],
+  })
+  prediction?: (string | number | boolean | null)[];
+
+  @ApiProperty({
+    description:
+      'Only with return_members: its own probabilities, in the order of the classes of the ensemble.',
+    required: false,
+    type: 'array',
+    items: { type: 'array', items: { type: 'number' }, nullable: true },
+    example: [[0.3, 0.7]],
+  })
+  probabilities?: (number[] | null)[];
 }
 
 @ApiExtraModels(ExplanationBody, IntervalBody)
@@ -197,6 +297,31 @@ export class PredictionBody {
     },
   })
   explanation?: ExplanationBody | ExplanationBody[];
+
+  @ApiProperty({
+    description: 'Of an ensemble: what became of each member.',
+    required: false,
+    type: () => [MemberAnswerBody],
+  })
+  members?: MemberAnswerBody[];
+
+  @ApiProperty({
+    description:
+      'Of an ensemble, with return_members: standard deviation over the members of their values, or of the probability that each gives the predicted class; one number a row where several rows were asked for.',
+    required: false,
+    oneOf: [{ type: 'number' }, { type: 'array', items: { type: 'number' } }],
+    example: 0.04,
+  })
+  disagreement?: number | number[];
+
+  @ApiProperty({
+    description:
+      'Of a cascade: how many members were asked; one number a row where several rows were asked for.',
+    required: false,
+    oneOf: [{ type: 'integer' }, { type: 'array', items: { type: 'integer' } }],
+    example: 1,
+  })
+  members_asked?: number | number[];
 
   /**
    * Time that the service took, in milliseconds.

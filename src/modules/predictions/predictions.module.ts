@@ -16,6 +16,7 @@ import { BatchProcessor } from './batch/batch.processor.js';
 import { BatchSpecs } from './batch/batch-specs.js';
 import { BatchService } from './batch/batch.service.js';
 import { SubmitBatchDto } from './batch/submit-batch.dto.js';
+import { EnsemblePredictionsController } from './ensemble-predictions.controller.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
 import { PredictionFailures } from './prediction-failures.js';
 import { PredictionsController } from './predictions.controller.js';
@@ -23,7 +24,12 @@ import { PredictionsService } from './predictions.service.js';
 
 @Module({
   imports: [ServingModule, PredictionLogModule, JobKindModule.of(PREDICTION), JobKindModule.of(BATCH)],
-  controllers: [PredictionsController, AsyncPredictionsController, BatchController],
+  controllers: [
+    PredictionsController,
+    EnsemblePredictionsController,
+    AsyncPredictionsController,
+    BatchController,
+  ],
   providers: [
     PredictionFailures,
     PredictionsService,

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
+import { ensembleAnswer, loggedEnsemble } from './ensemble-answer.js';
 import { type Connection, type Explained, ExplanationsService } from './explanations/explanations.service.js';
 import { certaintyOf } from './certainty.js';
 import { parsePredictRequest, type PredictRequest } from './predict-request.js';
@@ -36,26 +38,56 @@ export class PredictionsService {
       this.failures.count(tenant, requestId, body, error);
       throw error;
     };
+    let request: PredictRequest;
+    let scored: Scored | Promise<Scored & Partial<Explained>>;
     try {
-      const request = parsePredictRequest(body, this.config.maxRows);
-      const answer = (scored: Scored & Partial<Explained>) =>
-        this.answer(tenant, requestId, request, scored, start);
-      const scored = request.returnExplanation
+      request = parsePredictRequest(body, this.config.maxRows);
+      scored = request.returnExplanation
         ? this.explanations.scoreAndExplain(tenant, request, connection)
         : this.serving.score(tenant, request);
-      if (!(scored instanceof Promise)) return answer(scored);
-      // Only an answer that tells its coverage may itself be refused.
-      return request.coverage === undefined ? scored.then(answer, fail) : scored.then(answer).catch(fail);
     } catch (error) {
       return fail(error);
     }
+    const answer = (found: Scored & Partial<Explained>): PredictionBody => {
+      try {
+        if (request.returnMembers && !found.ensemble)
+          throw unfit('/options/return_members', 'is for an ensemble; this model has no members');
+        return this.answer(tenant, requestId, request, found, start);
+      } catch (error) {
+        return fail(error);
+      }
+    };
+    return scored instanceof Promise ? scored.then(answer, fail) : answer(scored);
+  }
+
+  /**
+   * Like `predict`, with the model that the path names.
+   * @throws Problem 404 also for a model that is no ensemble; 400 for a body that names a model
+   */
+  async predictWithEnsemble(
+    tenant: string,
+    requestId: string,
+    ensembleId: string,
+    body: unknown,
+    connection: Connection,
+  ): Promise<PredictionBody> {
+    if (typeof body === 'object' && body !== null && 'model_id' in body)
+      throw invalid('/model_id', 'is not a known field; the path names the ensemble');
+    const named = { ...(body as object), model_id: ensembleId };
+    const { version } = named as { version?: unknown };
+    const asked = typeof version === 'string' ? version : undefined;
+    const servable =
+      this.serving.servableInMemory(tenant, ensembleId, asked) ??
+      (await this.serving.servable(tenant, ensembleId, asked));
+    if (!servable.ensemble) throw new Problem('MODEL_NOT_FOUND', `The model ${ensembleId} is no ensemble.`);
+    return this.predict(tenant, requestId, named, connection);
   }
 
   private answer(
     tenant: string,
     requestId: string,
     request: PredictRequest,
-    { servable, predictions: scored, explanations }: Scored & Partial<Explained>,
+    { servable, predictions: scored, explanations, ensemble }: Scored & Partial<Explained>,
     start: number,
   ): PredictionBody {
     const { single, coverage } = request;
@@ -71,6 +103,7 @@ export class PredictionsService {
       ...(servable.threshold !== null && { threshold: servable.threshold }),
       ...certainty?.answer,
       ...(explanations && { explanation: single ? explanations[0] : explanations }),
+      ...(ensemble && ensembleAnswer(servable, scored, ensemble, request)),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(warnings.length > 0 && { warnings }),
     };
@@ -87,6 +120,7 @@ export class PredictionsService {
       probabilities: answer.probabilities,
       classes: answer.classes,
       confidence: answer.confidence,
+      ...(ensemble && { ensemble: loggedEnsemble(ensemble) }),
     });
     return answer;
   }

@@ -14,12 +14,26 @@ import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
-import { type ServableVersion, VersionsService } from '../models/versions.service.js';
+import {
+  type ServableEnsemble,
+  type ServableFile,
+  type ServableVersion,
+  VersionsService,
+} from '../models/versions.service.js';
 
-export interface LoadedModel {
+/** A version that answers, with its model in memory. */
+export interface LoadedFile {
   readonly model: OnnxModel;
-  readonly servable: ServableVersion;
+  readonly servable: ServableFile;
 }
+
+/** An ensemble has no model of its own. */
+export interface LoadedEnsemble {
+  readonly model?: undefined;
+  readonly servable: ServableEnsemble;
+}
+
+export type LoadedModel = LoadedFile | LoadedEnsemble;
 
 /** The version that answers a question of the form (tenant, reference to a model, version or none). */
 interface Answer {
@@ -29,7 +43,7 @@ interface Answer {
   /** Version that was asked for; undefined where none was named. */
   readonly version: string | undefined;
   readonly servable: ServableVersion;
-  /** Key of `models` under which its loaded model is found. */
+  /** Key of `models` under which its loaded model is found; of an ensemble there is none. */
   readonly address: string;
 }
 
@@ -124,8 +138,11 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
   /** What `get` would answer, where it is in memory. */
   find(tenant: string, reference: string, version: string | undefined): LoadedModel | undefined {
     const answer = this.answers.get(keyOf(tenant, reference, version));
-    const model = answer && this.models.get(answer.address);
-    return model && { model, servable: answer.servable };
+    if (!answer) return undefined;
+    const { servable, address } = answer;
+    if (servable.ensemble) return { servable };
+    const model = this.models.get(address);
+    return model && { model, servable };
   }
 
   /**
@@ -141,6 +158,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
       // A question that was asked before a change may be answered as of before it.
       (await this.once(`${this.generation}\n${key}`, () => this.ask(key, tenant, reference, version)));
     if (servable instanceof Problem) throw servable;
+    if (servable.ensemble) return { servable };
 
     const address = addressOf(tenant, servable);
     let model = this.models.get(address);
@@ -193,12 +211,13 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
       this.answers.delete(key);
       this.problems.set(key, servable);
     } else {
-      this.answers.set(key, { tenant, reference, version, servable, address: addressOf(tenant, servable) });
+      const address = servable.ensemble ? '' : addressOf(tenant, servable);
+      this.answers.set(key, { tenant, reference, version, servable, address });
     }
     return servable;
   }
 
-  private async load(address: string, tenant: string, servable: ServableVersion): Promise<OnnxModel> {
+  private async load(address: string, tenant: string, servable: ServableFile): Promise<OnnxModel> {
     const start = performance.now();
     const { version, modelId } = servable;
     const model = await this.open(tenant, servable);
@@ -209,7 +228,7 @@ export class ModelCatalog implements OnApplicationBootstrap, OnApplicationShutdo
     return model;
   }
 
-  private async open(tenant: string, servable: ServableVersion): Promise<OnnxModel> {
+  private async open(tenant: string, servable: ServableFile): Promise<OnnxModel> {
     const { files, signature, origin } = servable;
     if (origin === 'uploaded') {
       const file = this.artifacts.file(tenant, files.model.sha256, files.model.size);
@@ -230,6 +249,6 @@ function keyOf(tenant: string, reference: string, version: string | undefined): 
 }
 
 /** The digest alone would not do: the same file may be uploaded for two versions with two signatures. */
-function addressOf(tenant: string, { modelId, version, files }: ServableVersion): string {
+function addressOf(tenant: string, { modelId, version, files }: ServableFile): string {
   return `${tenant}\n${modelId}\n${version}\n${files.model.sha256}`;
 }

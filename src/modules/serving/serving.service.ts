@@ -2,40 +2,37 @@ import { Injectable } from '@nestjs/common';
 import {
   compileSignature,
   FeatureErrors,
+  fitMember,
   ModelOutputError,
   ModelRunError,
   type OnnxModel,
   OUTPUT_FAULTS,
-  type Predictions,
 } from '#libs/inference';
 import { formatObjectUri } from '#libs/object-store';
-import { fieldsProblem, type Problem, unfit } from '../../platform/errors/problem.js';
+import { Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { artifactAddress } from '../../platform/storage/artifacts.js';
-import { type ServableVersion, VersionsService } from '../models/versions.service.js';
+import {
+  type ServableEnsemble,
+  type ServableFile,
+  type ServableVersion,
+  VersionsService,
+} from '../models/versions.service.js';
 import { byThreshold } from './by-threshold.js';
-import { type LoadedModel, ModelCatalog } from './model-catalog.js';
+import { EnsembleScorer } from './ensemble-scorer.js';
+import { type LoadedFile, type LoadedModel, ModelCatalog } from './model-catalog.js';
+import {
+  type ModelRunner,
+  type ResolvedVersion,
+  type Scored,
+  type ScoreRequest,
+  UnfitFeatures,
+} from './scoring.js';
 import { ServingQueues } from './serving-queues.js';
 
-export type { ServableVersion };
-
-export interface ScoreRequest {
-  /** The model as the caller names it: by id, by name or by name@stage. */
-  readonly model: string;
-  /** Exactly this version; undefined for the one that the model answers with now, by `VersionsService.servable`. */
-  readonly version: string | undefined;
-  /** JSON objects of features by name, at least one. */
-  readonly rows: readonly unknown[];
-  /** Whether the caller sent one row as an object rather than a list: what is wrong is then named without its number. */
-  readonly single: boolean;
-}
-
-export interface Scored {
-  /** The version that answered. */
-  readonly servable: ServableVersion;
-  readonly predictions: Predictions;
-}
+export type { EnsembleOutcome, ResolvedVersion, Scored, ScoreRequest } from './scoring.js';
+export type { ServableEnsemble, ServableFile, ServableVersion };
 
 /**
  * Scores rows with the models of tenants. It picks the version, has its model loaded, names every feature that does not
@@ -43,12 +40,13 @@ export interface Scored {
  * run is short, nothing is waited for and no promise is made; no database and no Redis is asked.
  */
 @Injectable()
-export class ServingService {
+export class ServingService implements ModelRunner {
   private readonly outputFaults;
 
   constructor(
     private readonly catalog: ModelCatalog,
     private readonly queues: ServingQueues,
+    private readonly ensembles: EnsembleScorer,
     private readonly versions: VersionsService,
     private readonly load: Load,
     metrics: Metrics,
@@ -61,29 +59,49 @@ export class ServingService {
   }
 
   /**
-   * @throws Problem 404 or 409 from the registry, 422 naming every feature that does not fit, 503 where too many wait
+   * @throws Problem 404 or 409 from the registry, 422 naming every feature that does not fit, 503 where too many wait, or
+   * too few members of an ensemble answer
    * @throws ModelUnavailable where the process or thread that runs the model has ended
    */
   score(tenant: string, request: ScoreRequest): Scored | Promise<Scored> {
-    const loaded = this.catalog.find(tenant, request.model, request.version);
-    if (loaded) return this.run(tenant, loaded, request);
-    return this.waitForModel(tenant, request).then((found) => this.run(tenant, found, request));
+    const found = this.find(tenant, request);
+    return found instanceof Promise
+      ? found.then((loaded) => this.run(tenant, loaded, request))
+      : this.run(tenant, found, request);
+  }
+
+  /** The version that answers, with its model in memory. @throws Problem 404, 409, 503 as `score` */
+  find(tenant: string, { model, version, rows }: ScoreRequest): LoadedModel | Promise<LoadedModel> {
+    return (
+      this.catalog.find(tenant, model, version) ??
+      this.queues.waitForLoad(tenant, rows.length, () => this.catalog.get(tenant, model, version))
+    );
+  }
+
+  /** Scores rows with what `find` found. @throws as `score` */
+  run(tenant: string, loaded: LoadedModel, request: ScoreRequest): Scored | Promise<Scored> {
+    return loaded.model
+      ? this.runModel(tenant, loaded, request)
+      : this.ensembles.score(this, tenant, loaded.servable, request);
   }
 
   /**
-   * Scores rows, and keeps the model in memory until `work`, which may run it many times more, has ended.
+   * Scores rows with a version that is no ensemble, and keeps its model in memory until `work`, which may run it many
+   * times more, has ended.
    * @throws as `score`; what the model throws within `work` is turned into the same problems
    */
   async scoreAndKeep<T>(
     tenant: string,
     request: ScoreRequest,
-    work: (scored: Scored, model: OnnxModel) => Promise<T>,
+    work: (scored: Scored, model: OnnxModel, servable: ServableFile) => Promise<T>,
   ): Promise<T> {
-    const loaded =
-      this.catalog.find(tenant, request.model, request.version) ?? (await this.waitForModel(tenant, request));
-    return loaded.model.keepFor(async () => {
+    const loaded = await this.find(tenant, request);
+    if (!loaded.model)
+      throw new Error(`the version ${loaded.servable.version} is an ensemble, which has no model`);
+    const { model, servable } = loaded;
+    return model.keepFor(async () => {
       const scored = await this.run(tenant, loaded, request);
-      return work(scored, loaded.model).catch(this.throwProblemOf(loaded.servable, request));
+      return work(scored, model, servable).catch(this.throwProblemOf(servable, request));
     });
   }
 
@@ -97,18 +115,60 @@ export class ServingService {
     return this.versions.servable(tenant, model, version);
   }
 
-  /** What the trainer is told of a version that it shall score with: `model` of contracts/batch-spec.v1.schema.json. */
-  modelSpec(tenant: string, servable: ServableVersion): object {
-    const { modelId, version, files, origin, signature } = servable;
-    const uriOf = ({ sha256 }: { sha256: string }) => formatObjectUri(artifactAddress(tenant, sha256));
+  /**
+   * Which versions answer for the members of a version, as the registry says at this moment.
+   * @throws Problem 422 for a member that does not answer now
+   */
+  async resolve(tenant: string, servable: ServableVersion): Promise<ResolvedVersion> {
+    if (!servable.ensemble) return { servable };
+    const members: ResolvedVersion[] = [];
+    for (const { model_id, stage, version } of servable.ensemble.members) {
+      const reference = stage ? `${model_id}@${stage}` : model_id;
+      try {
+        const member = await this.servable(tenant, reference, version ?? undefined);
+        const fit = fitMember(member.signature, servable.signature, servable.ensemble.method);
+        if (typeof fit === 'string')
+          throw unfit('/model_id', `has a member of which version ${member.version} ${fit}`);
+        members.push(await this.resolve(tenant, member));
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code === 'VALIDATION_ERROR') throw error;
+        throw unfit('/model_id', `has a member that does not answer now: ${error.detail}`);
+      }
+    }
+    return { servable, members };
+  }
+
+  /**
+   * What the trainer is told of a version that it shall score with: a file, or the members whose answers become one;
+   * `model` of contracts/batch-spec.v1.schema.json.
+   */
+  modelSpec(tenant: string, { servable, members }: ResolvedVersion): object {
+    const { modelId: id, version, origin, signature, threshold } = servable;
+    const named = { id, version, origin, signature, ...(threshold !== null && { threshold }) };
+    if (members) {
+      const {
+        method,
+        strategy,
+        threshold: enough,
+        min_models_required,
+        members: weights,
+      } = servable.ensemble;
+      const weighted = members.map((member, at) => ({
+        weight: weights[at]!.weight,
+        model: this.modelSpec(tenant, member),
+      }));
+      return {
+        ...named,
+        ensemble: { method, strategy, threshold: enough, min_models_required, members: weighted },
+      };
+    }
+    const { model, core } = servable.files;
+    const uriOf = (sha256: string) => formatObjectUri(artifactAddress(tenant, sha256));
     return {
-      id: modelId,
-      version,
-      artifact_uri: uriOf(files.model),
-      sha256: files.model.sha256,
-      ...(files.core && signature.core && { core: { uri: uriOf(files.core), sha256: files.core.sha256 } }),
-      origin,
-      signature,
+      ...named,
+      artifact_uri: uriOf(model.sha256),
+      sha256: model.sha256,
+      ...(core && signature.core && { core: { uri: uriOf(core.sha256), sha256: core.sha256 } }),
     };
   }
 
@@ -126,17 +186,13 @@ export class ServingService {
     }
   }
 
-  private waitForModel(tenant: string, { model, version, rows }: ScoreRequest): Promise<LoadedModel> {
-    return this.queues.waitForLoad(tenant, rows.length, () => this.catalog.get(tenant, model, version));
-  }
-
   /**
    * Short runs happen on this thread, some of them together with others of the same turn of the event loop; long ones
    * on the models' thread, and those of uploaded models in a process of their own.
    */
-  private run(
+  private runModel(
     tenant: string,
-    { model, servable }: LoadedModel,
+    { model, servable }: LoadedFile,
     request: ScoreRequest,
   ): Scored | Promise<Scored> {
     const { rows } = request;
@@ -169,7 +225,7 @@ export class ServingService {
     { origin }: ServableVersion,
     { single }: Pick<ScoreRequest, 'single'>,
   ): unknown {
-    if (error instanceof FeatureErrors) return featuresProblem(error, single);
+    if (error instanceof FeatureErrors) return UnfitFeatures.inRows(error, single);
     const isUploaded = origin === 'uploaded';
     if (error instanceof ModelOutputError) {
       this.outputFaults.inc({ fault: error.fault });
@@ -185,15 +241,4 @@ export class ServingService {
       return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
     return error;
   }
-}
-
-/** 422 naming every feature that does not fit; the row is named where the caller sent a list of them. */
-function featuresProblem({ errors }: FeatureErrors, single: boolean): Problem {
-  return fieldsProblem(
-    'VALIDATION_ERROR',
-    errors.map(({ row, pointer, message }) => ({
-      pointer: `/features${single || row === null ? '' : `/${row}`}${pointer}`,
-      message,
-    })),
-  );
 }

@@ -34,7 +34,7 @@ export class ProblemFilter implements ExceptionFilter {
   send(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const problem = asProblem(error);
     // To refuse has to cost little, and is no failure: the request's own line and a metric tell of it.
-    const isFailure = problem.status >= 500 && problem.code !== 'OVERLOADED';
+    const isFailure = problem.status >= 500 && !isToldByMetric(problem.code);
     if (isFailure) this.logger.failure('request failed', error);
     // A stream that broke after the head was sent can only be cut.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
@@ -49,6 +49,11 @@ export class ProblemFilter implements ExceptionFilter {
       .type(contentType)
       .send(body);
   }
+}
+
+/** What may be answered thousands of times a second, with nothing in the log that its metric does not tell. */
+function isToldByMetric(code: ErrorCode): boolean {
+  return code === 'OVERLOADED' || code === 'ENSEMBLE_DEGRADED';
 }
 
 const RETRY_AFTER_SECONDS = '5';

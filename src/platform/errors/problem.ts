@@ -66,6 +66,7 @@ const TITLES: Record<ErrorCode, string> = {
   WORKER_BUSY: 'No worker is free',
   ENGINE_UNAVAILABLE: 'Engine unavailable',
   OVERLOADED: 'Too much to do',
+  ENSEMBLE_DEGRADED: 'Too few members answered',
   QUOTA_EXCEEDED: 'Quota exceeded',
   STORAGE_FULL: 'Storage full',
 };

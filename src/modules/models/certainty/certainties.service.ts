@@ -6,7 +6,7 @@ import { Database, type TenantScope } from '../../../platform/database/database.
 import { Problem, unfit } from '../../../platform/errors/problem.js';
 import { refuseChanged } from '../../../platform/http/etag.js';
 import { Outbox } from '../../../platform/outbox/outbox.js';
-import type { Model } from '../model.entity.js';
+import type { EnsembleDefinition, Model, ModelVersion } from '../model.entity.js';
 import { ModelFinder } from '../model-finder.js';
 import { ModelsRepository, type VersionWithFiles } from '../models.repository.js';
 import { formatVersion } from '../version-number.js';
@@ -83,7 +83,7 @@ export class CertaintiesService {
   ): Promise<CalibrationBody> {
     const model = await this.finder.lock(scope, id);
     const version = await this.findCalibratable(scope, model, number);
-    const seen_by = wasTrainedOn(version, files) ? (['training'] as const) : [];
+    const seen_by = (await this.wasTrainedOn(scope, version, files)) ? (['training'] as const) : [];
     const calibration: Calibration = {
       ...measured,
       seen_by: [...measured.seen_by, ...seen_by],
@@ -197,6 +197,28 @@ export class CertaintiesService {
     );
   }
 
+  /**
+   * Whether the version, or one that answers for a member of it now, learnt from one of these files, by path and size:
+   * a copy of a folder gives each file another etag.
+   */
+  private async wasTrainedOn(
+    scope: TenantScope,
+    { origin, parameters, data }: ModelVersion,
+    files: AskedCalibration['files'],
+  ): Promise<boolean> {
+    if (origin === 'combined') {
+      for (const member of (parameters as unknown as EnsembleDefinition).members) {
+        const reference = member.stage ? `${member.model_id}@${member.stage}` : member.model_id;
+        const { found } = await this.finder.findAnswering(scope, reference, member.version ?? undefined);
+        if (await this.wasTrainedOn(scope, found, files)) return true;
+      }
+      return false;
+    }
+    const keyOf = ({ uri, size_bytes }: AskedCalibration['files'][number]) => `${size_bytes} ${uri}`;
+    const learnt = new Set(((data.train_files ?? []) as AskedCalibration['files']).map(keyOf));
+    return files.some((file) => learnt.has(keyOf(file)));
+  }
+
   private async describe(scope: TenantScope, { id, signature }: VersionWithFiles): Promise<ThresholdBody> {
     const { threshold, thresholdCurve } = await this.certainties.find(scope, id);
     const { labels } = signature!.output as ClassificationOutput;
@@ -227,13 +249,6 @@ function toCalibrationBody(
     highest_coverage: highestCoverage(scores),
     warnings: seen_by.map((what) => SEEN_BY[what]),
   };
-}
-
-/** Whether a version learnt from one of the files, by path and size: a copy of a folder gives each file another etag. */
-function wasTrainedOn({ data }: VersionWithFiles, files: AskedCalibration['files']): boolean {
-  const keyOf = ({ uri, size_bytes }: AskedCalibration['files'][number]) => `${size_bytes} ${uri}`;
-  const learnt = new Set(((data.train_files ?? []) as AskedCalibration['files']).map(keyOf));
-  return files.some((file) => learnt.has(keyOf(file)));
 }
 
 function refuseArchived(version: VersionWithFiles): void {

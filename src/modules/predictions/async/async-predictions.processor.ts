@@ -26,7 +26,8 @@ export class AsyncPredictionsProcessor implements JobHandler<
       return { type: 'succeeded', metrics: {}, commit };
     } catch (error) {
       const passes =
-        error instanceof ModelUnavailable || (error instanceof Problem && error.code === 'OVERLOADED');
+        error instanceof ModelUnavailable ||
+        (error instanceof Problem && ['OVERLOADED', 'ENSEMBLE_DEGRADED'].includes(error.code));
       if (passes) return { type: 'crashed', message: error.message };
       throw error;
     }

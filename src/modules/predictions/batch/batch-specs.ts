@@ -4,7 +4,7 @@ import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../../platform/jobs/job-kinds.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
-import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { type ResolvedVersion, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
 import type { Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
@@ -20,8 +20,7 @@ export class BatchSpecs {
   ) {}
 
   /** @throws Problem 422 where the version cannot give the intervals that are asked for any more */
-  make(claim: AttemptRef, spec: BatchSpec, servable: ServableVersion, input: Input): object {
-    const { threshold } = servable;
+  make(claim: AttemptRef, spec: BatchSpec, resolved: ResolvedVersion, input: Input): object {
     const coverage = spec.return_interval ?? null;
     return {
       state_uri: `s3://${PLATFORM_BUCKET}/${stateFolder(claim.tenant, claim.id)}/`,
@@ -34,9 +33,8 @@ export class BatchSpecs {
         passthrough_columns: spec.passthrough_columns,
       },
       model: {
-        ...this.serving.modelSpec(claim.tenant, servable),
-        ...(threshold !== null && { threshold }),
-        ...(coverage !== null && { certainty: certaintySpec(servable, coverage) }),
+        ...this.serving.modelSpec(claim.tenant, resolved),
+        ...(coverage !== null && { certainty: certaintySpec(resolved.servable, coverage) }),
       },
       batch: {
         batch_rows: spec.batch_rows,

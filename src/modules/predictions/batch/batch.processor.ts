@@ -8,7 +8,7 @@ import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants, PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
 import { PredictionLogService } from '../../prediction-log/prediction-log.service.js';
-import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { type ResolvedVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, BATCH_CONTRACT, type BatchProgress, type BatchSpec, type ScoredBatch } from './batch-job.js';
@@ -45,8 +45,9 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     // Both may have changed since the job was submitted.
     this.grants.refuseForeign(tenant, output_path);
     const servable = await this.serving.servable(tenant, model_id, version);
+    const resolved = await this.serving.resolve(tenant, servable);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
-    const spec = this.specs.make(claim, job.spec, servable, input);
+    const spec = this.specs.make(claim, job.spec, resolved, input);
     if (return_interval) {
       for (const message of widthOf(servable, return_interval).warnings)
         attempt.report({ type: 'warning', message });
@@ -57,7 +58,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
       return {
         type: 'succeeded',
         metrics: {},
-        commit: (scope: TenantScope) => this.publish(scope, attempt, servable, input, outcome.result),
+        commit: (scope: TenantScope) => this.publish(scope, attempt, resolved, input, outcome.result),
       };
     });
   }
@@ -77,11 +78,12 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
   private async publish(
     scope: TenantScope,
     { job, claim }: BatchAttempt,
-    servable: ServableVersion,
+    resolved: ResolvedVersion,
     input: Input,
     { parts, columns, unseen_values, scoring_seconds, rows_per_second, ...rows }: ScoredBatch,
   ): Promise<BatchResultBody> {
     const { output_path, output_format, overwrite, input_path } = job.spec;
+    const { servable } = resolved;
     const published = new Date();
     const requestId = `req-${job.id.slice(BATCH.prefix.length + 1)}`;
     const manifest = {
@@ -90,7 +92,7 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
       request_id: requestId,
       model_id: servable.modelId,
       model_version: servable.version,
-      artifact_sha256: servable.files.model.sha256,
+      ...sourceOf(resolved),
       threshold: servable.threshold,
       coverage: job.spec.return_interval ?? null,
       ...rows,
@@ -136,4 +138,16 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
       input_bytes: input.files.reduce((sum, { size_bytes }) => sum + size_bytes, 0),
     };
   }
+}
+
+/** What the answers come from: a file, or the members of an ensemble, all the way down. */
+function sourceOf({ servable, members }: ResolvedVersion): object {
+  if (!members) return { artifact_sha256: servable.files.model.sha256 };
+  return {
+    members: members.map((member) => ({
+      model_id: member.servable.modelId,
+      model_version: member.servable.version,
+      ...sourceOf(member),
+    })),
+  };
 }

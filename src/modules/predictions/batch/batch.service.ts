@@ -7,7 +7,7 @@ import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
-import { type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import { type ResolvedVersion, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
@@ -21,6 +21,8 @@ const DEFAULT_ERROR_SHARE = 0.1;
 /** Before a tenant's first batch there is nothing to go by. */
 const FIRST_BYTES_PER_SECOND = 20e6;
 const START_SECONDS = 1;
+/** Uploaded models among the members of an ensemble. */
+const MOST_UPLOADED = 4;
 
 /** Batch predictions as their tenant uses them. */
 @Injectable()
@@ -38,8 +40,9 @@ export class BatchService {
   /**
    * Everything of a request that can be checked without its input and output.
    * @returns the version that would score it now
-   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry,
-   * 422 for intervals that the version cannot give
+   * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry, 422 for
+   *   intervals that the version cannot give, and an ensemble of which a member does not answer now, or too many are
+   *   uploaded
    */
   async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
@@ -47,6 +50,7 @@ export class BatchService {
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
     const servable = await this.serving.servable(tenant, dto.model_id, dto.version);
     if (dto.return_interval !== undefined) widthOf(servable, dto.return_interval, '/return_interval');
+    refuseTooManyProcesses(await this.serving.resolve(tenant, servable));
     return servable;
   }
 
@@ -98,6 +102,19 @@ export class BatchService {
     const bytes = files.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
     return new Date(Date.now() + (START_SECONDS + bytes / rate) * 1000).toISOString();
   }
+}
+
+/** Each uploaded model has a process and its memory, of which the room of a job says nothing. @throws Problem 422 */
+function refuseTooManyProcesses(resolved: ResolvedVersion): void {
+  const uploaded = uploadedIn(resolved);
+  if (uploaded <= MOST_UPLOADED) return;
+  const message = `is an ensemble of ${uploaded} uploaded models; a batch runs at most ${MOST_UPLOADED}`;
+  throw unfit('/model_id', message);
+}
+
+function uploadedIn({ servable, members }: ResolvedVersion): number {
+  if (!members) return servable.origin === 'uploaded' ? 1 : 0;
+  return members.reduce((sum, member) => sum + uploadedIn(member), 0);
 }
 
 function folderOf(path: string) {

@@ -1,13 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { Explainer, type Explanation, type OnnxModel } from '#libs/inference';
+import { Explainer, type Explanation, fitMember, type Label, type OnnxModel, rowsOf } from '#libs/inference';
 import { PredictionsConfig } from '../../../config/index.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
 import { Artifacts } from '../../../platform/storage/artifacts.js';
-import { type Scored, type ServableVersion, ServingService } from '../../serving/serving.service.js';
+import {
+  type Scored,
+  type ServableEnsemble,
+  type ServableFile,
+  type ServableVersion,
+  ServingService,
+} from '../../serving/serving.service.js';
 import type { PredictRequest } from '../predict-request.js';
 import type { ExplanationBody } from './explanation.dto.js';
+import { type MemberExplanations, weightedExplanations } from './weighted-explanations.js';
 
 /** Estimators whose regression is a sum of one term a feature. */
 const ADDITIVE: ReadonlySet<string | null> = new Set(['linear_regression', 'ridge', 'lasso', 'sgd']);
@@ -28,6 +35,13 @@ export interface Connection {
 export interface Explained extends Scored {
   /** One a row. */
   readonly explanations: ExplanationBody[];
+}
+
+interface ExplainRequest extends PredictRequest {
+  /** How many samples it may take. */
+  readonly samples: number;
+  /** Of each row the class that is explained; undefined for the one that the model itself predicts. */
+  readonly labels: Label[] | undefined;
 }
 
 /** Explains predictions by the rows that training kept for it. */
@@ -55,28 +69,82 @@ export class ExplanationsService {
    * @throws Problem as `ServingService.score` and `refuseUnexplained`, 422 where the request asks for too much, 503 where
    * too many wait
    */
-  scoreAndExplain(tenant: string, request: PredictRequest, connection?: Connection): Promise<Explained> {
-    const { rows, explainedClass } = request;
-    return this.serving.scoreAndKeep(tenant, request, async (scored, model) => {
-      refuseUnexplained(scored.servable, request);
-      const explainer = await this.explainerOf(tenant, model, scored.servable);
-      this.refuseTooMany(rows.length, explainer.mostSamples);
+  async scoreAndExplain(
+    tenant: string,
+    request: PredictRequest,
+    connection?: Connection,
+  ): Promise<Explained> {
+    const explain = { ...request, samples: this.config.maxExplanationSamples, labels: undefined };
+    return this.explain(tenant, explain, connection);
+  }
+
+  private async explain(
+    tenant: string,
+    request: ExplainRequest,
+    connection?: Connection,
+  ): Promise<Explained> {
+    const { servable } = await this.serving.find(tenant, request);
+    return servable.ensemble
+      ? this.explainEnsemble(tenant, request, connection)
+      : this.explainModel(tenant, request, connection);
+  }
+
+  private explainModel(tenant: string, request: ExplainRequest, connection?: Connection): Promise<Explained> {
+    const { rows, explainedClass, labels } = request;
+    return this.serving.scoreAndKeep(tenant, request, async (scored, model, servable) => {
+      refuseUnexplained(servable, request);
+      const explainer = await this.explainerOf(tenant, model, servable);
+      refuseTooMany(rows.length, explainer.mostSamples, request.samples);
+      const explained = labels ? { ...scored.predictions, predictions: labels } : scored.predictions;
       const explanations = await this.serving.waitToExplain(tenant, async () => {
         const start = performance.now();
         const checkpoint = () => this.refuseUseless(start, connection);
-        const explained = await explainer.explain(rows, scored.predictions, {
-          label: explainedClass,
-          checkpoint,
-        });
+        const found = await explainer.explain(rows, explained, { label: explainedClass, checkpoint });
         this.durations.observe((performance.now() - start) / 1000);
-        return explained;
+        return found;
       });
-      const names = scored.servable.signature.inputs.map(({ name }) => name);
+      const names = servable.signature.inputs.map(({ name }) => name);
       return { ...scored, explanations: explanations.map((explanation) => toBody(explanation, names)) };
     });
   }
 
-  private explainerOf(tenant: string, model: OnnxModel, servable: ServableVersion): Promise<Explainer> {
+  /** Explains those members that answered, each against the rows of its own training, and takes their mean. */
+  private async explainEnsemble(
+    tenant: string,
+    request: ExplainRequest,
+    connection?: Connection,
+  ): Promise<Explained> {
+    const scored = await this.serving.score(tenant, request);
+    const { servable: ensemble } = scored;
+    if (!ensemble.ensemble) throw new Error('an ensemble was answered by a model');
+    const { signature } = ensemble;
+    refuseUnexplained(ensemble, request);
+    const answered = scored.ensemble!.members.filter(({ answers, share }) => answers && share > 0);
+    const isClassification = signature.output.type === 'classification';
+    const labels = isClassification ? (request.labels ?? scored.predictions.predictions) : undefined;
+    const members: MemberExplanations[] = [];
+    for (const { servable, share } of answered) {
+      const fit = fitMember(servable!.signature, signature, ensemble.ensemble.method);
+      if (typeof fit === 'string') throw new Error(`a member that answered ${fit}`);
+      const { explanations } = await this.explain(
+        tenant,
+        {
+          ...request,
+          model: servable!.modelId,
+          version: servable!.version,
+          rows: rowsOf(fit, request.rows),
+          samples: request.samples / answered.length,
+          labels,
+        },
+        connection,
+      );
+      members.push({ share, explanations });
+    }
+    const names = signature.inputs.map(({ name }) => name);
+    return { ...scored, explanations: weightedExplanations(members, names) };
+  }
+
+  private explainerOf(tenant: string, model: OnnxModel, servable: ServableFile): Promise<Explainer> {
     let explainer = this.explainers.get(model);
     if (!explainer) {
       explainer = this.open(tenant, model, servable);
@@ -87,7 +155,7 @@ export class ExplanationsService {
     return explainer;
   }
 
-  private async open(tenant: string, model: OnnxModel, servable: ServableVersion): Promise<Explainer> {
+  private async open(tenant: string, model: OnnxModel, servable: ServableFile): Promise<Explainer> {
     const { estimator, files, version } = servable;
     const backgroundSha256 = backgroundOf(servable);
     const bytes = await this.artifacts.read(tenant, backgroundSha256, MAX_BACKGROUND_BYTES);
@@ -113,17 +181,17 @@ export class ExplanationsService {
     if (performance.now() - start <= most * 1000) return;
     throw unfit('/features', `explaining them takes longer than the ${most} s allowed; send fewer rows`);
   }
+}
 
-  private refuseTooMany(rows: number, samples: number): void {
-    const { maxExplanationSamples } = this.config;
-    if (rows * samples <= maxExplanationSamples) return;
-    const most = Math.floor(maxExplanationSamples / samples);
-    const detail =
-      most > 0
-        ? `may hold at most ${most} rows where an explanation is asked for, holds ${rows}`
-        : `explaining a row of this model takes up to ${samples} samples, more than the ${maxExplanationSamples} allowed`;
-    throw unfit('/features', detail);
-  }
+/** @param most how many samples the request may take */
+function refuseTooMany(rows: number, samples: number, most: number): void {
+  if (rows * samples <= most) return;
+  const mostRows = Math.floor(most / samples);
+  const detail =
+    mostRows > 0
+      ? `may hold at most ${mostRows} rows where an explanation is asked for, holds ${rows}`
+      : `explaining a row of this model takes up to ${samples} samples, more than the ${Math.floor(most)} allowed`;
+  throw unfit('/features', detail);
 }
 
 /**
@@ -131,7 +199,8 @@ export class ExplanationsService {
  * @throws Problem 422 where it keeps no background or does not have the class, 400 for a class of a regression
  */
 export function refuseUnexplained(servable: ServableVersion, { explainedClass }: PredictRequest): void {
-  backgroundOf(servable);
+  if (servable.ensemble) refuseUnlinear(servable);
+  else backgroundOf(servable);
   if (explainedClass === undefined) return;
   const { output } = servable.signature;
   if (output.type === 'regression')
@@ -143,8 +212,16 @@ export function refuseUnexplained(servable: ServableVersion, { explainedClass }:
   }
 }
 
+/** @throws Problem 422 for an ensemble whose answer is no weighted mean of those of its members */
+function refuseUnlinear({ version, ensemble }: ServableEnsemble): void {
+  const { method, strategy } = ensemble;
+  if (strategy === 'all' && method !== 'voting_hard') return;
+  const what = strategy === 'all' ? `the method ${method}` : `the strategy ${strategy}`;
+  throw unexplained(version, `only a mean of all members' answers can be, and it has ${what}`);
+}
+
 /** Digest of the training rows that explanations of a version compare with. @throws Problem 422 where the version has none */
-function backgroundOf({ files, origin, version }: ServableVersion): string {
+function backgroundOf({ files, origin, version }: ServableFile): string {
   if (files.background) return files.background.sha256;
   throw unexplained(
     version,

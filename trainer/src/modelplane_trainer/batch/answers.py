@@ -37,6 +37,11 @@ class Answers:
     faults: dict[int, str]
 
 
+def by_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Class indexes [rows]: the second of two classes wherever its probability reaches the threshold."""
+    return (probabilities[:, 1] >= threshold).astype(np.int64)
+
+
 class AnswerReader:
     """Reads outputs by a signature.
 
@@ -55,17 +60,17 @@ class AnswerReader:
             for role in ("label_tensor", "probabilities_tensor", "value_tensor")
             if output.get(role) is not None
         ]
-        self._labels = label_array(output["labels"]) if output["type"] == "classification" else None
+        self.labels = label_array(output["labels"]) if output["type"] == "classification" else None
         if output.get("label_encoding") == "value":
             self._places = {text_of(label): place for place, label in enumerate(output["labels"])}
 
     @property
     def columns(self) -> list[pa.Field]:
         """Prediction, then one probability a class."""
-        if self._labels is None:
+        if self.labels is None:
             return [pa.field("prediction", pa.float64())]
         names = self.probability_names if self._output["probabilities_tensor"] is not None else []
-        return [pa.field("prediction", self._labels.type), *(pa.field(name, pa.float64()) for name in names)]
+        return [pa.field("prediction", self.labels.type), *(pa.field(name, pa.float64()) for name in names)]
 
     @property
     def probability_names(self) -> list[str]:
@@ -76,7 +81,7 @@ class AnswerReader:
         Raises:
             UnusableAnswer: an output has not one value a row.
         """
-        if self._labels is None:
+        if self.labels is None:
             values = self._flat(outputs, "value_tensor", rows).astype(np.float64) + self._output.get(
                 "offset", 0
             )
@@ -86,7 +91,7 @@ class AnswerReader:
             places = most_probable(probabilities)
         else:
             places = self._places_of(self._flat(outputs, "label_tensor", rows))
-        outside = (places < 0) | (places >= len(self._labels))
+        outside = (places < 0) | (places >= len(self.labels))
         places = np.where(outside, 0, places)
         faults: dict[int, str] = {}
         if probabilities is not None and self._is_uploaded:
@@ -95,8 +100,8 @@ class AnswerReader:
         if probabilities is not None:
             faults |= self._not_finite("probabilities_tensor", np.isfinite(probabilities).all(axis=1))
         if self._threshold is not None:
-            places = (probabilities[:, 1] >= self._threshold).astype(np.int64)
-        return Answers(self._labels.take(pa.array(places)), probabilities, faults)
+            places = by_threshold(probabilities, self._threshold)
+        return Answers(self.labels.take(pa.array(places)), probabilities, faults)
 
     def _not_finite(self, role: str, is_finite: np.ndarray) -> dict[int, str]:
         fault = f"the output '{self._output[role]}' is NaN or infinite"
@@ -156,7 +161,7 @@ class AnswerReader:
         if name is None:
             return None
         flat = outputs[name].reshape(-1).astype(np.float64)
-        classes = len(self._labels)
+        classes = len(self.labels)
         are_logits = self._output.get("probabilities") == "logits"
         if classes == 2 and len(flat) == rows:
             second = _sigmoid(flat) if are_logits else flat

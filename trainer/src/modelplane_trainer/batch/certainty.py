@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from ..conformal import interval, members
-from .answers import Answers, label_array
+from .answers import label_array
+
+if TYPE_CHECKING:
+    from .scoring import Answered
 
 
 class Certainty:
@@ -33,12 +36,12 @@ class Certainty:
         kind = pa.string() if self._is_csv else pa.list_(label_array(self._labels).type)
         return [pa.field("prediction_set", kind)]
 
-    def of(self, answers: Answers) -> list[pa.Array]:
-        """The columns of these answers; of a row that has none what they hold means nothing."""
+    def of(self, answered: Answered) -> list[pa.Array]:
+        """The columns of these answers."""
         if self._labels is None:
-            values = answers.prediction.to_numpy(zero_copy_only=False)
+            values = answered.prediction.to_numpy(zero_copy_only=False)
             return [pa.array(ends) for ends in interval(values, self._quantile, self._spread)]
-        order, inside = members(answers.probabilities, self._quantile)
+        order, inside = members(answered.probabilities, self._quantile)
         if self._is_csv:
             classes = np.array([json.dumps(label, ensure_ascii=False) for label in self._labels], object)
             pairs = zip(order, inside, strict=True)

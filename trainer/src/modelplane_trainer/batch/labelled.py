@@ -19,9 +19,7 @@ from ..reading.values import from_arrow, from_cells
 from ..storage import Store
 from .answers import text_of
 from .blocks import Wanted
-from .run import open_graph, open_source
-from .sandbox import MOST_ROWS
-from .scoring import Scorer
+from .run import open_model, open_source
 
 _ROWS_AT_ONCE = 16_384
 _MOST_SHOWN = 3
@@ -40,18 +38,17 @@ def calibrate(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[s
     """
     events.started(workers=1, gpus=0)
     pa.set_cpu_count(1)
-    graph = open_graph(spec, store)
-    try:
-        truth, answers = _Table(spec, events, store, graph).score()
-    finally:
-        graph.close()
+    with contextlib.ExitStack() as opened:
+        truth, answers = _Table(spec, events, store, opened).score()
     calibration, curve = conformal.calibrate(truth, answers, _SEED)
     calibration |= {"source": "table", "seen_by": []}
     return {"calibration": calibration, "threshold_curve": curve}
 
 
 class _Table:
-    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, graph: Any) -> None:
+    def __init__(
+        self, spec: dict[str, Any], events: EventWriter, store: Store, opened: contextlib.ExitStack
+    ) -> None:
         self._data, self._events, self._store = spec["data"], events, store
         self._target = self._data["target_column"]
         signature = spec["model"]["signature"]
@@ -60,9 +57,9 @@ class _Table:
         wanted = Wanted(list(kinds), [self._target], kinds, role="target_column")
         files, format_ = self._data["files"], self._data["format"]
         self._source, _ = open_source(files, format_, wanted, store, events.warning)
-        is_uploaded = spec["model"]["origin"] == "uploaded"
-        rows = min(_ROWS_AT_ONCE, MOST_ROWS) if is_uploaded else _ROWS_AT_ONCE
-        self._scorer = Scorer(spec["model"], graph, pa.schema([]), rows, self._source.is_text)
+        self._model = open_model(
+            spec["model"], _ROWS_AT_ONCE, spec["limits"], store, self._source.is_text, opened
+        )
         self._labels = signature["output"].get("labels")
         if self._labels is not None:
             self._places = {text_of(label): place for place, label in enumerate(self._labels)}
@@ -80,25 +77,23 @@ class _Table:
             uri = each["uri"]
             with self._store.open(uri) as file:
                 for block in self._source.blocks(file, name_of(uri), {}, partitions_of(uri)):
-                    encoded, found = self._scorer.answer(block)
-                    kept = np.delete(np.arange(len(encoded.rows)), list(found.faults))
-                    self._note(encoded.faults, found.faults, block.unreadable)
+                    found = self._model.answer(block)
+                    self._note(found.faults, block.unreadable)
                     truth, is_known = self._truth(block.table.column(self._target))
-                    places = encoded.rows[kept]
-                    is_labelled = is_known[places]
+                    is_labelled = is_known[found.rows]
                     self._unlabelled += int((~is_labelled).sum())
-                    truths.append(truth[places][is_labelled])
+                    truths.append(truth[found.rows][is_labelled])
                     values = found.prediction.to_numpy(zero_copy_only=False)
                     scored = values if found.probabilities is None else found.probabilities
-                    answers.append(scored[kept][is_labelled])
+                    answers.append(scored[is_labelled])
         self._tell()
         if not sum(map(len, truths)):
             reason = f" ({self._faults[0]})" if self._faults else ""
             raise unfit(f"no row of the table has a target and an answer{reason}.")
         return np.concatenate(truths), np.concatenate(answers)
 
-    def _note(self, unfit_rows: dict, unanswered: dict, unreadable: dict) -> None:
-        for reasons in (unfit_rows, unanswered, unreadable):
+    def _note(self, unanswered: dict, unreadable: dict) -> None:
+        for reasons in (unanswered, unreadable):
             self._failed += len(reasons)
             for reason in reasons.values():
                 if len(self._faults) < _MOST_SHOWN:

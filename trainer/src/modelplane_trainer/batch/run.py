@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,11 +23,12 @@ from ..storage import Store
 from .ahead import ahead
 from .blocks import Block, Source, Wanted
 from .csv_blocks import CsvSource
+from .ensemble import Ensemble
 from .json_blocks import JsonLinesSource
 from .parquet_blocks import ParquetSource
 from .parts import Notes, Part, PartWriter, refuse_unwritable
 from .sandbox import MOST_ROWS, SandboxedGraph
-from .scoring import Graph, Scored, Scorer, SessionGraph
+from .scoring import FileModel, Graph, Model, Scored, Scorer, SessionGraph
 
 SOURCES = {"parquet": ParquetSource, "csv": CsvSource, "json_lines": JsonLinesSource}
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
@@ -48,20 +50,44 @@ def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, An
     # Arrow decodes in the threads that ask for it; a pool of its own would only take turns with them.
     pa.set_cpu_count(1)
     events.started(workers=threads, gpus=0)
-    graph = open_graph(spec, store)
-    try:
-        return _Run(spec, events, store, graph).result()
-    finally:
-        graph.close()
+    with ExitStack() as opened:
+        return _Run(spec, events, store, opened).result()
 
 
-def open_graph(spec: dict[str, Any], store: Store) -> Graph:
-    """The graph of the version that a specification names, uploaded ones in a process of their own.
+def open_model(
+    model: dict[str, Any],
+    rows: int,
+    limits: dict[str, Any],
+    store: Store,
+    is_text: bool,
+    opened: ExitStack,
+) -> Model:
+    """A model, with the members that it has, uploaded ones in a process of their own; all end with `opened`.
+
+    Args:
+        model: `model` of contracts/batch-spec.v1.schema.json.
+        rows: of one run of a graph.
+        limits: of the job's specification.
+        store: holds the graphs.
+        is_text: whether the input's cells are text.
 
     Raises:
-        JobFailure: the artifact is not the published one.
+        JobFailure: an artifact is not the published one.
     """
-    model = spec["model"]
+    if "ensemble" in model:
+        members = [
+            open_model(each["model"], rows, limits, store, is_text, opened)
+            for each in model["ensemble"]["members"]
+        ]
+        return Ensemble(model, members)
+    graph = _open_graph(model, limits, store)
+    opened.callback(graph.close)
+    if model["origin"] == "uploaded":
+        rows = min(rows, MOST_ROWS)
+    return FileModel(model, graph, rows, is_text)
+
+
+def _open_graph(model: dict[str, Any], limits: dict[str, Any], store: Store) -> Graph:
     published = model.get("core") or {"uri": model["artifact_uri"], "sha256": model["sha256"]}
     with store.open(published["uri"]) as file:
         content = file.read()
@@ -70,7 +96,7 @@ def open_graph(spec: dict[str, Any], store: Store) -> Graph:
             INTERNAL_ERROR, "the model's artifact is damaged: its SHA-256 is not the published one."
         )
     if model["origin"] == "uploaded":
-        return SandboxedGraph(content, spec["limits"])
+        return SandboxedGraph(content, limits)
     return SessionGraph(content)
 
 
@@ -99,7 +125,7 @@ def open_source(
 
 
 class _Run:
-    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, graph: Graph) -> None:
+    def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, opened: ExitStack) -> None:
         self._spec, self._events, self._store = spec, events, store
         self._files = spec["input"]["files"]
         # Told by the thread that reads, and written by the one that writes events.
@@ -107,13 +133,10 @@ class _Run:
         # The first row that this attempt could not score, in words.
         self._fault = ""
         self._source = self._open_source()
-        rows = spec["batch"]["batch_rows"]
-        if spec["model"]["origin"] == "uploaded":
-            rows = min(rows, MOST_ROWS)
+        rows, limits = spec["batch"]["batch_rows"], spec["limits"]
+        model = open_model(spec["model"], rows, limits, store, self._source.is_text, opened)
         format_, source = spec["output"]["format"], self._source
-        self._scorer = Scorer(
-            spec["model"], graph, source.schema, rows, source.is_text, is_csv=format_ == "csv"
-        )
+        self._scorer = Scorer(spec["model"], model, source.schema, is_csv=format_ == "csv")
         refuse_unwritable(self._scorer.schema, format_)
         self._notes = Notes(store, spec["state_uri"], _plan_of(spec))
         self._parts = self._notes.read()

@@ -57,101 +57,69 @@ class SessionGraph:
 
 
 @dataclass
-class Scored:
-    """A block of output.
+class Answered:
+    """What a model says of a block.
 
     Attributes:
-        block: what was scored.
-        table: passed columns and answers of the rows that have one.
-        faults: reasons by row number in the file.
+        rows: int64, places in the block of the rows that have an answer, in order.
+        prediction: one a row of `rows`.
+        probabilities: float64 [rows, classes], or None.
+        faults: why the others have none, by place in the block.
         unseen: rows by text feature with a value that training has not seen.
     """
 
-    block: Block
-    table: pa.RecordBatch
+    rows: np.ndarray
+    prediction: pa.Array
+    probabilities: np.ndarray | None
     faults: dict[int, list[str]]
     unseen: dict[str, int]
 
 
-class Scorer:
-    """Scores blocks; used by several threads.
+class Model(Protocol):
+    """Something that answers rows; called by several threads at a time.
+
+    Attributes:
+        columns: what it answers: the prediction, then one probability a class.
+    """
+
+    columns: list[pa.Field]
+
+    def answer(self, block: Block) -> Answered:
+        """Answer the rows that can be answered, and say of the others why they cannot."""
+
+
+class FileModel:
+    """A model that is one graph.
 
     Args:
         model: `model` of the job's specification.
         graph: the model's graph, or its core where `model` names one.
-        passed: columns passed on.
-        is_csv: whether the output is CSV, in which a set of classes is JSON.
         batch_rows: rows of one run of the graph.
         is_text: whether the input's cells are text.
-
-    Raises:
-        JobFailure: a column that is passed on has the name of one that is added.
     """
 
-    def __init__(
-        self,
-        model: dict[str, Any],
-        graph: Graph,
-        passed: pa.Schema,
-        batch_rows: int,
-        is_text: bool,
-        is_csv: bool = False,
-    ) -> None:
-        self._model, self._graph, self._passed = model, graph, passed
+    def __init__(self, model: dict[str, Any], graph: Graph, batch_rows: int, is_text: bool) -> None:
+        self._graph = graph
         self._encoder = Encoder(model["signature"], is_text, has_core="core" in model)
         # One column a category can make a row hundreds of times as wide as it was.
         self._rows_at_once = max(1, min(batch_rows, _VALUES_AT_ONCE // self._encoder.width))
-        output = model["signature"]["output"]
-        self._reader = AnswerReader(output, model["origin"] == "uploaded", model.get("threshold"))
-        self._certainty = Certainty(output, model["certainty"], is_csv) if "certainty" in model else None
-        added = [
-            *self._reader.columns,
-            *(self._certainty.columns if self._certainty else []),
-            *(pa.field(name, _NAMED) for name in ("model_id", "model_version")),
-        ]
-        taken = [each.name for each in added if each.name in passed.names]
-        if taken:
-            raise unfit(
-                f"the input has a column named {listed(taken)}, which the output needs for itself; "
-                "name the columns to keep in passthrough_columns."
-            )
-        self.schema = pa.schema([*passed, *added])
+        self._reader = AnswerReader(
+            model["signature"]["output"], model["origin"] == "uploaded", model.get("threshold")
+        )
+        self.columns = self._reader.columns
 
-    def score(self, block: Block) -> Scored:
-        """Score the rows that can be scored, and say of the others why they cannot."""
-        encoded, answers = self.answer(block)
+    def answer(self, block: Block) -> Answered:
+        encoded = self._encoder.encode(block.rows, block.folders)
+        answers = self._answers(encoded)
         faults = dict(encoded.faults)
         for place, reason in answers.faults.items():
             faults[int(encoded.rows[place])] = [reason]
+        if not answers.faults:
+            return Answered(encoded.rows, answers.prediction, answers.probabilities, faults, encoded.unseen)
         kept = np.delete(np.arange(len(encoded.rows)), list(answers.faults))
-        is_whole = len(kept) == block.table.num_rows
-        columns = [
-            block.table.column(block.table.schema.get_field_index(name)) for name in self._passed.names
-        ]
-        if not is_whole:
-            places = pa.array(encoded.rows[kept])
-            columns = [column.take(places) for column in columns]
-        added = [answers.prediction]
-        if answers.probabilities is not None:
-            added += [pa.array(np.ascontiguousarray(column)) for column in answers.probabilities.T]
-        if self._certainty:
-            added += self._certainty.of(answers)
-        if len(kept) != len(encoded.rows):
-            added = [column.take(pa.array(kept)) for column in added]
-        zeros = pa.array(np.zeros(len(kept), np.int32))
-        named = [
-            pa.DictionaryArray.from_arrays(zeros, pa.array([self._model[field]], pa.string()))
-            for field in ("id", "version")
-        ]
-        table = pa.RecordBatch.from_arrays([*columns, *added, *named], schema=self.schema)
-        by_number = {block.numbers[place]: reasons for place, reasons in faults.items()}
-        by_number |= {row: [reason] for row, reason in block.unreadable.items()}
-        return Scored(block, table, dict(sorted(by_number.items())), encoded.unseen)
-
-    def answer(self, block: Block) -> tuple[Encoded, Answers]:
-        """The rows of a block that the model takes, and what it answers to each of them."""
-        encoded = self._encoder.encode(block.rows, block.folders)
-        return encoded, self._answers(encoded)
+        probabilities = None if answers.probabilities is None else answers.probabilities[kept]
+        prediction = answers.prediction.take(pa.array(kept))
+        return Answered(encoded.rows[kept], prediction, probabilities, faults, encoded.unseen)
 
     def _answers(self, encoded: Encoded) -> Answers:
         count, step = len(encoded.rows), self._rows_at_once
@@ -181,6 +149,78 @@ class Scorer:
             )
         answers.faults = {first + place: reason for place, reason in answers.faults.items()}
         return answers
+
+
+@dataclass
+class Scored:
+    """A block of output.
+
+    Attributes:
+        block: what was scored.
+        table: passed columns and answers of the rows that have one.
+        faults: reasons by row number in the file.
+        unseen: rows by text feature with a value that training has not seen.
+    """
+
+    block: Block
+    table: pa.RecordBatch
+    faults: dict[int, list[str]]
+    unseen: dict[str, int]
+
+
+class Scorer:
+    """Scores blocks; used by several threads.
+
+    Args:
+        named: `model` of the job's specification, whose id and version the output tells.
+        model: what answers.
+        passed: columns passed on.
+        is_csv: whether the output is CSV, in which a set of classes is JSON.
+
+    Raises:
+        JobFailure: a column that is passed on has the name of one that is added.
+    """
+
+    def __init__(self, named: dict[str, Any], model: Model, passed: pa.Schema, is_csv: bool = False) -> None:
+        self._named, self._model, self._passed = named, model, passed
+        output = named["signature"]["output"]
+        self._certainty = Certainty(output, named["certainty"], is_csv) if "certainty" in named else None
+        added = [
+            *model.columns,
+            *(self._certainty.columns if self._certainty else []),
+            *(pa.field(name, _NAMED) for name in ("model_id", "model_version")),
+        ]
+        taken = [each.name for each in added if each.name in passed.names]
+        if taken:
+            raise unfit(
+                f"the input has a column named {listed(taken)}, which the output needs for itself; "
+                "name the columns to keep in passthrough_columns."
+            )
+        self.schema = pa.schema([*passed, *added])
+
+    def score(self, block: Block) -> Scored:
+        """Score the rows that can be scored, and say of the others why they cannot."""
+        answered = self._model.answer(block)
+        columns = [
+            block.table.column(block.table.schema.get_field_index(name)) for name in self._passed.names
+        ]
+        if len(answered.rows) != block.table.num_rows:
+            places = pa.array(answered.rows)
+            columns = [column.take(places) for column in columns]
+        added = [answered.prediction]
+        if answered.probabilities is not None:
+            added += [pa.array(np.ascontiguousarray(column)) for column in answered.probabilities.T]
+        if self._certainty:
+            added += self._certainty.of(answered)
+        zeros = pa.array(np.zeros(len(answered.rows), np.int32))
+        named = [
+            pa.DictionaryArray.from_arrays(zeros, pa.array([self._named[field]], pa.string()))
+            for field in ("id", "version")
+        ]
+        table = pa.RecordBatch.from_arrays([*columns, *added, *named], schema=self.schema)
+        by_number = {block.numbers[place]: reasons for place, reasons in answered.faults.items()}
+        by_number |= {row: [reason] for row, reason in block.unreadable.items()}
+        return Scored(block, table, dict(sorted(by_number.items())), answered.unseen)
 
 
 _NAMED = pa.dictionary(pa.int32(), pa.string())

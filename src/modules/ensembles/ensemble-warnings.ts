@@ -1,0 +1,35 @@
+import type { SignatureDefinition } from '#libs/inference';
+import type { FoundMember } from '../models/ensemble-versions.service.js';
+import type { EnsembleMember } from '../models/model.entity.js';
+
+const MOST_NAMES_TOLD = 5;
+
+/** A member with what answers for it now, or why nothing does. */
+export interface MemberNow {
+  readonly member: EnsembleMember;
+  readonly found?: FoundMember;
+  readonly problem: string | null;
+}
+
+/** What the maker of an ensemble should know of its members as they are now. */
+export function warningsOf(members: readonly MemberNow[], { inputs }: SignatureDefinition): string[] {
+  const warnings: string[] = [];
+  const answering = new Map<string, number>();
+  members.forEach(({ member, found, problem }, at) => {
+    if (problem !== null) warnings.push(`model ${at} does not answer: ${problem}`);
+    if (!found || problem !== null) return;
+    const { servable, name } = found;
+    const key = `${servable.modelId} ${servable.version}`;
+    const before = answering.get(key);
+    if (before === undefined) answering.set(key, at);
+    else warnings.push(`models ${before} and ${at} are both answered by '${name}' ${servable.version} now`);
+    if (member.weight === 0) warnings.push(`'${name}' has the weight 0: it is asked, and counts for nothing`);
+    const own = new Set(servable.signature.inputs.map((input) => input.name));
+    const lacking = inputs.map((input) => input.name).filter((feature) => !own.has(feature));
+    if (lacking.length === 0) return;
+    const named = lacking.slice(0, MOST_NAMES_TOLD).join(', ');
+    const more = lacking.length > MOST_NAMES_TOLD ? ` and ${lacking.length - MOST_NAMES_TOLD} more` : '';
+    warnings.push(`'${name}' does not use ${named}${more}, which every request must hold for the others`);
+  });
+  return warnings;
+}

@@ -1,0 +1,106 @@
+import { Injectable } from '@nestjs/common';
+import type { SignatureDefinition } from '#libs/inference';
+import type { TenantScope } from '../../platform/database/database.js';
+import { Problem } from '../../platform/errors/problem.js';
+import { CertaintiesRepository } from './certainty/certainties.repository.js';
+import type { EnsembleDefinition, Model, ModelType, ModelVersion } from './model.entity.js';
+import { ModelFinder } from './model-finder.js';
+import { parseModelReference } from './model-reference.js';
+import { ModelsRepository } from './models.repository.js';
+import type { Stage } from './stage.js';
+import { formatVersion } from './version-number.js';
+import { type ServableVersion, toServable } from './versions.service.js';
+
+/** A version that answers as a member, with what its model is called and predicts. */
+export interface FoundMember {
+  readonly servable: ServableVersion;
+  /** The stage that the reference names. */
+  readonly stage: Stage | null;
+  readonly name: string;
+  readonly modelType: ModelType;
+}
+
+/** A version of an ensemble. */
+export interface EnsembleVersion {
+  readonly number: string;
+  readonly stage: Stage;
+  readonly definition: EnsembleDefinition;
+  readonly signature: SignatureDefinition;
+}
+
+/** The registry as ensembles need it: their own versions, and the models that these name. */
+@Injectable()
+export class EnsembleVersionsService {
+  constructor(
+    private readonly models: ModelsRepository,
+    private readonly finder: ModelFinder,
+    private readonly certainties: CertaintiesRepository,
+  ) {}
+
+  /**
+   * What a member answers with now.
+   * @throws Problem as `VersionsService.servable`
+   */
+  async findMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
+    const { model, found } = await this.finder.findAnswering(scope, reference, version);
+    return {
+      servable: toServable(model, found, await this.certainties.find(scope, found.id)),
+      stage: parseModelReference(reference)?.stage ?? null,
+      name: model.name,
+      modelType: model.modelType,
+    };
+  }
+
+  /** Like `findMember`; the model cannot be deleted until the scope's transaction ends. */
+  async keepMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
+    const member = await this.findMember(scope, reference, version);
+    // It may have been deleted since it was found.
+    if (!(await this.models.keep(scope, member.servable.modelId))) await this.finder.find(scope, reference);
+    return member;
+  }
+
+  /**
+   * The version to show of an ensemble.
+   * @param version undefined for the one that answers by default
+   * @throws Problem 404, also for a model that is no ensemble
+   */
+  async find(scope: TenantScope, reference: string, version?: string): Promise<EnsembleVersion> {
+    const { model, shown } = await this.finder.findShown(scope, reference);
+    const number = version ?? formatVersion(shown!);
+    return toEnsembleVersion(await this.finder.findVersion(scope, onlyEnsemble(model), number));
+  }
+
+  /** An ensemble, its row locked, and its newest version. @throws Problem 404 as `find` */
+  async lock(scope: TenantScope, reference: string): Promise<{ model: Model; newest: EnsembleVersion }> {
+    const model = onlyEnsemble(await this.finder.lock(scope, reference));
+    return { model, newest: toEnsembleVersion((await this.models.newestVersion(scope, model.id))!) };
+  }
+
+  /**
+   * Which of some models have a version of the ensemble, however deep, among the members of any of their versions. No
+   * other transaction of the tenant changes that until the scope's ends.
+   */
+  async containing(scope: TenantScope, ensembleId: string, among: readonly string[]): Promise<Set<string>> {
+    return new Set(await this.models.ancestors(scope, ensembleId, among));
+  }
+
+  /** Waits until no other transaction of the tenant is about to say which models are made of which. */
+  lockMemberships(scope: TenantScope): Promise<void> {
+    return this.models.lockMemberships(scope);
+  }
+}
+
+/** Only the transaction that registers an ensemble sees its first version before that has a signature. */
+function toEnsembleVersion(version: ModelVersion): EnsembleVersion {
+  return {
+    number: formatVersion(version),
+    stage: version.stage,
+    definition: version.parameters as unknown as EnsembleDefinition,
+    signature: version.signature!,
+  };
+}
+
+function onlyEnsemble(model: Model): Model {
+  if (model.framework === 'ensemble') return model;
+  throw new Problem('MODEL_NOT_FOUND', `The model ${model.name} is no ensemble.`);
+}

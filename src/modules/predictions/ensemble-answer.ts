@@ -1,0 +1,46 @@
+import { disagreement, type Predictions } from '#libs/inference';
+import type { EnsembleOutcome, ServableVersion } from '../serving/serving.service.js';
+import type { PredictRequest } from './predict-request.js';
+import type { MemberAnswerBody, PredictionBody } from './predictions.dto.js';
+
+type MemberOutcome = EnsembleOutcome['members'][number];
+
+/** What a prediction says of the members of an ensemble. */
+export function ensembleAnswer(
+  { signature: { output } }: ServableVersion,
+  { predictions }: Predictions,
+  { members, asked }: EnsembleOutcome,
+  { single, returnMembers }: PredictRequest,
+): Pick<PredictionBody, 'members' | 'members_asked' | 'disagreement'> {
+  const cascade = asked && { members_asked: single ? asked[0]! : [...asked] };
+  if (!returnMembers) return { members: members.map(stateOf), ...cascade };
+  const labels = output.type === 'classification' ? output.labels : [];
+  const answers = members.flatMap((member) => member.answers ?? []);
+  const apart = disagreement(labels, answers, predictions);
+  return { members: members.map(stateAndAnswerOf), ...cascade, disagreement: single ? apart[0]! : apart };
+}
+
+/** What the log keeps of the members: without their answers. */
+export function loggedEnsemble({ members, asked }: EnsembleOutcome): object {
+  return { members: members.map(stateOf), ...(asked && { members_asked: asked }) };
+}
+
+function stateOf({ member, servable, share, failure }: MemberOutcome): MemberAnswerBody {
+  return {
+    model_id: member.model_id,
+    version: servable?.version ?? member.version,
+    status: servable ? 'answered' : failure ? 'failed' : 'not_asked',
+    weight: share,
+    ...(failure && { error: failure }),
+  };
+}
+
+function stateAndAnswerOf(outcome: MemberOutcome): MemberAnswerBody {
+  const { answers } = outcome;
+  const { probabilities } = answers ?? {};
+  return {
+    ...stateOf(outcome),
+    ...(answers && { prediction: answers.predictions }),
+    ...(probabilities && { probabilities }),
+  };
+}

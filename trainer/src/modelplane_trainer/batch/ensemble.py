@@ -1,0 +1,98 @@
+"""Members of an ensemble, whose answers become one: libs/inference/src/ensembles does the same with JSON."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..ties import most_probable
+from .answers import AnswerReader, by_threshold, text_of
+from .blocks import Block
+from .scoring import Answered, Model
+
+
+class Ensemble:
+    """Answers rows that all members answer.
+
+    Args:
+        model: `model` of the job's specification, with its `ensemble`.
+        members: what answers for each of its members.
+    """
+
+    def __init__(self, model: dict[str, Any], members: list[Model]) -> None:
+        self._ensemble, self._members = model["ensemble"], members
+        # That of the version; a cascade has one of its own, for when to stop.
+        self._threshold = model.get("threshold")
+        reader = AnswerReader(model["signature"]["output"])
+        self.columns, self._labels = reader.columns, reader.labels
+        self._weights = [each["weight"] for each in self._ensemble["members"]]
+        self._orders = [
+            _order(model["signature"]["output"], each["model"]["signature"]["output"])
+            for each in self._ensemble["members"]
+        ]
+
+    def answer(self, block: Block) -> Answered:
+        answered = [member.answer(block) for member in self._members]
+        faults: dict[int, list[str]] = {}
+        unseen: dict[str, int] = {}
+        for each in answered:
+            for place, reasons in each.faults.items():
+                told = faults.setdefault(place, [])
+                told += [reason for reason in reasons if reason not in told]
+            for name, rows in each.unseen.items():
+                unseen[name] = max(rows, unseen.get(name, 0))
+        rows = reduce(np.intersect1d, [each.rows for each in answered])
+        values = [
+            self._values(each, np.searchsorted(each.rows, rows), order)
+            for each, order in zip(answered, self._orders, strict=True)
+        ]
+        if self._labels is None:
+            return Answered(rows, pa.array(self._mean(values)), None, faults, unseen)
+        is_cascade = self._ensemble["strategy"] == "cascade"
+        probabilities = self._cascade(values) if is_cascade else self._mean(values)
+        places = (
+            most_probable(probabilities)
+            if self._threshold is None
+            else by_threshold(probabilities, self._threshold)
+        )
+        return Answered(rows, self._labels.take(pa.array(places)), probabilities, faults, unseen)
+
+    def _values(self, answered: Answered, places: np.ndarray, order: list[int]) -> np.ndarray:
+        """What a member adds to the mean: values [rows], or probabilities or votes [rows, classes]."""
+        if self._labels is None:
+            return answered.prediction.to_numpy(zero_copy_only=False)[places]
+        if self._ensemble["method"] == "voting_soft":
+            return answered.probabilities[places][:, order]
+        labels = self._labels.cast(answered.prediction.type)
+        votes = pc.index_in(answered.prediction.take(pa.array(places)), value_set=labels)
+        return np.eye(len(labels))[votes.to_numpy(zero_copy_only=False).astype(np.int64)]
+
+    def _mean(self, values: list[np.ndarray]) -> np.ndarray:
+        """Weighted mean of the first members' values, summed in the order in which a prediction sums them."""
+        weights = self._weights[: len(values)]
+        shares = [weight / sum(weights) for weight in weights]
+        return sum(share * each for share, each in zip(shares, values, strict=True))
+
+    def _cascade(self, values: list[np.ndarray]) -> np.ndarray:
+        """Of each row the mean of as many members as it takes until that is confident enough."""
+        threshold, fewest = self._ensemble["threshold"], self._ensemble["min_models_required"]
+        combined = np.empty_like(values[0])
+        is_open = np.ones(len(combined), bool)
+        for count in range(1, len(values) + 1):
+            mean = self._mean(values[:count])
+            combined[is_open] = mean[is_open]
+            if count >= fewest:
+                is_open &= mean[np.arange(len(mean)), most_probable(mean)] < threshold
+        return combined
+
+
+def _order(output: dict[str, Any], of_member: dict[str, Any]) -> list[int]:
+    """For each class of the ensemble its place among the member's."""
+    if output["type"] == "regression":
+        return []
+    places = {text_of(label): place for place, label in enumerate(of_member["labels"])}
+    return [places[text_of(label)] for label in output["labels"]]
