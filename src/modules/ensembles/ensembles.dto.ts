@@ -179,7 +179,7 @@ export class CreateEnsembleDto extends ChangeEnsembleDto {
 
   /**
    * What it is for.
-   * @example The three best churn models
+   * @example "The three best churn models"
    */
   @MayBeAbsent()
   @IsString()
@@ -324,7 +324,7 @@ export class EnsembleSummaryBody {
 
   /**
    * What it is for.
-   * @example The three best churn models
+   * @example "The three best churn models"
    */
   description: string;
 

@@ -123,7 +123,7 @@ export class MemberErrorBody {
 
   /**
    * A sentence for the caller.
-   * @example It did not answer within 500 ms.
+   * @example "It did not answer within 500 ms."
    */
   message: string;
 }
