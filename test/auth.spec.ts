@@ -11,10 +11,14 @@ import { AuthModule } from '../src/platform/auth/auth.module.js';
 import { ChangesModule } from '../src/platform/changes/changes.module.js';
 import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { createServer as createService } from '../src/platform/http/server.js';
+import { DirectRoutesModule } from '../src/platform/http/direct-routes.module.js';
 import { SurfacesModule } from '../src/platform/http/surfaces.module.js';
+import { LoadModule } from '../src/platform/load/load.module.js';
 import { ObservabilityModule } from '../src/platform/observability/observability.module.js';
 import { TasksModule } from '../src/platform/tasks/tasks.module.js';
+import { StorageModule } from '../src/platform/storage/storage.module.js';
 import { TimersModule } from '../src/platform/timers/timers.module.js';
+import { UsageModule } from '../src/platform/usage/usage.module.js';
 import type { Answer } from './support/client.js';
 import { cloneDatabase, type TestDatabase } from './support/database.js';
 import { sendRaw } from './support/raw-request.js';
@@ -522,8 +526,12 @@ describe('the start of a process', () => {
         DatabaseModule,
         TasksModule,
         ChangesModule,
+        LoadModule,
         SurfacesModule,
         AuthModule,
+        DirectRoutesModule,
+        StorageModule,
+        UsageModule,
       ],
       controllers: [controller],
     })

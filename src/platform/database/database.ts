@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm';
 import { currentContext } from '../observability/request-context.js';
 import { withinTime } from '../observability/within-time.js';
 import { CONNECT_MS } from './data-source.js';
@@ -65,6 +65,25 @@ export class Database {
         joinable.open = false;
       }
     });
+  }
+
+  /**
+   * Runs queries, and nothing else, as the role that has no tenant.
+   * @param isAwaited whether a request waits for them, which then waits no longer than for those of its tenant
+   * @throws DatabaseUnavailable
+   */
+  async asSystem<T>(
+    work: (system: DataSource) => Promise<T>,
+    isAwaited = currentContext()?.requestId !== undefined,
+  ): Promise<T> {
+    try {
+      const asked = work(this.system);
+      return await (isAwaited ? withinTime(asked, REQUEST_MS) : asked);
+    } catch (error) {
+      // What fails before it is a query failed to connect, or was not answered in time.
+      const isAway = !(error instanceof QueryFailedError) || isDatabaseAway(error);
+      throw isAway ? new DatabaseUnavailable(error) : error;
+    }
   }
 
   /** Runs `action` once what was written before can be seen by others: now, unless a transaction around is open. */

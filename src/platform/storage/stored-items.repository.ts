@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type TenantScope } from '../database/database.js';
-import { DatabaseUnavailable, isDatabaseAway } from '../database/database-unavailable.js';
 import type { StoredKind } from './stored-item.entity.js';
 
 export interface KeptObject {
@@ -41,8 +40,8 @@ export class StoredItemsRepository {
     name: string,
     { needed, wanted, quota, seconds, target }: ReservationBytes,
   ): Promise<number | null> {
-    return this.whileThere(() =>
-      this.database.system.transaction(async (manager) => {
+    return this.database.asSystem((system) =>
+      system.transaction(async (manager) => {
         // Two that reserve see each other's bytes; what is written without a reservation is counted as it comes.
         await manager.query(`select pg_advisory_xact_lock(hashtextextended('stored by ' || $1, 0))`, [
           tenant,
@@ -208,15 +207,7 @@ export class StoredItemsRepository {
   }
 
   private query<T extends object>(sql: string, parameters: unknown[] = []): Promise<T[]> {
-    return this.whileThere(() => this.database.system.query<T[]>(sql, parameters));
-  }
-
-  private async whileThere<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw isDatabaseAway(error) ? new DatabaseUnavailable(error) : error;
-    }
+    return this.database.asSystem((system) => system.query<T[]>(sql, parameters));
   }
 }
 

@@ -1,8 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan, QueryFailedError } from 'typeorm';
-import { DatabaseUnavailable, isDatabaseAway } from '../../database/database-unavailable.js';
-import { Database, REQUEST_MS, type TenantScope } from '../../database/database.js';
-import { withinTime } from '../../observability/within-time.js';
+import { LessThan } from 'typeorm';
+import { Database, type TenantScope } from '../../database/database.js';
 import { ApiKey } from './api-key.entity.js';
 
 /** What of a key decides whether, and as whom, its bearer signs in. */
@@ -68,20 +66,17 @@ export class ApiKeysRepository {
    * Keys of all tenants by their ids, as far as they exist.
    * @throws DatabaseUnavailable
    */
-  async findForSignIn(ids: readonly string[]): Promise<SignInKey[]> {
-    try {
-      const asked: Promise<SignInKey[]> = this.database.system.query(
-        `select id, tenant_id as "tenantId", prefix, roles, digest, previous_digest as "previousDigest",
-                previous_until as "previousUntil", expires_at as "expiresAt", revoked_at as "revokedAt"
-         from api_keys where id = any($1)`,
-        [ids],
-      );
-      return await withinTime(asked, REQUEST_MS);
-    } catch (error) {
-      // What fails before it is a query failed to connect, or was not answered in time.
-      const isAway = !(error instanceof QueryFailedError) || isDatabaseAway(error);
-      throw isAway ? new DatabaseUnavailable(error) : error;
-    }
+  findForSignIn(ids: readonly string[]): Promise<SignInKey[]> {
+    return this.database.asSystem(
+      (system) =>
+        system.query(
+          `select id, tenant_id as "tenantId", prefix, roles, digest, previous_digest as "previousDigest",
+                  previous_until as "previousUntil", expires_at as "expiresAt", revoked_at as "revokedAt"
+           from api_keys where id = any($1)`,
+          [ids],
+        ),
+      true,
+    );
   }
 
   /** Notes when keys were used, of each at most once a minute, whichever processes saw them. */
