@@ -225,6 +225,39 @@ describe('a calibration by a labelled table', () => {
     expect((await viewer.get('/api/v1/calibrations?limit=1')).body.data).toHaveLength(1);
   });
 
+  it('should be of an ensemble, too, whose threshold decides alone and in batches', async () => {
+    const models = [
+      { model_id: churn, weight: 1 },
+      { model_id: scene.churn, weight: 2 },
+    ];
+    const request = { name: 'sure together', method: 'voting_soft', models };
+    const { body } = await acme.post('/api/v1/ensembles', request);
+    const id = body.ensemble_id as string;
+    expect((await predict(id, MANY, { return_interval: 0.9 })).status).toBe(422);
+    expect(
+      await ended(
+        await calibrate(id, { validation_path: 's3://data/large.parquet', target_column: 'churned' }),
+      ),
+    ).toMatchObject({ status: 'succeeded', result: { rows: 30_000 } });
+    const threshold = await acme.put(`/api/v1/models/${id}/versions/1.0.0/threshold`, {
+      metric: 'cost',
+      false_positive: 1,
+      false_negative: 9,
+    });
+    expect(threshold.status).toBe(200);
+    const options = { return_interval: 0.9, return_probabilities: true };
+    const answer = (await predict(id, MANY, options)).body;
+    expect(answer).toMatchObject({ coverage: 0.9, threshold: threshold.body.threshold });
+    const ofSecond = answer.probabilities.map(([, second]: number[]) => second);
+    expect(answer.prediction).toEqual(ofSecond.map((second: number) => (second >= answer.threshold ? 1 : 0)));
+    await scene.put('together.jsonl', jsonLines(MANY));
+    const input_path = 's3://data/together.jsonl';
+    const batch = await scene.score({ model_id: id, input_path, return_interval: 0.9 });
+    const rows = await rowsOf(batch);
+    expect(rows.map(({ prediction }) => prediction)).toEqual(answer.prediction);
+    expect(rows.map(({ prediction_set }) => prediction_set)).toEqual(answer.prediction_set);
+  });
+
   describe('and its threshold', () => {
     const thresholdOf = (id: string) => `/api/v1/models/${id}/versions/1.0.0/threshold`;
 
@@ -267,7 +300,8 @@ describe('a calibration by a labelled table', () => {
       expect(again).not.toHaveProperty('threshold');
       const events = (await acme.get('/api/v1/events?type=model.threshold_changed')).body.data as Row[];
       const expected = { model_id: id, version: '1.0.0' };
-      expect(events.map(({ data }) => data)).toEqual([
+      const ofModel = events.map(({ data }) => data as Row).filter(({ model_id }) => model_id === id);
+      expect(ofModel).toEqual([
         { ...expected, threshold: 0.2 },
         { ...expected, threshold: null },
       ]);

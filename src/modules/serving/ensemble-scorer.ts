@@ -155,7 +155,7 @@ export class EnsembleScorer {
     const { ensemble, request } = question;
     const { fail_on_partial, min_models_required, method, threshold } = ensemble.servable.ensemble;
     // Whether a request fits must not depend on how many members it takes to answer it.
-    this.checkRows(ensemble, request);
+    await this.checkRows(ensemble, request);
     const asked = new Array<number>(request.rows.length).fill(0);
     const combined: Required<Answers> = { predictions: [], probabilities: [], confidences: [] };
     const outcomes: MemberOutcome[] = [];
@@ -194,10 +194,10 @@ export class EnsembleScorer {
   }
 
   /** @throws UnfitFeatures */
-  private checkRows(ensemble: Compiled, { rows, single }: ScoreRequest): void {
+  private async checkRows(ensemble: Compiled, { rows, single }: ScoreRequest): Promise<void> {
     ensemble.signature ??= compileSignature(ensemble.servable.signature);
     try {
-      ensemble.signature.encode(rows);
+      await ensemble.signature.encodeInTurns(rows);
     } catch (error) {
       throw error instanceof FeatureErrors ? UnfitFeatures.inRows(error, single) : error;
     }

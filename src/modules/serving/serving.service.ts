@@ -80,9 +80,15 @@ export class ServingService implements ModelRunner {
 
   /** Scores rows with what `find` found. @throws as `score` */
   run(tenant: string, loaded: LoadedModel, request: ScoreRequest): Scored | Promise<Scored> {
-    return loaded.model
-      ? this.runModel(tenant, loaded, request)
-      : this.ensembles.score(this, tenant, loaded.servable, request);
+    if (loaded.model) return this.runModel(tenant, loaded, request);
+    const { servable } = loaded;
+    const scored = this.ensembles.score(this, tenant, servable, request);
+    if (servable.threshold === null) return scored;
+    const decided = (found: Scored): Scored => ({
+      ...found,
+      predictions: byThreshold(found.predictions, servable),
+    });
+    return scored instanceof Promise ? scored.then(decided) : decided(scored);
   }
 
   /**
