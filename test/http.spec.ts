@@ -196,6 +196,8 @@ describe('HTTP', () => {
           'prediction-export': IDLE,
         },
         down: [],
+        degraded: [],
+        disk_free_bytes: expect.any(Number),
       });
     });
 
