@@ -132,7 +132,7 @@ export const ATTACKS = [
         };
         scene.long.push(await submitted(scene, '/api/v1/predictions/batch', batch));
       }
-      await Promise.all(scene.long.slice(0, 2).map((path) => running(scene, path)));
+      await running(scene, scene.long[0]);
     },
     end: async (scene) => {
       for (const path of scene.long) await cancelled(scene, path);
