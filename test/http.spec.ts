@@ -197,6 +197,8 @@ describe('HTTP', () => {
           'prediction-export': IDLE,
         },
         down: [],
+        degraded: [],
+        disk_free_bytes: expect.any(Number),
       });
     });
 

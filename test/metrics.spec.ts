@@ -100,6 +100,7 @@ describe('GET /metrics', () => {
           'validations',
           'trials',
           'bodies',
+          'listings',
         ],
         'modelplane_api_keys_refused_total{reason=': [
           'malformed',

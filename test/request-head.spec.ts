@@ -157,7 +157,7 @@ describe('the head of a request', () => {
       const other = await Service.start({ beside: service, env: { MODELPLANE_CORS_ORIGINS: '' } });
       try {
         const { status, headers } = await preflight(ORIGIN, other.url);
-        expect([status, headers.get('access-control-allow-origin')]).toEqual([404, null]);
+        expect([status, headers.get('access-control-allow-origin')]).toEqual([405, null]);
       } finally {
         await other.stop();
       }

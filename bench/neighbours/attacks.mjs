@@ -132,7 +132,7 @@ export const ATTACKS = [
         };
         scene.long.push(await submitted(scene, '/api/v1/predictions/batch', batch));
       }
-      await Promise.all(scene.long.slice(0, 2).map((path) => running(scene, path)));
+      await running(scene, scene.long[0]);
     },
     end: async (scene) => {
       for (const path of scene.long) await cancelled(scene, path);
@@ -142,12 +142,12 @@ export const ATTACKS = [
     name: 'objects past the quota',
     probes: ['object'],
     prepare: () => {
-      const path = `/api/v1/objects/tenants/${ATTACKER}/filler-{n}`;
+      const path = `/api/v1/objects/tenants/${ATTACKER}/filler/{n}`;
       const headers = { 'content-type': 'application/octet-stream' };
       return { connections: 4, requests: [requestOf('PUT', path, Buffer.alloc(16 * 2 ** 20), headers)] };
     },
     end: async ({ attacker }) => {
-      const fillers = `s3://tenants/${ATTACKER}/filler-`;
+      const fillers = `s3://tenants/${ATTACKER}/filler/`;
       for (;;) {
         const { data } = await attacker.send('GET', `/api/v1/objects?limit=200&prefix=${fillers}`);
         if (data.length === 0) return;

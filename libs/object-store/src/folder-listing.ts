@@ -16,8 +16,11 @@ export interface WalkOptions {
 
 interface Entry {
   readonly key: string;
-  /** The bytes that entries are sorted by: keys in a folder go on with a slash, so that `a-b` comes before `a/b`. */
-  readonly order: Buffer;
+  /**
+   * The bytes that entries are sorted by, each as one character: keys in a folder go on with a slash, so that `a-b`
+   * comes before `a/b`.
+   */
+  readonly order: string;
   readonly path: string;
   readonly isFolder: boolean;
 }
@@ -38,13 +41,13 @@ async function* walkFolder(
   folderKey: string,
   options: WalkOptions,
 ): AsyncGenerator<{ key: string; path: string }> {
-  const after = Buffer.from(options.after);
+  const after = bytesOf(options.after);
   for (const entry of await readEntries(folder, folderKey, options)) {
     if (!entry.isFolder) {
-      if (after.length === 0 || entry.order.compare(after) > 0) yield { key: entry.key, path: entry.path };
+      if (entry.order > after) yield { key: entry.key, path: entry.path };
       continue;
     }
-    const isBehind = entry.order.compare(after) < 0 && !startsWith(after, entry.order);
+    const isBehind = entry.order < after && !after.startsWith(entry.order);
     if (!isBehind) yield* walkFolder(entry.path, `${entry.key}/`, options);
   }
 }
@@ -57,7 +60,7 @@ async function readEntries(folder: string, folderKey: string, options: WalkOptio
     if (isMissing(error)) return [];
     throw error;
   }
-  const entries: Entry[] = [];
+  const entries = new Map<string, Entry>();
   for (const [at, dirent] of names.entries()) {
     // A folder of a hundred thousand names would hold the thread for half a second.
     if (at % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await setImmediate();
@@ -68,9 +71,11 @@ async function readEntries(folder: string, folderKey: string, options: WalkOptio
       continue;
     const isFolder = dirent.isDirectory();
     if (!isFolder && !dirent.isFile()) continue;
-    entries.push({ key, order: Buffer.from(isFolder ? `${key}/` : key), path: join(folder, name), isFolder });
+    const order = bytesOf(isFolder ? `${key}/` : key);
+    entries.set(order, { key, order, path: join(folder, name), isFolder });
   }
-  return entries.sort((left, right) => left.order.compare(right.order));
+  // Sorting texts without a function of ours is several times as fast, and holds the thread that long.
+  return [...entries.keys()].sort().map((order) => entries.get(order)!);
 }
 
 function isAddressable(key: string): boolean {
@@ -82,6 +87,7 @@ function isAddressable(key: string): boolean {
   }
 }
 
-function startsWith(text: Buffer, start: Buffer): boolean {
-  return text.subarray(0, start.length).equals(start);
+/** The UTF-8 bytes of a text, each as one character. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }

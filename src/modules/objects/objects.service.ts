@@ -8,21 +8,31 @@ import {
   parseObjectUri,
 } from '#libs/object-store';
 import { HttpConfig } from '../../config/index.js';
+import { FairQueue, QueueFull } from '../../platform/fair-share/fair-queue.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
+import { Refusals } from '../../platform/load/refusals.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import type { ListObjectsQuery, ObjectPage, StoredObjectEntry } from './objects.dto.js';
 import { parseRange } from '../../platform/http/range-header.js';
 
+/** A listing looks at all names of a folder, in turns with everything else. */
+const LISTINGS = { places: 4, placesOfTenant: 1, maxWaiting: 64, maxWaitingOfTenant: 16 };
+/** Listing a folder of fifty thousand names takes about so long. */
+const LISTING_MS = 500;
+
 /** A tenant's own view of the object store, for those who have no S3 tools. `path` is `bucket/key`. */
 @Injectable()
 export class ObjectsService {
+  private readonly listings = new FairQueue(LISTINGS);
+
   constructor(
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     private readonly storage: TenantStorage,
     private readonly grants: Grants,
     private readonly config: HttpConfig,
+    private readonly refusals: Refusals,
   ) {}
 
   /** @param length bytes of the body, where the request says how many */
@@ -59,14 +69,18 @@ export class ObjectsService {
     await this.storage.delete(this.addressOf(tenant, path));
   }
 
+  /** @throws Problem 400 for a prefix or cursor that is none, 403 outside of the grants, 503 where too many wait */
   async list(tenant: string, query: ListObjectsQuery): Promise<ObjectPage> {
     const folder = parseFolderUri(query.prefix);
     this.grants.refuseForeign(tenant, folder);
-    const { objects } = await this.store.list({
-      ...folder,
-      after: decodeCursor(tenant, query.cursor),
-      limit: query.limit + 1,
-    });
+    const after = decodeCursor(tenant, query.cursor);
+    const { objects } = await this.listings
+      .run(tenant, () => this.store.list({ ...folder, after, limit: query.limit + 1 }))
+      .catch((error: unknown) => {
+        if (!(error instanceof QueueFull)) throw error;
+        const why = `${error.waiting} listings wait already`;
+        throw this.refusals.overloaded('listings', error.waiting * LISTING_MS, why);
+      });
     return pageOf(
       objects,
       query.limit,

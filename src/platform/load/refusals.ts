@@ -4,7 +4,7 @@ import { Metrics } from '../observability/metrics.js';
 
 /**
  * What is full: the main thread, the queue of one model, those of all models together, that of explanations, of looks at
- * training data, of trials of uploads, or of large bodies.
+ * training data, of trials of uploads, of large bodies, or of listings of objects.
  */
 const FULL_PLACES = [
   'event_loop',
@@ -14,6 +14,7 @@ const FULL_PLACES = [
   'validations',
   'trials',
   'bodies',
+  'listings',
 ] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 
