@@ -1,5 +1,6 @@
 """Weights of an ensemble by forward selection, against a plain loop."""
 
+import copy
 import hashlib
 import math
 
@@ -146,9 +147,39 @@ def test_a_fit_tells_weights_and_losses(store, target, estimators, metric):
         assert [each["loss_without"] for each in result["members"]] == pytest.approx(losses[::-1])
 
 
+def test_rows_that_one_member_cannot_score_take_no_part(store):
+    spec = fit(store, "grade", ["logistic_regression", "random_forest"])
+    rows = ["1,2,true,Aachen,1"] * 30 + ["many,2,true,Aachen,2", "1,2,true,Aachen,"]
+    files = store.text("\n".join([",".join([*FEATURES, "grade"]), *rows]), "s3://data/fresh.csv")
+    spec["data"] |= {"format": "csv", "files": [{"uri": files["uris"][0], "size_bytes": 1, "etag": "1"}]}
+    *_, last = events = store.run(spec)
+    assert last["result"]["rows"] == 30
+    told = [event["message"] for event in events if event["type"] == "warning"]
+    assert [message.split(" rows ")[0] for message in told] == ["1", "1"]
+
+
+def test_classes_are_matched_by_what_they_are(store):
+    spec = fit(store, "grade", ["logistic_regression", "random_forest"])
+    whole = store.result_of(spec)
+    spec["model"]["signature"] = copy.deepcopy(spec["model"]["signature"])
+    spec["model"]["signature"]["output"]["labels"].reverse()
+    turned = store.result_of(spec)
+    for one, other in zip(whole["members"], turned["members"], strict=True):
+        assert one["weight"] == other["weight"] and one["loss"] == pytest.approx(other["loss"])
+
+
 def test_a_fit_needs_an_ensemble_and_rounds(store):
     spec = fit(store, "price", ["ridge", "ridge"])
     alone = {**spec, "model": spec["model"]["ensemble"]["members"][0]["model"]}
     assert "ensemble" in store.failure(alone)[1]
     del spec["rounds"]
     assert "rounds" in store.failure(spec)[1]
+
+
+def test_an_error_beyond_all_numbers_is_refused(store):
+    spec = fit(store, "price", ["ridge", "ridge"])
+    columns = mixed(20, seed=5)
+    table = pa.table({name: columns[name] for name in FEATURES} | {"price": pa.array([1e200] * 20)})
+    store.parquet(table, "s3://data/fresh.parquet")
+    code, message = store.failure(spec)
+    assert code == "DATA_UNFIT" and "no finite number" in message

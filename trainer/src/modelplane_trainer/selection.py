@@ -32,8 +32,12 @@ def squared_error(errors: np.ndarray) -> float:
 
     Args:
         errors: prediction less truth, [rows].
+
+    Returns:
+        Infinity where it is beyond float64.
     """
-    return float(np.square(errors).mean())
+    with np.errstate(over="ignore"):
+        return float(np.square(errors).mean())
 
 
 def select(answers: np.ndarray, loss: Loss, rounds: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..events import EventWriter
+from ..failures import unfit
 from ..selection import Loss, log_loss, select, squared_error
 from ..storage import Store
 from .blocks import Block
@@ -34,6 +35,11 @@ def fit_weights(spec: dict[str, Any], events: EventWriter, store: Store) -> dict
         metric, loss, answers = "log_loss", log_loss, answers[np.arange(len(truth)), :, truth]
     else:
         metric, loss, answers = "squared_error", squared_error, answers - truth[:, None]
+    own = [loss(answers[:, member]) for member in range(answers.shape[1])]
+    if not np.isfinite(own).all():
+        raise unfit(
+            "a prediction and its target are so far apart that the squared error is no finite number."
+        )
     counts = select(answers, loss, spec["rounds"])
     milliseconds = np.median(table.milliseconds, axis=0)
     return {
@@ -44,7 +50,7 @@ def fit_weights(spec: dict[str, Any], events: EventWriter, store: Store) -> dict
         "members": [
             {
                 "weight": float(counts[member] / counts.sum()),
-                "loss": loss(answers[:, member]),
+                "loss": own[member],
                 "loss_without": _loss_of(
                     answers, np.where(np.arange(len(counts)) == member, 0, counts), loss
                 ),
