@@ -172,8 +172,8 @@ def test_a_fit_needs_an_ensemble_and_rounds(store):
     spec = fit(store, "price", ["ridge", "ridge"])
     alone = {**spec, "model": spec["model"]["ensemble"]["members"][0]["model"]}
     assert "ensemble" in store.failure(alone)[1]
-    del spec["rounds"]
-    assert "rounds" in store.failure(spec)[1]
+    assert "rounds" in store.failure({name: spec[name] for name in spec if name != "rounds"})[1]
+    assert "is not valid" in store.failure({**spec, "kind": ["ensemble-fit"]})[1]
 
 
 def test_an_error_beyond_all_numbers_is_refused(store):

@@ -87,10 +87,10 @@ export class EnsembleVersionsService {
       : await this.models.newestFittedVersion(scope, model.id);
     const found = version && toEnsembleVersion(version);
     if (found?.fit) return { ...found, modelId: model.id, fit: found.fit };
-    const which = number ? `The weights of version ${number} were` : `No weights of ${model.name} were`;
+    const which = number ? `of version ${number}` : `of any version of ${model.name}`;
     throw new Problem(
       'NOT_FOUND',
-      `${which} ${number ? 'not ' : ''}learned by a table; post one to /api/v1/ensembles/${model.id}/fit.`,
+      `The weights ${which} were not learned by a table; post one to /api/v1/ensembles/${model.id}/fit.`,
     );
   }
 

@@ -60,11 +60,12 @@ def check_spec(spec: Any) -> None:
         JobFailure: it does not fit, with the field named.
     """
     kind = spec.get("kind") if isinstance(spec, dict) else None
-    contract = validator(_SCORING.get(kind, "training-spec.v1"))
+    scoring = _SCORING.get(str(kind))
+    contract = validator(scoring or "training-spec.v1")
     errors = sorted(contract.iter_errors(spec), key=lambda error: list(error.path))
     if errors:
         raise _invalid(f"{_place(errors[0].path)}: {errors[0].message}")
-    if kind in _SCORING:
+    if scoring:
         return
     fields = entry(spec["framework"], spec["estimator"])["hyperparameters"]
     for name, value in spec["hyperparameters"].items():
