@@ -19,6 +19,7 @@ interface Names {
   exported: string;
   batch: string;
   calibration: string;
+  ensembleFit: string;
   schedule: string;
   apiKey: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
@@ -140,6 +141,32 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/ensembles/${model}`, body: { unknown: 1 } },
   ],
   'DELETE /api/v1/ensembles/{ensemble_id}': ({ model }) => [{ path: `/api/v1/ensembles/${model}` }],
+  'POST /api/v1/ensembles/{ensemble_id}/fit': ({ model, object }) => [
+    {
+      path: `/api/v1/ensembles/${model}/fit`,
+      body: { method: 'greedy', data_config: { validation_path: `s3://data/${object}` } },
+    },
+  ],
+  'GET /api/v1/ensembles/{ensemble_id}/leaderboard': ({ model }) => [
+    { path: `/api/v1/ensembles/${model}/leaderboard` },
+  ],
+  'GET /api/v1/ensemble-fits': ({ model }) => [{ path: `/api/v1/ensemble-fits?ensemble_id=${model}` }],
+  'GET /api/v1/ensemble-fits/{job_id}': ({ ensembleFit }) => [
+    { path: `/api/v1/ensemble-fits/${ensembleFit}` },
+  ],
+  'DELETE /api/v1/ensemble-fits/{job_id}': ({ ensembleFit }) => [
+    { path: `/api/v1/ensemble-fits/${ensembleFit}` },
+  ],
+  'POST /api/v1/ensemble-fits/{job_id}/rerun': ({ ensembleFit }) => [
+    { path: `/api/v1/ensemble-fits/${ensembleFit}/rerun` },
+    { path: `/api/v1/ensemble-fits/${ensembleFit}/rerun`, body: { unknown: 1 } },
+  ],
+  'GET /api/v1/ensemble-fits/{job_id}/logs': ({ ensembleFit }) => [
+    { path: `/api/v1/ensemble-fits/${ensembleFit}/logs` },
+  ],
+  'GET /api/v1/ensemble-fits/{job_id}/events': ({ ensembleFit }) => [
+    { path: `/api/v1/ensemble-fits/${ensembleFit}/events` },
+  ],
   'POST /api/v1/ensembles/{ensemble_id}/predict': ({ model }) => [
     { path: `/api/v1/ensembles/${model}/predict`, body: PREDICTION },
     { path: `/api/v1/ensembles/${model}/predict`, body: { ...PREDICTION, version: '1.0.0' } },
@@ -329,6 +356,7 @@ describe('a tenant', () => {
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
     object: 'absent.csv',
@@ -670,6 +698,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     exported: 'export-019c1a7c-0b3e-7c41-9d2e-000000000001',
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-000000000001',
     schedule: '',
     apiKey: '',
     object: 'secret.csv',
@@ -725,11 +754,25 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
       },
     ],
   );
+  await database.query(
+    `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine)
+     values ($1, 'acme-corp', 'ensemble-fit', $2, 'ana', 'local')`,
+    [
+      names.ensembleFit,
+      {
+        model_id: names.model,
+        version: '1.0.0',
+        validation_path: 's3://data/secret.csv',
+        target_column: 'churned',
+        rounds: 50,
+      },
+    ],
+  );
   await acme.put(`/api/v1/models/${names.model}/versions/1.0.0/threshold`, { value: 0.25 });
   await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
      select 'acme-corp', id, 1, 1, 'log', '{"level": "info", "message": "a secret"}' from unnest($1::text[]) as id`,
-    [[names.job, names.batch, names.calibration]],
+    [[names.job, names.batch, names.calibration, names.ensembleFit]],
   );
   const request = {
     model_id: names.model,
@@ -760,7 +803,19 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
-  { model, job, request, prediction, exported, batch, calibration, schedule, apiKey, object }: Names,
+  {
+    model,
+    job,
+    request,
+    prediction,
+    exported,
+    batch,
+    calibration,
+    ensembleFit,
+    schedule,
+    apiKey,
+    object,
+  }: Names,
 ): Promise<unknown[]> {
   const paths = [
     `/api/v1/models/${model}`,
@@ -778,6 +833,7 @@ async function view(
     `/api/v1/predictions/batch/${batch}`,
     `/api/v1/predictions/batch/${batch}/logs`,
     `/api/v1/calibrations/${calibration}`,
+    `/api/v1/ensemble-fits/${ensembleFit}`,
     `/api/v1/schedules/${schedule}`,
     '/api/v1/events',
     `/api/v1/api-keys/${apiKey}`,

@@ -52,7 +52,7 @@ export const CALIBRATION = new JobKind<CalibrationSpec, never, CalibrationBody, 
 });
 
 export const CALIBRATION_CONTRACT = new ComputeContract<never, MeasuredCertainty>({
-  spec: 'calibration-spec.v1',
+  spec: 'labelled-spec.v1',
   kind: 'calibration',
   result: 'calibration_result',
 });

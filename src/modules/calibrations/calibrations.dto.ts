@@ -1,46 +1,18 @@
 import { Type } from 'class-transformer';
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsNotEmpty, IsObject, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { IsObject, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { PageInfo } from '../../platform/http/page.js';
 import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
-import { DATA_FORMATS, type DataFormat } from '../../platform/storage/data-files.js';
 import { CalibrationBody } from '../models/certainty/calibration.dto.js';
-
-export class CalibrationDataDto {
-  /**
-   * Labelled rows that the model was not trained on: a file, a folder or a glob of Parquet, CSV or JSON lines.
-   * @example s3://data/recent_customers.parquet
-   */
-  @IsString()
-  @MaxLength(1200)
-  validation_path: string;
-
-  /**
-   * Column that holds the truth; without it what the version's signature names as its target.
-   * @example churned
-   */
-  @MayBeAbsent()
-  @IsString()
-  @IsNotEmpty()
-  @MaxLength(256)
-  target_column?: string;
-
-  /**
-   * Format of the files; without it their names tell.
-   * @example parquet
-   */
-  @MayBeAbsent()
-  @IsIn(DATA_FORMATS)
-  format?: DataFormat;
-}
+import { LabelledTableDto } from '../models/labelled-table.dto.js';
 
 export class SubmitCalibrationDto {
   /** The labelled table. */
   @IsObject()
   @ValidateNested()
-  @Type(() => CalibrationDataDto)
-  data_config: CalibrationDataDto;
+  @Type(() => LabelledTableDto)
+  data_config: LabelledTableDto;
 }
 
 export class SubmittedCalibrationBody {

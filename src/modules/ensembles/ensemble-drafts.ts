@@ -140,7 +140,11 @@ function refuseUnfitOptions(wish: EnsembleWish): void {
   const { method, models, min_models_required, strategy, threshold } = wish;
   const errors: FieldError[] = [];
   const fault = (pointer: string, message: string) => errors.push({ pointer, message });
-  if (!ENSEMBLE_METHODS.includes(method)) fault('/method', `must be one of ${ENSEMBLE_METHODS.join(', ')}`);
+  if (!ENSEMBLE_METHODS.includes(method)) {
+    const learned =
+      '; the weights of voting_soft and averaging are learned by POST /api/v1/ensembles/{id}/fit';
+    fault('/method', `must be one of ${ENSEMBLE_METHODS.join(', ')}${learned}`);
+  }
   if (min_models_required > models.length)
     fault('/min_models_required', `must be at most the number of models, ${models.length}`);
   const weights = models.flatMap(({ weight }) => weight ?? []);

@@ -4,7 +4,6 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
 import { Access, Caller } from '../../platform/auth/access.decorator.js';
@@ -20,14 +19,8 @@ import {
   ListEnsemblesQuery,
   ShowEnsembleQuery,
 } from './ensembles.dto.js';
+import { ApiEnsembleId } from './ensemble-id.decorator.js';
 import { EnsemblesService } from './ensembles.service.js';
-
-const ApiEnsembleId = (): MethodDecorator =>
-  ApiParam({
-    name: 'ensemble_id',
-    description: 'Id or name of the ensemble, which is those of its model.',
-    example: '550e8400-e29b-41d4-a716-446655440000',
-  });
 
 @ApiTags('Ensembles')
 @Controller('api/v1/ensembles')

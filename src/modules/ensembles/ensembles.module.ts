@@ -1,12 +1,25 @@
 import { Module } from '@nestjs/common';
+import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { ModelsModule } from '../models/models.module.js';
+import { ServingModule } from '../serving/serving.module.js';
 import { EnsembleDrafts } from './ensemble-drafts.js';
+import { ENSEMBLE_FIT } from './ensemble-fit-job.js';
+import { EnsembleFitProcessor } from './ensemble-fit.processor.js';
+import { EnsembleFitsController, FitEnsembleController } from './ensemble-fits.controller.js';
+import { EnsembleFitsService } from './ensemble-fits.service.js';
 import { EnsemblesController } from './ensembles.controller.js';
 import { EnsemblesService } from './ensembles.service.js';
+import { LeaderboardsService } from './leaderboards.service.js';
 
 @Module({
-  imports: [ModelsModule],
-  controllers: [EnsemblesController],
-  providers: [EnsembleDrafts, EnsemblesService],
+  imports: [JobKindModule.of(ENSEMBLE_FIT), ModelsModule, ServingModule],
+  controllers: [EnsemblesController, FitEnsembleController, EnsembleFitsController],
+  providers: [
+    EnsembleDrafts,
+    EnsembleFitProcessor,
+    EnsembleFitsService,
+    EnsemblesService,
+    LeaderboardsService,
+  ],
 })
 export class EnsemblesModule {}

@@ -3,7 +3,7 @@ import type { SignatureDefinition } from '#libs/inference';
 import type { TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { CertaintiesRepository } from './certainty/certainties.repository.js';
-import type { EnsembleDefinition, Model, ModelType, ModelVersion } from './model.entity.js';
+import type { EnsembleDefinition, FittedData, Model, ModelType, ModelVersion } from './model.entity.js';
 import { ModelFinder } from './model-finder.js';
 import { parseModelReference } from './model-reference.js';
 import { ModelsRepository } from './models.repository.js';
@@ -26,6 +26,8 @@ export interface EnsembleVersion {
   readonly stage: Stage;
   readonly definition: EnsembleDefinition;
   readonly signature: SignatureDefinition;
+  /** By what its weights were learned; null where they were given. */
+  readonly fit: FittedData | null;
 }
 
 /** The registry as ensembles need it: their own versions, and the models that these name. */
@@ -70,6 +72,28 @@ export class EnsembleVersionsService {
     return toEnsembleVersion(await this.finder.findVersion(scope, onlyEnsemble(model), number));
   }
 
+  /**
+   * The newest version of which the weights were learned, or the one of this number.
+   * @throws Problem 404 as `find`, and where no weights were learned
+   */
+  async findFitted(
+    scope: TenantScope,
+    reference: string,
+    number?: string,
+  ): Promise<EnsembleVersion & { readonly modelId: string; readonly fit: FittedData }> {
+    const model = onlyEnsemble(await this.finder.find(scope, reference));
+    const version = number
+      ? await this.finder.findVersion(scope, model, number)
+      : await this.models.newestFittedVersion(scope, model.id);
+    const found = version && toEnsembleVersion(version);
+    if (found?.fit) return { ...found, modelId: model.id, fit: found.fit };
+    const which = number ? `of version ${number}` : `of any version of ${model.name}`;
+    throw new Problem(
+      'NOT_FOUND',
+      `The weights ${which} were not learned by a table; post one to /api/v1/ensembles/${model.id}/fit.`,
+    );
+  }
+
   /** An ensemble, its row locked, and its newest version. @throws Problem 404 as `find` */
   async lock(scope: TenantScope, reference: string): Promise<{ model: Model; newest: EnsembleVersion }> {
     const model = onlyEnsemble(await this.finder.lock(scope, reference));
@@ -97,6 +121,7 @@ function toEnsembleVersion(version: ModelVersion): EnsembleVersion {
     stage: version.stage,
     definition: version.parameters as unknown as EnsembleDefinition,
     signature: version.signature!,
+    fit: 'evaluation' in version.data ? (version.data as unknown as FittedData) : null,
   };
 }
 

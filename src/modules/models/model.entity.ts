@@ -75,6 +75,40 @@ export interface EnsembleDefinition {
   readonly threshold: number | null;
 }
 
+/** How a member answered the labelled table by which weights were learned. */
+export interface EvaluatedMember {
+  readonly model_id: string;
+  /** The version that answered. */
+  readonly version: string;
+  readonly weight: number;
+  readonly loss: number;
+  /** Of the ensemble without it; null where no other member has a weight. */
+  readonly loss_without: number | null;
+  readonly milliseconds_per_1000_rows: number;
+  /** Whether it was trained on some of the table's files. */
+  readonly has_seen_rows: boolean;
+}
+
+/** What a labelled table told of an ensemble whose weights were learned by it. */
+export interface EnsembleEvaluation {
+  readonly rows: number;
+  /** What each loss is: the mean over the rows. */
+  readonly metric: 'log_loss' | 'squared_error';
+  readonly loss: number;
+  readonly loss_of_equal_weights: number;
+  readonly members: readonly EvaluatedMember[];
+}
+
+/** `data` of a version of an ensemble whose weights were learned. */
+export interface FittedData {
+  readonly validation_path: string;
+  readonly target_column: string;
+  /** Under the name that trainings use: the weights have seen these rows. */
+  readonly train_files: readonly { readonly uri: string; readonly size_bytes: number }[];
+  readonly rounds: number;
+  readonly evaluation: EnsembleEvaluation;
+}
+
 /** How much a model depends on each feature; contracts/job-event.v1.schema.json. */
 export interface Importance {
   method: string;

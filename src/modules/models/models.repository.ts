@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { In, type SelectQueryBuilder } from 'typeorm';
+import { In, Raw, type SelectQueryBuilder } from 'typeorm';
 import { Changes } from '../../platform/changes/changes.js';
 import type { TenantScope } from '../../platform/database/database.js';
 import { currentVersion, type VersionState } from './default-version.js';
@@ -168,6 +168,12 @@ export class ModelsRepository {
 
   newestVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {
     return manager.findOne(ModelVersion, { where: { tenantId: tenant, modelId }, order: NEWEST_FIRST });
+  }
+
+  /** The newest version of an ensemble whose weights were learned by a table. */
+  newestFittedVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {
+    const data = Raw((column) => `jsonb_exists(${column}, 'evaluation')`);
+    return manager.findOne(ModelVersion, { where: { tenantId: tenant, modelId, data }, order: NEWEST_FIRST });
   }
 
   productionVersion({ manager, tenant }: TenantScope, modelId: string): Promise<ModelVersion | null> {

@@ -10,6 +10,7 @@ import type { Calibration } from './certainty/version-certainty.entity.js';
 import type {
   EnsembleDefinition,
   FileInfo,
+  FittedData,
   Framework,
   Importance,
   Model,
@@ -85,6 +86,8 @@ export interface CombinedVersion {
   createdBy: string;
   definition: EnsembleDefinition;
   signature: SignatureDefinition;
+  /** What its weights were learned by, where they were. */
+  fit?: { jobId: string; data: FittedData; metrics: Record<string, number> };
 }
 
 /** A version and the names of its features. */
@@ -240,9 +243,16 @@ export class VersionsService {
    * @returns its number
    */
   async publishEnsemble(scope: TenantScope, model: Model, version: CombinedVersion): Promise<string> {
-    const { definition, ...content } = version;
+    const { definition, fit, ...content } = version;
     const parameters = definition as unknown as Record<string, unknown>;
-    const combined = { ...content, parameters, framework: 'ensemble', origin: 'combined' } as const;
+    const learned = fit && { ...fit, data: fit.data as unknown as Record<string, unknown> };
+    const combined = {
+      ...content,
+      ...learned,
+      parameters,
+      framework: 'ensemble',
+      origin: 'combined',
+    } as const;
     return formatVersion(await this.fillNext(scope, model, { files: {} }, combined));
   }
 

@@ -11,6 +11,13 @@ from jsonschema import Draft7Validator
 
 from .failures import INTERNAL_ERROR, JobFailure
 
+# Contracts of the kinds that have a model answer rows.
+_SCORING = {
+    "batch": "batch-spec.v1",
+    "calibration": "labelled-spec.v1",
+    "ensemble-fit": "labelled-spec.v1",
+}
+
 
 @cache
 def folder() -> Path:
@@ -53,12 +60,12 @@ def check_spec(spec: Any) -> None:
         JobFailure: it does not fit, with the field named.
     """
     kind = spec.get("kind") if isinstance(spec, dict) else None
-    scores = kind in ("batch", "calibration")
-    contract = validator(f"{kind}-spec.v1" if scores else "training-spec.v1")
+    scoring = _SCORING.get(str(kind))
+    contract = validator(scoring or "training-spec.v1")
     errors = sorted(contract.iter_errors(spec), key=lambda error: list(error.path))
     if errors:
         raise _invalid(f"{_place(errors[0].path)}: {errors[0].message}")
-    if scores:
+    if scoring:
         return
     fields = entry(spec["framework"], spec["estimator"])["hyperparameters"]
     for name, value in spec["hyperparameters"].items():

@@ -24,7 +24,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Train, look at the data, score a batch or calibrate, as a specification says, and tell it in events.
+    """Do what a specification says and tell it in events: train, inspect, score, calibrate or fit weights.
 
     Args:
         spec: the parsed specification; checked here.
@@ -90,6 +90,8 @@ def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[st
         return batch.run(spec, events, store)
     if spec["kind"] == "calibration":
         return batch.calibrate(spec, events, store)
+    if spec["kind"] == "ensemble-fit":
+        return batch.fit_weights(spec, events, store)
     seed_and_threads(spec)
     if spec["kind"] == "validation":
         found = inspection.inspect(spec, events, store)

@@ -24,12 +24,15 @@ export interface Calibratable {
   readonly target: string | null;
 }
 
+/** Files of a labelled table. */
+export type LabelledFiles = readonly { readonly uri: string; readonly size_bytes: number }[];
+
 /** Who asked for a calibration, of what and by which rows. */
 export interface AskedCalibration {
   /** Id of the model. */
   readonly model: string;
   readonly version: string;
-  readonly files: readonly { readonly uri: string; readonly size_bytes: number }[];
+  readonly files: LabelledFiles;
   readonly jobId: string;
   readonly by: string;
 }
@@ -94,6 +97,12 @@ export class CertaintiesService {
     await this.certainties.set(scope, version.id, { calibration, thresholdCurve });
     await this.models.noteChange(scope, model);
     return toCalibrationBody(version, calibration);
+  }
+
+  /** Whether a version learnt from one of these files. @throws Problem 404 where there is no such version */
+  async hasSeen(scope: TenantScope, id: string, number: string, files: LabelledFiles): Promise<boolean> {
+    const { found } = await this.finder.findAnswering(scope, id, number);
+    return this.wasTrainedOn(scope, found, files);
   }
 
   /** @throws Problem 404 where there is no such version, 422 where it cannot have a threshold */
@@ -204,19 +213,19 @@ export class CertaintiesService {
   private async wasTrainedOn(
     scope: TenantScope,
     { origin, parameters, data }: ModelVersion,
-    files: AskedCalibration['files'],
+    files: LabelledFiles,
   ): Promise<boolean> {
-    if (origin === 'combined') {
-      for (const member of (parameters as unknown as EnsembleDefinition).members) {
-        const reference = member.stage ? `${member.model_id}@${member.stage}` : member.model_id;
-        const { found } = await this.finder.findAnswering(scope, reference, member.version ?? undefined);
-        if (await this.wasTrainedOn(scope, found, files)) return true;
-      }
-      return false;
+    const keyOf = ({ uri, size_bytes }: LabelledFiles[number]) => `${size_bytes} ${uri}`;
+    // Of an ensemble: what its weights were learned by.
+    const learnt = new Set(((data.train_files ?? []) as LabelledFiles).map(keyOf));
+    if (files.some((file) => learnt.has(keyOf(file)))) return true;
+    if (origin !== 'combined') return false;
+    for (const member of (parameters as unknown as EnsembleDefinition).members) {
+      const reference = member.stage ? `${member.model_id}@${member.stage}` : member.model_id;
+      const { found } = await this.finder.findAnswering(scope, reference, member.version ?? undefined);
+      if (await this.wasTrainedOn(scope, found, files)) return true;
     }
-    const keyOf = ({ uri, size_bytes }: AskedCalibration['files'][number]) => `${size_bytes} ${uri}`;
-    const learnt = new Set(((data.train_files ?? []) as AskedCalibration['files']).map(keyOf));
-    return files.some((file) => learnt.has(keyOf(file)));
+    return false;
   }
 
   private async describe(scope: TenantScope, { id, signature }: VersionWithFiles): Promise<ThresholdBody> {

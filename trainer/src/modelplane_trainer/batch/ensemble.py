@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -13,6 +15,26 @@ from ..ties import most_probable
 from .answers import AnswerReader, by_threshold, text_of
 from .blocks import Block
 from .scoring import Answered, Model
+
+
+@dataclass
+class Asked:
+    """What the members of an ensemble say of a block.
+
+    Attributes:
+        rows: int64, places in the block of the rows that all members answer, in order.
+        values: of each member the values [rows], or the probabilities or votes [rows, classes] in the order
+            of the ensemble's classes.
+        seconds: that each member took.
+        faults: why the others have no answer, by place in the block.
+        unseen: rows by text feature with a value that training has not seen.
+    """
+
+    rows: np.ndarray
+    values: list[np.ndarray]
+    seconds: list[float]
+    faults: dict[int, list[str]]
+    unseen: dict[str, int]
 
 
 class Ensemble:
@@ -36,7 +58,27 @@ class Ensemble:
         ]
 
     def answer(self, block: Block) -> Answered:
-        answered = [member.answer(block) for member in self._members]
+        asked = self.ask(block)
+        rows, values = asked.rows, asked.values
+        if self._labels is None:
+            return Answered(rows, pa.array(self._mean(values)), None, asked.faults, asked.unseen)
+        is_cascade = self._ensemble["strategy"] == "cascade"
+        probabilities = self._cascade(values) if is_cascade else self._mean(values)
+        places = (
+            most_probable(probabilities)
+            if self._threshold is None
+            else by_threshold(probabilities, self._threshold)
+        )
+        prediction = self._labels.take(pa.array(places))
+        return Answered(rows, prediction, probabilities, asked.faults, asked.unseen)
+
+    def ask(self, block: Block) -> Asked:
+        """What each member answers, before that becomes one."""
+        answered, seconds = [], []
+        for member in self._members:
+            begun = time.perf_counter()
+            answered.append(member.answer(block))
+            seconds.append(time.perf_counter() - begun)
         faults: dict[int, list[str]] = {}
         unseen: dict[str, int] = {}
         for each in answered:
@@ -50,16 +92,7 @@ class Ensemble:
             self._values(each, np.searchsorted(each.rows, rows), order)
             for each, order in zip(answered, self._orders, strict=True)
         ]
-        if self._labels is None:
-            return Answered(rows, pa.array(self._mean(values)), None, faults, unseen)
-        is_cascade = self._ensemble["strategy"] == "cascade"
-        probabilities = self._cascade(values) if is_cascade else self._mean(values)
-        places = (
-            most_probable(probabilities)
-            if self._threshold is None
-            else by_threshold(probabilities, self._threshold)
-        )
-        return Answered(rows, self._labels.take(pa.array(places)), probabilities, faults, unseen)
+        return Asked(rows, values, seconds, faults, unseen)
 
     def _values(self, answered: Answered, places: np.ndarray, order: list[int]) -> np.ndarray:
         """What a member adds to the mean: values [rows], or probabilities or votes [rows, classes]."""

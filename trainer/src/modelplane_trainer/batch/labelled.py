@@ -1,4 +1,4 @@
-"""Measures how sure a version is by its answers to a labelled table; contract calibration-spec.v1."""
+"""Has a version answer a labelled table, and measures by that how sure it is; contract labelled-spec.v1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..reading.tables import name_of
 from ..reading.values import from_arrow, from_cells
 from ..storage import Store
 from .answers import text_of
-from .blocks import Wanted
+from .blocks import Block, Wanted
 from .run import open_model, open_source
 
 _ROWS_AT_ONCE = 16_384
@@ -39,13 +39,22 @@ def calibrate(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[s
     events.started(workers=1, gpus=0)
     pa.set_cpu_count(1)
     with contextlib.ExitStack() as opened:
-        truth, answers = _Table(spec, events, store, opened).score()
+        truth, answers = LabelledTable(spec, events, store, opened).score()
     calibration, curve = conformal.calibrate(truth, answers, _SEED)
     calibration |= {"source": "table", "seen_by": []}
     return {"calibration": calibration, "threshold_curve": curve}
 
 
-class _Table:
+class LabelledTable:
+    """The rows of `data` of the job's specification, with what `model` answers.
+
+    Args:
+        spec: the job's specification.
+        events: told of the rows that take no part.
+        store: holds the table and the graphs.
+        opened: ends the graphs.
+    """
+
     def __init__(
         self, spec: dict[str, Any], events: EventWriter, store: Store, opened: contextlib.ExitStack
     ) -> None:
@@ -57,7 +66,7 @@ class _Table:
         wanted = Wanted(list(kinds), [self._target], kinds, role="target_column")
         files, format_ = self._data["files"], self._data["format"]
         self._source, _ = open_source(files, format_, wanted, store, events.warning)
-        self._model = open_model(
+        self.model = open_model(
             spec["model"], _ROWS_AT_ONCE, spec["limits"], store, self._source.is_text, opened
         )
         self._labels = signature["output"].get("labels")
@@ -67,7 +76,7 @@ class _Table:
         self._failed = self._unlabelled = 0
 
     def score(self) -> tuple[np.ndarray, np.ndarray]:
-        """Class indexes or values, [rows], and probabilities [rows, classes] or values [rows].
+        """Class indexes or values, [rows], and what `ask` gives of the same rows.
 
         Raises:
             JobFailure: no row can be used, or the target column holds something else than the model answers.
@@ -77,20 +86,29 @@ class _Table:
             uri = each["uri"]
             with self._store.open(uri) as file:
                 for block in self._source.blocks(file, name_of(uri), {}, partitions_of(uri)):
-                    found = self._model.answer(block)
-                    self._note(found.faults, block.unreadable)
+                    rows, scored, faults = self.ask(block)
+                    self._note(faults, block.unreadable)
                     truth, is_known = self._truth(block.table.column(self._target))
-                    is_labelled = is_known[found.rows]
+                    is_labelled = is_known[rows]
                     self._unlabelled += int((~is_labelled).sum())
-                    truths.append(truth[found.rows][is_labelled])
-                    values = found.prediction.to_numpy(zero_copy_only=False)
-                    scored = values if found.probabilities is None else found.probabilities
+                    truths.append(truth[rows][is_labelled])
                     answers.append(scored[is_labelled])
         self._tell()
         if not sum(map(len, truths)):
             reason = f" ({self._faults[0]})" if self._faults else ""
             raise unfit(f"no row of the table has a target and an answer{reason}.")
         return np.concatenate(truths), np.concatenate(answers)
+
+    def ask(self, block: Block) -> tuple[np.ndarray, np.ndarray, dict[int, list[str]]]:
+        """Answers of a block.
+
+        Returns:
+            Places of the rows that have an answer; their probabilities [rows, classes] or values [rows]; by
+            place, why the others have none.
+        """
+        found = self.model.answer(block)
+        values = found.prediction.to_numpy(zero_copy_only=False)
+        return found.rows, values if found.probabilities is None else found.probabilities, found.faults
 
     def _note(self, unanswered: dict, unreadable: dict) -> None:
         for reasons in (unanswered, unreadable):

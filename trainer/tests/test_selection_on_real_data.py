@@ -1,0 +1,85 @@
+"""Whether learned weights beat the best member on held-out rows of public data; -s shows the figures."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cases import REAL_DATA, Store
+from test_coverage_on_real_data import adult, churn
+from test_selection import fit_spec, trained
+
+from modelplane_trainer.selection import log_loss
+
+MEMBERS = [
+    ("sklearn", "logistic_regression"),
+    ("sklearn", "random_forest"),
+    ("sklearn", "extra_trees"),
+    ("sklearn", "hist_gradient_boosting"),
+    ("lightgbm", "lightgbm"),
+]
+JOB = "batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e"
+
+pytestmark = pytest.mark.skipif(not REAL_DATA.exists(), reason="the public data sets are not here")
+
+
+def held_out_loss(store: Store, spec: dict, target: str) -> float:
+    """Log loss of the ensemble of `spec` on the held-out rows, as a batch answers them."""
+    (store.root / "out").mkdir()
+    batch = {name: spec[name] for name in ("spec_version", "attempt", "storage", "model", "limits")} | {
+        "kind": "batch",
+        "job_id": JOB,
+        "state_uri": "s3://modelplane/state/",
+        "input": {
+            "format": "parquet",
+            "files": [{"uri": "s3://data/held-out.parquet", "size_bytes": 1, "etag": "1"}],
+        },
+        "output": {
+            "uri": "s3://out/",
+            "name": JOB,
+            "format": "parquet",
+            "csv_safe": False,
+            "passthrough_columns": [target],
+        },
+        "batch": {"batch_rows": 16_384, "part_rows": 100_000, "max_error_share": 0.0, "threads": 1},
+    }
+    (part,) = store.result_of(batch)["parts"]
+    table = pq.read_table(store.root / "out" / part["output"]["name"])
+    labels = spec["model"]["signature"]["output"]["labels"]
+    truth = table[target].to_numpy()
+    chosen = [table[f"probability_{label}"].to_numpy()[truth == label] for label in labels]
+    return log_loss(np.concatenate(chosen))
+
+
+@pytest.mark.parametrize("data", [churn, adult])
+def test_beats_the_best_member(tmp_path, data):
+    frame, target = data()
+    store = Store(tmp_path)
+    order = np.random.default_rng(0).permutation(len(frame))
+    held_out, validation, train_rows = np.split(order, [len(order) // 4, len(order) // 2])
+    parts = {"held-out": held_out, "validation": validation, "train": train_rows}
+    for name, rows in parts.items():
+        store.parquet(
+            pa.Table.from_pandas(frame.iloc[rows], preserve_index=False), f"s3://data/{name}.parquet"
+        )
+    train = {"format": "parquet", "uris": ["s3://data/train.parquet"]}
+    models = [
+        trained(store, train, target, at, framework, estimator)
+        for at, (framework, estimator) in enumerate(MEMBERS)
+    ]
+    fitted, fresh = (
+        store.result_of(
+            fit_spec(store, models, target, {"format": "parquet", "uris": [f"s3://data/{part}.parquet"]})
+        )
+        for part in ("validation", "held-out")
+    )
+    spec = fit_spec(store, models, target, train)
+    for member, learned in zip(spec["model"]["ensemble"]["members"], fitted["members"], strict=True):
+        member["weight"] = learned["weight"]
+    loss = held_out_loss(store, spec, target)
+    own = [each["loss"] for each in fresh["members"]]
+    print(f"\n{data.__name__}: log loss on {fresh['rows']} held-out rows, weights by {fitted['rows']} others")
+    for (_, estimator), each, learned in zip(MEMBERS, own, fitted["members"], strict=True):
+        print(f"  {estimator:24} {each:.5f} weight {learned['weight']:.2f}")
+    print(f"  equal weights            {fresh['loss_of_equal_weights']:.5f}")
+    print(f"  greedy                   {loss:.5f}, {min(own) - loss:.5f} below the best member")
+    assert loss < min(own)
