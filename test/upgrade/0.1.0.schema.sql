@@ -41,9 +41,10 @@ CREATE FUNCTION public.check_filled_version() RETURNS trigger
       begin
         if exists (
           select from public.model_versions v
-          where v.tenant_id = changed ->> 'tenant_id' and v.id = checked and (v.filled_at is not null) <> exists (
-            select from public.version_files f
-            where f.tenant_id = v.tenant_id and f.version_id = v.id and f.name = 'model'))
+          where v.tenant_id = changed ->> 'tenant_id' and v.id = checked
+            and (v.filled_at is not null and v.origin <> 'combined') <> exists (
+              select from public.version_files f
+              where f.tenant_id = v.tenant_id and f.version_id = v.id and f.name = 'model'))
         then
           raise exception 'version % is filled and has no model file, or the other way round', checked
             using errcode = 'check_violation', constraint = 'version_files_filled_check';
@@ -345,9 +346,10 @@ CREATE TABLE public.model_versions (
     created_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     filled_at timestamp with time zone,
+    CONSTRAINT model_versions_combined_check CHECK (((origin <> 'combined'::text) OR (framework = 'ensemble'::text))),
     CONSTRAINT model_versions_filled_check CHECK ((((signature IS NULL) = (filled_at IS NULL)) AND ((filled_at IS NOT NULL) OR (stage = 'development'::text)))),
-    CONSTRAINT model_versions_framework_check CHECK ((framework = ANY (ARRAY['sklearn'::text, 'xgboost'::text, 'lightgbm'::text, 'onnx'::text, 'tensorflow'::text]))),
-    CONSTRAINT model_versions_origin_check CHECK ((origin = ANY (ARRAY['trained'::text, 'uploaded'::text]))),
+    CONSTRAINT model_versions_framework_check CHECK ((framework = ANY (ARRAY['sklearn'::text, 'xgboost'::text, 'lightgbm'::text, 'onnx'::text, 'tensorflow'::text, 'ensemble'::text]))),
+    CONSTRAINT model_versions_origin_check CHECK ((origin = ANY (ARRAY['trained'::text, 'uploaded'::text, 'combined'::text]))),
     CONSTRAINT model_versions_stage_check CHECK ((stage = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text, 'archived'::text])))
 );
 ALTER TABLE ONLY public.model_versions FORCE ROW LEVEL SECURITY;
@@ -364,7 +366,7 @@ CREATE TABLE public.models (
     created_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT models_framework_check CHECK ((framework = ANY (ARRAY['sklearn'::text, 'xgboost'::text, 'lightgbm'::text, 'onnx'::text, 'tensorflow'::text]))),
+    CONSTRAINT models_framework_check CHECK ((framework = ANY (ARRAY['sklearn'::text, 'xgboost'::text, 'lightgbm'::text, 'onnx'::text, 'tensorflow'::text, 'ensemble'::text]))),
     CONSTRAINT models_model_type_check CHECK ((model_type = ANY (ARRAY['classification'::text, 'regression'::text])))
 );
 ALTER TABLE ONLY public.models FORCE ROW LEVEL SECURITY;
@@ -490,6 +492,14 @@ CREATE TABLE public.tenant_usage (
     stored_bytes bigint
 );
 ALTER TABLE ONLY public.tenant_usage FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.version_certainties (
+    tenant_id text NOT NULL,
+    version_id uuid NOT NULL,
+    calibration jsonb,
+    threshold_curve jsonb,
+    threshold jsonb
+);
+ALTER TABLE ONLY public.version_certainties FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.version_files (
     tenant_id text NOT NULL,
     version_id uuid NOT NULL,
@@ -511,7 +521,8 @@ INSERT INTO public.migrations VALUES (5, 1760000000005, 'Tasks1760000000005');
 INSERT INTO public.migrations VALUES (6, 1760000000006, 'Outbox1760000000006');
 INSERT INTO public.migrations VALUES (7, 1760000000007, 'ApiKeys1760000000007');
 INSERT INTO public.migrations VALUES (8, 1760000000008, 'Quotas1760000000008');
-SELECT pg_catalog.setval('public.migrations_id_seq', 8, true);
+INSERT INTO public.migrations VALUES (9, 1760000000009, 'VersionCertainties1760000000009');
+SELECT pg_catalog.setval('public.migrations_id_seq', 9, true);
 ALTER TABLE ONLY public.migrations
     ADD CONSTRAINT "PK_8c82d7f526340ab734260ea46be" PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_keys
@@ -574,12 +585,15 @@ ALTER TABLE ONLY public.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.tenant_usage
     ADD CONSTRAINT tenant_usage_pkey PRIMARY KEY (tenant_id, day);
+ALTER TABLE ONLY public.version_certainties
+    ADD CONSTRAINT version_certainties_pkey PRIMARY KEY (tenant_id, version_id);
 ALTER TABLE ONLY public.version_files
     ADD CONSTRAINT version_files_pkey PRIMARY KEY (tenant_id, version_id, name);
 CREATE INDEX api_keys_usable_idx ON public.api_keys USING btree (tenant_id) WHERE (revoked_at IS NULL);
 CREATE INDEX changes_revision_idx ON public.changes USING btree (revision);
 CREATE INDEX idempotency_keys_age_idx ON public.idempotency_keys USING btree (created_at);
 CREATE UNIQUE INDEX jobs_batch_output_key ON public.jobs USING btree (tenant_id, ((spec ->> 'output_path'::text))) WHERE ((kind = 'batch'::text) AND (ended_at IS NULL));
+CREATE UNIQUE INDEX jobs_calibration_key ON public.jobs USING btree (tenant_id, ((spec ->> 'model_id'::text)), ((spec ->> 'version'::text))) WHERE ((kind = 'calibration'::text) AND (ended_at IS NULL));
 CREATE INDEX jobs_children_idx ON public.jobs USING btree (tenant_id, parent_id, "right"(id, 36)) WHERE (parent_id IS NOT NULL);
 CREATE INDEX jobs_ended_idx ON public.jobs USING btree (kind, ended_at);
 CREATE INDEX jobs_list_idx ON public.jobs USING btree (tenant_id, kind, id);
@@ -590,6 +604,7 @@ CREATE INDEX jobs_status_idx ON public.jobs USING btree (kind, status);
 CREATE INDEX jobs_training_model_idx ON public.jobs USING btree (tenant_id, ((spec ->> 'model_name'::text)), id) WHERE (kind = 'training'::text);
 CREATE INDEX jobs_turn_idx ON public.jobs USING btree (kind, tenant_id, claimed_at);
 CREATE INDEX model_versions_job_idx ON public.model_versions USING btree (tenant_id, job_id);
+CREATE INDEX model_versions_members_idx ON public.model_versions USING gin (parameters jsonb_path_ops) WHERE (framework = 'ensemble'::text);
 CREATE UNIQUE INDEX model_versions_one_production_idx ON public.model_versions USING btree (tenant_id, model_id) WHERE (stage = 'production'::text);
 CREATE INDEX models_tags_idx ON public.models USING gin (tags);
 CREATE INDEX outbox_age_idx ON public.outbox USING btree (created_at);
@@ -622,6 +637,8 @@ ALTER TABLE ONLY public.prediction_log_settings
     ADD CONSTRAINT prediction_log_settings_model_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.stage_changes
     ADD CONSTRAINT stage_changes_model_fkey FOREIGN KEY (tenant_id, model_id) REFERENCES public.models(tenant_id, id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.version_certainties
+    ADD CONSTRAINT version_certainties_version_fkey FOREIGN KEY (tenant_id, version_id) REFERENCES public.model_versions(tenant_id, id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.version_files
     ADD CONSTRAINT version_files_version_fkey FOREIGN KEY (tenant_id, version_id) REFERENCES public.model_versions(tenant_id, id) ON DELETE CASCADE;
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
@@ -657,6 +674,7 @@ CREATE POLICY owner_access ON public.stage_changes TO modelplane_owner USING (tr
 CREATE POLICY owner_access ON public.stored_bytes TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.stored_items TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.tenant_usage TO modelplane_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_access ON public.version_certainties TO modelplane_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_access ON public.version_files TO modelplane_owner USING (true) WITH CHECK (true);
 ALTER TABLE public.prediction_counts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.prediction_log ENABLE ROW LEVEL SECURITY;
@@ -686,9 +704,11 @@ CREATE POLICY tenant_isolation ON public.stage_changes TO modelplane_app USING (
 CREATE POLICY tenant_isolation ON public.stored_bytes TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.stored_items TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.tenant_usage TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
+CREATE POLICY tenant_isolation ON public.version_certainties TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 CREATE POLICY tenant_isolation ON public.version_files TO modelplane_app USING ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))) WITH CHECK ((tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text)));
 ALTER TABLE public.tenant_usage ENABLE ROW LEVEL SECURITY;
 CREATE POLICY use ON public.api_keys FOR UPDATE TO modelplane_system USING (true) WITH CHECK (true);
+ALTER TABLE public.version_certainties ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.version_files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY watch ON public.changes TO modelplane_system USING (true) WITH CHECK (false);
 GRANT USAGE ON SCHEMA public TO modelplane_app;
@@ -773,4 +793,5 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stored_items TO modelplane_sys
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tasks TO modelplane_system;
 GRANT SELECT ON TABLE public.tenant_usage TO modelplane_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tenant_usage TO modelplane_system;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.version_certainties TO modelplane_app;
 GRANT SELECT,INSERT ON TABLE public.version_files TO modelplane_app;
