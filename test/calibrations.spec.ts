@@ -1,3 +1,4 @@
+import { Changes } from '../src/platform/changes/changes.js';
 import { BatchScene } from './support/batch-scene.js';
 import { jsonLines, type Row, rowsOf } from './support/batches.js';
 import { FEATURES } from './support/churn.js';
@@ -54,7 +55,10 @@ describe('a calibration by a labelled table', () => {
 
   async function ended({ status, body }: Answer): Promise<Row> {
     expect({ status, body }).toMatchObject({ status: 202, body: { status: 'submitted' } });
-    return (await acme.waitForJob(`/api/v1/calibrations/${body.job_id}`)).body;
+    const job = await acme.waitForJob(`/api/v1/calibrations/${body.job_id}`);
+    // The end can be read a moment before the process that predicts has heard of it.
+    await scene.service.app.get(Changes, { strict: false }).look();
+    return job.body;
   }
 
   it('should give an uploaded version sets, which cover what was asked', async () => {
