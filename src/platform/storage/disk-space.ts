@@ -6,12 +6,16 @@ import { Metrics } from '../observability/metrics.js';
 
 /** For so long an answer of the file system holds. */
 const HOLDS_MS = 500;
+/** With less than this the disk is full, whatever the settings ask for: what is freed for a moment is no room. */
+const FULL_BYTES = 2 ** 20;
 
 /** How much room the disk has on which this process keeps its state, and objects where they lie in a folder. */
 @Injectable()
 export class DiskSpace {
   private free = Infinity;
   private askedAt = -Infinity;
+  /** Bytes that were let in since the file system was asked. */
+  private letIn = 0;
 
   constructor(
     private readonly runtime: RuntimeConfig,
@@ -34,12 +38,13 @@ export class DiskSpace {
     if (now - this.askedAt < HOLDS_MS) return this.free;
     const { bavail, bsize } = await statfs(this.folder);
     this.askedAt = now;
+    this.letIn = 0;
     return (this.free = bavail * bsize);
   }
 
   /** Whether no more is left than the settings ask for. */
   async isShort(): Promise<boolean> {
-    return (await this.freeBytes()) <= this.config.minFreeDiskBytes;
+    return (await this.freeBytes()) <= Math.max(this.config.minFreeDiskBytes, FULL_BYTES);
   }
 
   /**
@@ -48,7 +53,10 @@ export class DiskSpace {
    */
   async refuseShort(bytes = 0): Promise<void> {
     if (this.storage.kind !== 'folder') return;
-    if ((await this.freeBytes()) - bytes >= this.config.minFreeDiskBytes) return;
+    if ((await this.freeBytes()) - this.letIn - bytes >= this.config.minFreeDiskBytes) {
+      this.letIn += bytes;
+      return;
+    }
     throw new Problem(
       'STORAGE_FULL',
       'The disk of the object store has too little room left; delete objects, or tell whoever runs the service.',
