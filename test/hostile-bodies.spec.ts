@@ -46,6 +46,15 @@ describe('bodies of strangers and of those who mean harm', () => {
       '',
     ].join('\r\n');
 
+  it('should refuse a query of more names than any route has, without naming each', async () => {
+    const query = Array.from({ length: 101 }, (_, at) => `a${at}=`).join('&');
+    const { status, body } = await acme.get(`/api/v1/models?${query}`);
+    expect([status, body.errors]).toEqual([
+      400,
+      [{ pointer: '', message: 'the query must not hold more than 100 parameters' }],
+    ]);
+  });
+
   it.each([
     ['no HTTP', 'hello\r\n\r\n', 400],
     ['a header without a colon', 'GET / HTTP/1.1\r\nhost: localhost\r\nnonsense\r\n\r\n', 400],

@@ -27,12 +27,17 @@ declare module 'fastify' {
 /** A body of a refused request is read and dropped up to this size; past it the connection is closed. */
 export const DRAINED_BYTES = 64 * 1024;
 
+/** A plain body up to this size is read and checked within a millisecond or two, and waits for no turn. */
+const READ_AT_ONCE_BYTES = 2048;
+
 interface BodyReading {
   /** Verifies the caller, or throws. */
   authenticate: (request: FastifyRequest, reply: FastifyReply) => unknown;
   /** Takes from the caller's rate limit what a body of so many bytes costs before it is parsed, or throws. */
   charge: (request: FastifyRequest, bytes: number) => void | Promise<void>;
-  /** Does `work` when it is the turn of the caller's tenant, or throws. */
+  /** Waits until the caller's tenant may have a plain body read in this turn of the event loop, or throws. */
+  takeTurn: (request: FastifyRequest) => Promise<void>;
+  /** Reads a body of rows when it is the turn of the caller's tenant, or throws. */
   waitToParse: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
@@ -83,11 +88,15 @@ export function readBodiesOfKnownCallers(fastify: FastifyInstance, reading: Body
     const body = bytes as Buffer;
     try {
       const charged = reading.charge(request, body.length);
-      const isLarge = request.matched.config.holdsRows === true && body.length > CHARACTERS_AT_ONCE;
+      const { holdsRows } = request.matched.config;
+      const isLarge = body.length > (holdsRows ? CHARACTERS_AT_ONCE : READ_AT_ONCE_BYTES);
       if (!charged && !isLarge) return done(null, readNow(request, body, parse));
-      const read = isLarge
-        ? () => reading.waitToParse(request, () => readInTurns(request, body, parse))
-        : () => Promise.resolve(readNow(request, body, parse));
+      const read = async () => {
+        if (isLarge && holdsRows)
+          return reading.waitToParse(request, () => readInTurns(request, body, parse));
+        if (isLarge) await reading.takeTurn(request);
+        return readNow(request, body, parse);
+      };
       Promise.resolve(charged)
         .then(read)
         .then((value) => done(null, value), done);

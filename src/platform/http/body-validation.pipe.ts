@@ -5,10 +5,13 @@ import {
   ValidationPipe,
   type ValidationError,
 } from '@nestjs/common';
-import { type FieldError, fieldsProblem, jsonPointer } from '../errors/problem.js';
+import { type FieldError, fieldsProblem, invalid, jsonPointer } from '../errors/problem.js';
 import { refuseUnwieldy } from './body-shape.js';
 import { refuseLongLists } from './list-limits.js';
 import { isOptionalBody } from './optional-body.decorator.js';
+
+/** More than any route has; copying and checking thousands takes ten milliseconds. */
+const MAX_PARAMETERS = 100;
 
 type Name = (...path: string[]) => string;
 
@@ -19,13 +22,22 @@ export class BodyValidationPipe implements PipeTransform {
 
   transform(sent: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype } = metadata;
-    if (type !== 'body') return this.query.transform(sent, metadata);
+    if (type !== 'body') {
+      if (type === 'query') refuseManyParameters(sent);
+      return this.query.transform(sent, metadata);
+    }
     const value = sent === undefined && isOptionalBody(metatype) ? {} : sent;
     // Its controller checks it.
     if (metatype === Object) return Promise.resolve(value);
     refuseSizes(value, metatype!);
     return this.body.transform(value, metadata);
   }
+}
+
+/** @throws Problem 400 */
+function refuseManyParameters(query: unknown): void {
+  if (typeof query === 'object' && query !== null && Object.keys(query).length > MAX_PARAMETERS)
+    throw invalid('', `the query must not hold more than ${MAX_PARAMETERS} parameters`);
 }
 
 /** What the sizes alone rule out is not looked at any further. @throws Problem 400 */

@@ -80,6 +80,7 @@ export async function createServer(root: Type | object, config: Config): Promise
   readBodiesOfKnownCallers(adapter.getInstance(), {
     authenticate: (request, reply) => guard.authenticate(request, reply),
     charge: (request, bytes) => limit.charge(request, bytes),
+    takeTurn: ({ identity }) => largeBodies.takeTurn(identity?.tenant ?? ''),
     waitToParse: ({ identity }, work) => largeBodies.run(identity!.tenant, work),
     bodyTimeoutMs: receiveSeconds * 1000,
     maxBytesOfRows: maxBodyBytes,
