@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
@@ -71,6 +72,12 @@ export class AccessGuard extends AuthGuard('jwt') {
     return this.verify(credential, signIn, request, reply);
   }
 
+  /** Tenant of a caller who was verified of late, from memory; undefined for all others. */
+  knownTenant(request: Pick<IncomingMessage, 'headers'>, signIn: SignIn): string | undefined {
+    const credential = credentialOf(request, signIn);
+    return credential === undefined ? undefined : this.verified.get(credential)?.identity.tenant;
+  }
+
   private async verify(
     credential: string | undefined,
     signIn: SignIn,
@@ -118,7 +125,7 @@ export class AccessGuard extends AuthGuard('jwt') {
 }
 
 /** Under which name what a request signs in with is kept; undefined where it is not one credential of the surface. */
-function credentialOf({ headers }: FastifyRequest, signIn: SignIn): string | undefined {
+function credentialOf({ headers }: Pick<IncomingMessage, 'headers'>, signIn: SignIn): string | undefined {
   const { authorization, 'x-api-key': key } = headers;
   if (key === undefined) return signIn === 'bearer' ? authorization : undefined;
   // No header holds a line feed: the name of a key in X-API-Key is that of no Authorization.

@@ -33,7 +33,7 @@ describe('requests of queued routes for which the main thread has no time', () =
     queue = new AcceptQueue(config, load, new Refusals(metrics), metrics, new Surfaces([API]));
     queue.add('POST', '/predictions');
     queue.add('PUT', '/ensembles/predictions');
-    queue.standBefore(server);
+    queue.standBefore(server, ({ url }) => /tenant=(\w+)/.exec(url!)?.[1]);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     sockets = Array.from({ length: CALLERS }, () => connect(port, '127.0.0.1').setEncoding('utf8'));
@@ -71,6 +71,14 @@ describe('requests of queued routes for which the main thread has no time', () =
     expect(answers.at(-1)).toBe('503');
     expect(answers.filter((status) => status === '200')).toHaveLength(handled.length);
     expect(await statuses([])).toEqual(all('200'));
+  });
+
+  it('should be handled in turns of their tenants, each in order', async () => {
+    const targets = ['a', 'a', 'a', 'a', 'a', 'a', 'a', 'b', 'b', 'c'].map(
+      (tenant) => `POST /predictions?tenant=${tenant}`,
+    );
+    expect(await statuses([60], targets)).toEqual(all('200'));
+    expect(handled.map((target) => target.at(-1)).join('')).toBe('aabcabaaaa');
   });
 
   it('should be told from one that has nobody beside it', async () => {

@@ -24,7 +24,8 @@ const TURN_MS = 50;
 
 /**
  * The queue of the main thread. Requests of its routes are handled for one turn of the event loop, at most TURN_MS;
- * those that come after that wait in order, and are handled one a turn. One that has waited for longer than
+ * those that come after that wait, and are handled one a turn: tenants take turns, and each has its requests handled in
+ * the order in which they came. One that has waited for longer than
  * MODELPLANE_MAX_DELAY_MS is refused by 503 on the bare response, before Fastify sees it: what a refusal costs is taken
  * from those that are answered, and most of it would be ids, headers, hooks and a line of log.
  */
@@ -32,7 +33,9 @@ const TURN_MS = 50;
 export class AcceptQueue implements BeforeApplicationShutdown {
   /** Method and path, such as `POST /api/v1/predictions`. */
   private readonly routes = new Set<string>();
-  private readonly waiting: Waiting[] = [];
+  /** By tenant, those whose turn is next first. Callers who are not known share one place among them. */
+  private readonly waiting = new Map<string | undefined, Waiting[]>();
+  private length = 0;
   /** When the turn that is under way ends, as `performance.now()` counts; undefined between turns. */
   private turnEnds?: number;
   /** Requests that were let through in this turn. */
@@ -52,8 +55,14 @@ export class AcceptQueue implements BeforeApplicationShutdown {
     this.routes.add(`${method} ${path}`);
   }
 
-  /** Takes the place of the server's listeners for requests, and hands them on. */
-  standBefore(server: Server): void {
+  /**
+   * Takes the place of the server's listeners for requests, and hands them on.
+   * @param tenantOf knows the tenant of a request, by its path, without asking anybody; undefined where it does not
+   */
+  standBefore(
+    server: Server,
+    tenantOf: (request: IncomingMessage, path: string) => string | undefined,
+  ): void {
     const listeners = server.listeners('request');
     this.handle = (request, response) => {
       for (const listener of listeners) listener.call(server, request, response);
@@ -64,7 +73,11 @@ export class AcceptQueue implements BeforeApplicationShutdown {
       if (!this.routes.has(`${request.method} ${path}`) || this.enterTurn()) {
         this.handle(request, response);
       } else {
-        this.waiting.push({ since: performance.now(), path, request, response });
+        const tenant = tenantOf(request, path);
+        const ofTenant = this.waiting.get(tenant) ?? [];
+        ofTenant.push({ since: performance.now(), path, request, response });
+        this.waiting.set(tenant, ofTenant);
+        this.length++;
         this.tellLoad();
       }
     });
@@ -72,12 +85,15 @@ export class AcceptQueue implements BeforeApplicationShutdown {
 
   /** Lets all through that waits: Fastify answers what came before it began to close, and refuses what comes after. */
   beforeApplicationShutdown(): void {
-    for (const { request, response } of this.waiting.splice(0)) this.handle(request, response);
+    const all = [...this.waiting.values()].flat();
+    this.waiting.clear();
+    this.length = 0;
+    for (const { request, response } of all) this.handle(request, response);
   }
 
   /** Whether a request that has come just now is let through. */
   private enterTurn(): boolean {
-    if (this.waiting.length > 0) return false;
+    if (this.length > 0) return false;
     const now = performance.now();
     if (this.turnEnds === undefined) {
       this.turnEnds = now + TURN_MS;
@@ -95,13 +111,18 @@ export class AcceptQueue implements BeforeApplicationShutdown {
     const next = this.takeNext(performance.now());
     this.tellLoad();
     // The next turn begins after this one's request has been read and answered.
-    if (this.waiting.length > 0) setImmediate(() => this.endTurn());
+    if (this.length > 0) setImmediate(() => this.endTurn());
     if (next) this.handle(next.request, next.response);
   }
 
-  /** The first that has not waited for too long. Those before it are refused, unless their callers have gone. */
+  /** The next that has not waited for too long. Those before it are refused, unless their callers have gone. */
   private takeNext(now: number): Waiting | undefined {
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+    for (const [tenant, ofTenant] of this.waiting) {
+      const next = ofTenant.shift()!;
+      this.length--;
+      // The tenant's next turn comes after those of all others, of which this loop comes to the next.
+      this.waiting.delete(tenant);
+      if (ofTenant.length > 0) this.waiting.set(tenant, ofTenant);
       if (next.response.destroyed) continue;
       const waitedMs = now - next.since;
       if (waitedMs <= this.config.maxDelayMs) return next;
@@ -111,7 +132,7 @@ export class AcceptQueue implements BeforeApplicationShutdown {
   }
 
   private tellLoad(): void {
-    this.load.waiting = Math.max(0, this.inTurn - 1) + this.waiting.length;
+    this.load.waiting = Math.max(0, this.inTurn - 1) + this.length;
   }
 
   private refuse({ path, request, response }: Waiting, waitedMs: number): void {

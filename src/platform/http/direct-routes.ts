@@ -9,6 +9,7 @@ import type { Identity } from '../auth/identity.js';
 import { ProblemFilter } from '../errors/problem.filter.js';
 import { Cost, RateLimitGuard } from '../rate-limit/rate-limit.guard.js';
 import { AcceptQueue } from './accept-queue.js';
+import { Surfaces } from './surfaces.js';
 import { encodeInTurns, isLong } from './json-in-turns.js';
 
 /** A controller's method that takes the caller, the request and its parsed body; it answers 200 with what it returns. */
@@ -41,6 +42,7 @@ export class DirectRoutes implements OnApplicationBootstrap {
     private readonly queue: AcceptQueue,
     private readonly host: HttpAdapterHost<FastifyAdapter>,
     private readonly filter: ProblemFilter,
+    private readonly surfaces: Surfaces,
   ) {
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (options) => {
       const name = `${String(options.method)} ${options.url}`;
@@ -77,7 +79,10 @@ export class DirectRoutes implements OnApplicationBootstrap {
     for (const name of this.routes.keys())
       if (!this.registered.has(name))
         throw new Error(`${name} was added after Nest had registered its route`);
-    if (this.routes.size > 0) this.queue.standBefore(this.host.httpAdapter.getHttpServer());
+    if (this.routes.size === 0) return;
+    this.queue.standBefore(this.host.httpAdapter.getHttpServer(), (request, path) =>
+      this.access.knownTenant(request, this.surfaces.at(path).signIn),
+    );
   }
 
   private handle(route: DirectRoute, request: FastifyRequest, reply: FastifyReply): void {
