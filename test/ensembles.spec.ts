@@ -302,6 +302,8 @@ describe('ensembles', () => {
         '/models',
         /16/,
       ],
+      ['no members', { models: undefined }, 400, '/models', /array/],
+      ['no method', { method: undefined }, 400, '/method', /string/],
       ['a negative weight', () => ({ models: weights(1, -1, 1) }), 400, '/models/1/weight', /0/],
       [
         'a weight that is a text',

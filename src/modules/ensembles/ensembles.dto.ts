@@ -90,32 +90,7 @@ export class EnsembleMemberDto {
 }
 
 /** How an ensemble asks its members. */
-export class ChangeEnsembleDto {
-  @ApiProperty({
-    description:
-      'Replaces all members; without it they stay, and each that follows its model is checked against the others again.',
-    type: () => [EnsembleMemberDto],
-    required: false,
-    minItems: 2,
-    maxItems: MOST_MEMBERS,
-  })
-  @MayBeAbsent()
-  @IsArray()
-  @ArrayMinSize(2)
-  @ArrayMaxSize(MOST_MEMBERS)
-  @ValidateNested({ each: true })
-  @Type(() => EnsembleMemberDto)
-  models?: EnsembleMemberDto[];
-
-  /**
-   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values).
-   * @example voting_soft
-   */
-  @ApiProperty({ required: false, enum: ENSEMBLE_METHODS })
-  @MayBeAbsent()
-  @IsString()
-  method?: EnsembleMethod;
-
+class EnsembleOptionsDto {
   /**
    * Ask all members at once rather than one after the other.
    * @example true
@@ -167,7 +142,34 @@ export class ChangeEnsembleDto {
   threshold?: number;
 }
 
-export class CreateEnsembleDto extends ChangeEnsembleDto {
+export class ChangeEnsembleDto extends EnsembleOptionsDto {
+  @ApiProperty({
+    description:
+      'Replaces all members; without it they stay, and each that follows its model is checked against the others again.',
+    type: () => [EnsembleMemberDto],
+    required: false,
+    minItems: 2,
+    maxItems: MOST_MEMBERS,
+  })
+  @MayBeAbsent()
+  @IsArray()
+  @ArrayMinSize(2)
+  @ArrayMaxSize(MOST_MEMBERS)
+  @ValidateNested({ each: true })
+  @Type(() => EnsembleMemberDto)
+  models?: EnsembleMemberDto[];
+
+  /**
+   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values).
+   * @example voting_soft
+   */
+  @ApiProperty({ required: false, enum: ENSEMBLE_METHODS })
+  @MayBeAbsent()
+  @IsString()
+  method?: EnsembleMethod;
+}
+
+export class CreateEnsembleDto extends EnsembleOptionsDto {
   /**
    * Name, unique among the models of the tenant.
    * @example churn_ensemble
@@ -205,7 +207,7 @@ export class CreateEnsembleDto extends ChangeEnsembleDto {
   @ArrayMaxSize(MOST_MEMBERS)
   @ValidateNested({ each: true })
   @Type(() => EnsembleMemberDto)
-  declare models: EnsembleMemberDto[];
+  models: EnsembleMemberDto[];
 
   /**
    * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values).
@@ -213,7 +215,7 @@ export class CreateEnsembleDto extends ChangeEnsembleDto {
    */
   @ApiProperty({ enum: ENSEMBLE_METHODS })
   @IsString()
-  declare method: EnsembleMethod;
+  method: EnsembleMethod;
 }
 
 export class ListEnsemblesQuery extends PageQuery {
