@@ -315,6 +315,7 @@ describe('models', () => {
         model_id: id,
         origin: null,
         signature: null,
+        threshold: null,
         parameters: {},
         importance: null,
         lineage: { job_id: null, data: {} },
