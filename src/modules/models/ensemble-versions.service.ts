@@ -5,7 +5,7 @@ import { Problem } from '../../platform/errors/problem.js';
 import { CertaintiesRepository } from './certainty/certainties.repository.js';
 import type { EnsembleDefinition, FittedData, Model, ModelType, ModelVersion } from './model.entity.js';
 import { ModelFinder } from './model-finder.js';
-import { parseModelReference } from './model-reference.js';
+import { modelKeyOf, parseModelReference } from './model-reference.js';
 import { ModelsRepository } from './models.repository.js';
 import type { Stage } from './stage.js';
 import { formatVersion } from './version-number.js';
@@ -55,10 +55,11 @@ export class EnsembleVersionsService {
 
   /** Like `findMember`; the model cannot be deleted until the scope's transaction ends. */
   async keepMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
-    const member = await this.findMember(scope, reference, version);
-    // It may have been deleted since it was found.
-    if (!(await this.models.keep(scope, member.servable.modelId))) await this.finder.find(scope, reference);
-    return member;
+    // Kept before it is looked at: of a model that is deleted between the two, the versions would be missed and not it.
+    const key = modelKeyOf(reference);
+    const model = key && (await this.models.find(scope, key));
+    if (model) await this.models.keep(scope, model.id);
+    return this.findMember(scope, reference, version);
   }
 
   /**

@@ -92,12 +92,10 @@ export class ModelsRepository {
     });
   }
 
-  /** Keeps the model from being deleted until the transaction ends. @returns false where it has been already */
-  async keep({ manager, tenant }: TenantScope, id: string): Promise<boolean> {
+  /** Keeps the model, where it is still there, from being deleted until the transaction ends. */
+  async keep({ manager, tenant }: TenantScope, id: string): Promise<void> {
     const lock = { mode: 'for_key_share' as const };
-    return (
-      (await manager.findOne(Model, { select: { id: true }, where: { tenantId: tenant, id }, lock })) !== null
-    );
+    await manager.findOne(Model, { select: { id: true }, where: { tenantId: tenant, id }, lock });
   }
 
   /** Newest first. */
