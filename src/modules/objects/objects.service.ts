@@ -8,7 +8,7 @@ import {
   parseObjectUri,
 } from '#libs/object-store';
 import { HttpConfig } from '../../config/index.js';
-import { FairQueue, QueueFull } from '../../platform/fair-share/fair-queue.js';
+import { FairQueue } from '../../platform/fair-share/fair-queue.js';
 import { decodeCursor, pageOf } from '../../platform/http/page.js';
 import { Refusals } from '../../platform/load/refusals.js';
 import { Grants } from '../../platform/storage/grants.js';
@@ -74,13 +74,13 @@ export class ObjectsService {
     const folder = parseFolderUri(query.prefix);
     this.grants.refuseForeign(tenant, folder);
     const after = decodeCursor(tenant, query.cursor);
-    const { objects } = await this.listings
-      .run(tenant, () => this.store.list({ ...folder, after, limit: query.limit + 1 }))
-      .catch((error: unknown) => {
-        if (!(error instanceof QueueFull)) throw error;
-        const why = `${error.waiting} listings wait already`;
-        throw this.refusals.overloaded('listings', error.waiting * LISTING_MS, why);
-      });
+    const { objects } = await this.refusals.inTurn(
+      'listings',
+      this.listings,
+      tenant,
+      () => this.store.list({ ...folder, after, limit: query.limit + 1 }),
+      (waiting) => ({ what: 'listings wait', waitMs: waiting * LISTING_MS }),
+    );
     return pageOf(
       objects,
       query.limit,

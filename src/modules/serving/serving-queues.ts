@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { PredictionsConfig } from '../../config/index.js';
-import { FairQueue, QueueFull } from '../../platform/fair-share/fair-queue.js';
+import { FairQueue } from '../../platform/fair-share/fair-queue.js';
 import { Refusals } from '../../platform/load/refusals.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 
@@ -101,14 +101,9 @@ export class ServingQueues {
   }
 
   /** Waits until few enough explanations are under way. @throws Problem 503 where too many wait already */
-  async waitToExplain<T>(tenant: string, explain: () => Promise<T>): Promise<T> {
-    try {
-      return await this.explanations.run(tenant, explain);
-    } catch (error) {
-      if (!(error instanceof QueueFull)) throw error;
-      const why = `${error.waiting} explanations wait already`;
-      throw this.refusals.overloaded('explanations', EXPLANATION_WAIT_MS, why);
-    }
+  waitToExplain<T>(tenant: string, explain: () => Promise<T>): Promise<T> {
+    const full = () => ({ what: 'explanations wait', waitMs: EXPLANATION_WAIT_MS });
+    return this.refusals.inTurn('explanations', this.explanations, tenant, explain, full);
   }
 
   private count(tenant: string, requests: number, rows: number): void {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { FairQueue, QueueFull } from '../fair-share/fair-queue.js';
+import { FairQueue } from '../fair-share/fair-queue.js';
 import { Refusals } from '../load/refusals.js';
 
 /** Two are read together, of two tenants: one more would take the turns of those, and of all other requests. */
@@ -40,18 +40,10 @@ export class LargeBodies {
     });
   }
 
-  private async wait<T>(
-    queue: FairQueue,
-    eachMs: number,
-    tenant: string,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await queue.run(tenant, work);
-    } catch (error) {
-      if (!(error instanceof QueueFull)) throw error;
-      const why = `${error.waiting} large bodies wait to be read already`;
-      throw this.refusals.overloaded('bodies', error.waiting * eachMs, why);
-    }
+  private wait<T>(queue: FairQueue, eachMs: number, tenant: string, work: () => Promise<T>): Promise<T> {
+    return this.refusals.inTurn('bodies', queue, tenant, work, (waiting) => ({
+      what: 'large bodies wait to be read',
+      waitMs: waiting * eachMs,
+    }));
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '#libs/inference';
 import { RuntimeConfig, UploadsConfig } from '../../config/index.js';
 import { FairPool, PoolFull } from '../fair-share/fair-pool.js';
-import { FairQueue, QueueFull } from '../fair-share/fair-queue.js';
+import { FairQueue } from '../fair-share/fair-queue.js';
 import { Refusals } from '../load/refusals.js';
 import { AppLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
@@ -90,14 +90,10 @@ export class UploadedModels extends ModelHosts implements OnApplicationShutdown 
         this.trialMs = performance.now() - began;
       }
     };
-    try {
-      return await this.trials.run(tenant, trial);
-    } catch (error) {
-      if (!(error instanceof QueueFull)) throw error;
-      const { waiting } = error;
-      const waitMs = (waiting * this.trialMs) / this.trialPlaces;
-      throw this.refusals.overloaded('trials', waitMs, `${waiting} uploads wait for their trial already`);
-    }
+    return this.refusals.inTurn('trials', this.trials, tenant, trial, (waiting) => ({
+      what: 'uploads wait for their trial',
+      waitMs: (waiting * this.trialMs) / this.trialPlaces,
+    }));
   }
 
   async onApplicationShutdown(): Promise<void> {

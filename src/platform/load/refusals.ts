@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../errors/problem.js';
+import { type FairQueue, QueueFull } from '../fair-share/fair-queue.js';
 import { Metrics } from '../observability/metrics.js';
 
 /**
@@ -31,6 +32,27 @@ export class Refusals {
       'Requests answered with 503 OVERLOADED, by what was full.',
       { name: 'where', values: FULL_PLACES },
     );
+  }
+
+  /**
+   * Does `work` when it is the tenant's turn in a queue.
+   * @param full is asked where too many wait already: what they are, and in how many milliseconds they are fewer
+   * @throws Problem 503 OVERLOADED, and what `work` throws
+   */
+  async inTurn<T>(
+    where: FullPlace,
+    queue: FairQueue,
+    tenant: string,
+    work: () => Promise<T>,
+    full: (waiting: number) => { what: string; waitMs: number },
+  ): Promise<T> {
+    try {
+      return await queue.run(tenant, work);
+    } catch (error) {
+      if (!(error instanceof QueueFull)) throw error;
+      const { what, waitMs } = full(error.waiting);
+      throw this.overloaded(where, waitMs, `${error.waiting} ${what} already`);
+    }
   }
 
   /** @param waitMs milliseconds until what waits already is answered; told as `Retry-After`, at least a second */
