@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import type { Identity } from '../../platform/auth/identity.js';
-import { Problem, unfit } from '../../platform/errors/problem.js';
+import { Problem } from '../../platform/errors/problem.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { CertaintiesService } from '../models/certainty/certainties.service.js';
-import { CALIBRATION, type CalibrationSpec } from './calibration-job.js';
+import { labelledTable } from '../serving/labelled-tables.service.js';
+import { CALIBRATION } from './calibration-job.js';
 import {
   type RerunCalibrationBody,
   SubmitCalibrationDto,
@@ -34,22 +35,10 @@ export class CalibrationsService {
     dto: SubmitCalibrationDto,
     rerunOf?: string,
   ): Promise<SubmittedCalibrationBody> {
-    const { validation_path, target_column, format = null } = dto.data_config;
-    this.grants.refuseForeign(caller.tenant, validation_path, '/data_config/validation_path');
+    this.grants.refuseForeign(caller.tenant, dto.data_config.validation_path, '/data_config/validation_path');
     const { modelId, version, target } = await this.certainties.toCalibrate(caller.tenant, reference, number);
-    const truth = target_column ?? target;
-    if (!truth)
-      throw unfit(
-        '/data_config/target_column',
-        'must be given: the signature of the version names no target',
-      );
-    const spec: CalibrationSpec = {
-      model_id: modelId,
-      version,
-      validation_path,
-      target_column: truth,
-      format,
-    };
+    const table = labelledTable(dto.data_config, target, 'version');
+    const spec = { model_id: modelId, version, ...table };
     const job = await this.jobs
       .submit(caller.tenant, CALIBRATION, { spec, request: dto, rerunOf, by: caller })
       .catch((error: unknown) => {

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database } from '../../platform/database/database.js';
-import { Problem, unfit } from '../../platform/errors/problem.js';
+import { Problem } from '../../platform/errors/problem.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
-import { ENSEMBLE_FIT, type EnsembleFitSpec } from './ensemble-fit-job.js';
+import { labelledTable } from '../serving/labelled-tables.service.js';
+import { ENSEMBLE_FIT } from './ensemble-fit-job.js';
 import {
   type RerunEnsembleFitBody,
   SubmitEnsembleFitDto,
@@ -36,8 +37,7 @@ export class EnsembleFitsService {
     dto: SubmitEnsembleFitDto,
     rerunOf?: string,
   ): Promise<SubmittedEnsembleFitBody> {
-    const { validation_path, target_column, format = null } = dto.data_config;
-    this.grants.refuseForeign(caller.tenant, validation_path, '/data_config/validation_path');
+    this.grants.refuseForeign(caller.tenant, dto.data_config.validation_path, '/data_config/validation_path');
     const { model, newest } = await this.database.inOneTransaction(caller.tenant, (scope) =>
       this.ensembles.lock(scope, reference),
     );
@@ -47,18 +47,10 @@ export class EnsembleFitsService {
       const detail = `Version ${newest.number} of ${model.name} is ${what}; weights are learned for the methods voting_soft and averaging that ask all members.`;
       throw new Problem('VALIDATION_ERROR', detail);
     }
-    const truth = target_column ?? newest.signature.target;
-    if (!truth)
-      throw unfit(
-        '/data_config/target_column',
-        'must be given: the signature of the ensemble names no target',
-      );
-    const spec: EnsembleFitSpec = {
+    const spec = {
       model_id: model.id,
       version: newest.number,
-      validation_path,
-      target_column: truth,
-      format,
+      ...labelledTable(dto.data_config, newest.signature.target, 'ensemble'),
       rounds: dto.rounds ?? DEFAULT_ROUNDS,
     };
     const job = await this.jobs.submit(caller.tenant, ENSEMBLE_FIT, {
