@@ -4,7 +4,12 @@ import type { TenantScope } from '../../platform/database/database.js';
 import type { ErrorCode } from '../../platform/errors/error-code.js';
 import { type FieldError, fieldsProblem, Problem, unfit } from '../../platform/errors/problem.js';
 import { EnsembleVersionsService, type FoundMember } from '../models/ensemble-versions.service.js';
-import { ENSEMBLE_METHODS, type EnsembleDefinition, type ModelType } from '../models/model.entity.js';
+import {
+  ENSEMBLE_METHODS,
+  type EnsembleDefinition,
+  memberReference,
+  type ModelType,
+} from '../models/model.entity.js';
 import type { ServableVersion } from '../models/versions.service.js';
 import type { EnsembleMemberDto } from './ensembles.dto.js';
 
@@ -116,10 +121,9 @@ export class EnsembleDrafts {
     if (level === MOST_LEVELS)
       throw unfit(pointer, `is an ensemble that lies deeper than ${MOST_LEVELS} levels`);
     let models = 0;
-    for (const { model_id, stage, version } of ensemble.members) {
-      const reference = stage ? `${model_id}@${stage}` : model_id;
+    for (const each of ensemble.members) {
       const member = await this.versions
-        .findMember(scope, reference, version ?? undefined)
+        .findMember(scope, memberReference(each), each.version ?? undefined)
         .catch((error: unknown) => {
           // One that does not answer now is asked all the same.
           if (error instanceof Problem) return undefined;

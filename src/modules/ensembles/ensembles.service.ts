@@ -5,7 +5,7 @@ import { Database, type TenantScope } from '../../platform/database/database.js'
 import { invalid, Problem } from '../../platform/errors/problem.js';
 import { etagOf, hasTag, refuseChanged } from '../../platform/http/etag.js';
 import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
-import type { EnsembleMember, EnsembleMethod } from '../models/model.entity.js';
+import { type EnsembleMember, type EnsembleMethod, memberReference } from '../models/model.entity.js';
 import type { ModelBody } from '../models/models.dto.js';
 import { ModelsService } from '../models/models.service.js';
 import { VersionsService } from '../models/versions.service.js';
@@ -160,7 +160,7 @@ function wishOf(
 }
 
 function toMemberDto({ model_id, stage, version, ...options }: EnsembleMember) {
-  return { ...options, model_id: stage ? `${model_id}@${stage}` : model_id, version: version ?? undefined };
+  return { ...options, model_id: memberReference({ model_id, stage }), version: version ?? undefined };
 }
 
 function toSummary({ model_id, current_version, tenant_id: _, ...model }: ModelBody): EnsembleSummaryBody {

@@ -61,6 +61,11 @@ export interface EnsembleMember {
   readonly required: boolean;
 }
 
+/** What names a member of an ensemble, as callers name a model: by its id, or by id@stage. */
+export function memberReference({ model_id, stage }: Pick<EnsembleMember, 'model_id' | 'stage'>): string {
+  return stage ? `${model_id}@${stage}` : model_id;
+}
+
 /** What a version of an ensemble is: its `parameters`. */
 export interface EnsembleDefinition {
   readonly method: EnsembleMethod;

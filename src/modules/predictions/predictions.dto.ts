@@ -59,6 +59,15 @@ export class IntervalBody {
   upper: number;
 }
 
+/** One row as an object, or a list of them. */
+const ROWS = {
+  oneOf: [
+    { type: 'object', additionalProperties: true },
+    { type: 'array', items: { type: 'object', additionalProperties: true }, minItems: 1 },
+  ],
+  example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+};
+
 const SET = { type: 'array' as const, items: LABEL as never };
 
 export class PredictWithEnsembleDto {
@@ -71,11 +80,7 @@ export class PredictWithEnsembleDto {
 
   @ApiProperty({
     description: 'Features of one row by name, or of up to 1,000 rows: those of all members.',
-    oneOf: [
-      { type: 'object', additionalProperties: true },
-      { type: 'array', items: { type: 'object', additionalProperties: true }, minItems: 1 },
-    ],
-    example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+    ...ROWS,
   })
   features: unknown;
 
@@ -101,11 +106,7 @@ export class PredictDto {
   @ApiProperty({
     description:
       'Features of one row by name, or of up to 1,000 rows. Every feature of the signature must be there; null is a missing value.',
-    oneOf: [
-      { type: 'object', additionalProperties: true },
-      { type: 'array', items: { type: 'object', additionalProperties: true }, minItems: 1 },
-    ],
-    example: { total_orders: 15, days_since_last_order: 45, avg_order_value: 125.5, support_tickets: 3 },
+    ...ROWS,
   })
   features: unknown;
 

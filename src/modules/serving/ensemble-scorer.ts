@@ -18,7 +18,7 @@ import { asProblem } from '../../platform/errors/problem.filter.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
-import type { EnsembleMember } from '../models/model.entity.js';
+import { type EnsembleMember, memberReference } from '../models/model.entity.js';
 import type { ServableEnsemble, ServableVersion } from '../models/versions.service.js';
 import type { LoadedModel } from './model-catalog.js';
 import {
@@ -107,7 +107,7 @@ export class EnsembleScorer {
       const { output } = servable.signature;
       const members = servable.ensemble.members.map((member) => ({
         member,
-        model: member.stage ? `${member.model_id}@${member.stage}` : member.model_id,
+        model: memberReference(member),
         version: member.version ?? undefined,
       }));
       compiled = { servable, labels: output.type === 'classification' ? output.labels : [], members };

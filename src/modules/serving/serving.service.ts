@@ -13,6 +13,7 @@ import { Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { artifactAddress } from '../../platform/storage/artifacts.js';
+import { memberReference } from '../models/model.entity.js';
 import {
   type ServableEnsemble,
   type ServableFile,
@@ -128,10 +129,9 @@ export class ServingService implements ModelRunner {
   async resolve(tenant: string, servable: ServableVersion): Promise<ResolvedVersion> {
     if (!servable.ensemble) return { servable };
     const members: ResolvedVersion[] = [];
-    for (const { model_id, stage, version } of servable.ensemble.members) {
-      const reference = stage ? `${model_id}@${stage}` : model_id;
+    for (const each of servable.ensemble.members) {
       try {
-        const member = await this.servable(tenant, reference, version ?? undefined);
+        const member = await this.servable(tenant, memberReference(each), each.version ?? undefined);
         const fit = fitMember(member.signature, servable.signature, servable.ensemble.method);
         if (typeof fit === 'string')
           throw unfit('/model_id', `has a member of which version ${member.version} ${fit}`);

@@ -6,7 +6,7 @@ import { Database, type TenantScope } from '../../../platform/database/database.
 import { Problem, unfit } from '../../../platform/errors/problem.js';
 import { refuseChanged } from '../../../platform/http/etag.js';
 import { Outbox } from '../../../platform/outbox/outbox.js';
-import type { EnsembleDefinition, Model, ModelVersion } from '../model.entity.js';
+import { type EnsembleDefinition, memberReference, type Model, type ModelVersion } from '../model.entity.js';
 import { ModelFinder } from '../model-finder.js';
 import { ModelsRepository, type VersionWithFiles } from '../models.repository.js';
 import { formatVersion } from '../version-number.js';
@@ -221,8 +221,11 @@ export class CertaintiesService {
     if (files.some((file) => learnt.has(keyOf(file)))) return true;
     if (origin !== 'combined') return false;
     for (const member of (parameters as unknown as EnsembleDefinition).members) {
-      const reference = member.stage ? `${member.model_id}@${member.stage}` : member.model_id;
-      const { found } = await this.finder.findAnswering(scope, reference, member.version ?? undefined);
+      const { found } = await this.finder.findAnswering(
+        scope,
+        memberReference(member),
+        member.version ?? undefined,
+      );
       if (await this.wasTrainedOn(scope, found, files)) return true;
     }
     return false;
