@@ -119,6 +119,15 @@ describe('bodies of strangers and of those who mean harm', () => {
       expect(answer).toContain('the body did not arrive within 1 s');
     });
 
+    it('should be held up to eight of the largest together, and be forgotten when they are given up', async () => {
+      const headers = { ...JSON_TYPE, authorization, 'content-length': String(8 * MEBIBYTE) };
+      const begin = () => converse(`${head('/api/v1/predictions', headers)}{"model_id":`, /within|already/);
+      const answers = await Promise.all(Array.from({ length: 9 }, begin));
+      expect(answers.map((answer) => answer.slice(9, 12)).sort()).toEqual([...Array(8).fill('400'), '503']);
+      expect(answers.join()).toContain(`${64 * MEBIBYTE} bytes of your bodies are on their way already`);
+      expect(await begin()).toContain('did not arrive within 1 s');
+    });
+
     it('should not wait for what is left of a body that it has refused unread', async () => {
       const headers = { 'content-type': 'text/csv', authorization, 'content-length': '100' };
       const { hostname, port } = new URL(service.url);

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid, jsonPointer, Problem } from '../errors/problem.js';
 import { refuseDeep } from './body-shape.js';
 import { decoded } from './content-encoding.js';
+import { lengthOf } from './content-length.js';
 import { duplicateKey } from './duplicate-key.js';
 import { noNumberIn, textOf } from './json-body.js';
 import { CHARACTERS_AT_ONCE, parseInTurns } from './json-in-turns.js';
@@ -39,6 +40,11 @@ interface BodyReading {
   takeTurn: (request: FastifyRequest) => Promise<void>;
   /** Reads a body of rows when it is the turn of the caller's tenant, or throws. */
   waitToParse: <T>(request: FastifyRequest, work: () => Promise<T>) => Promise<T>;
+  /**
+   * Reserves memory for a body of the caller's tenant that arrives bit by bit, or throws. What it returns gives the
+   * memory back.
+   */
+  reserve: (request: FastifyRequest, bytes: number) => () => void;
   /** Longest that a JSON body may take to arrive. */
   bodyTimeoutMs: number;
   /** Largest JSON body of rows, in bytes. Of all others it is the server's own limit. */
@@ -51,7 +57,7 @@ interface BodyReading {
  */
 export function readBodiesOfKnownCallers(fastify: FastifyInstance, reading: BodyReading): void {
   const { authenticate, bodyTimeoutMs, maxBytesOfRows } = reading;
-  const limitTime = timeLimit(bodyTimeoutMs);
+  const limitArrival = arrivalLimit(bodyTimeoutMs, reading.reserve);
   fastify.decorateRequest('bodyDigest', undefined);
   fastify.decorateRequest('bodyTokens', undefined);
   fastify.addHook('onRoute', (options) => {
@@ -65,7 +71,7 @@ export function readBodiesOfKnownCallers(fastify: FastifyInstance, reading: Body
       try {
         if (!readsForms) {
           refuseTooLarge(request);
-          limitTime(request.raw, reply.raw);
+          limitArrival(request, reply.raw);
         }
         if (request.headers['content-encoding'] === undefined) return done();
         done(null, decoded(request.raw, reply.raw));
@@ -164,33 +170,57 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Gives each body so long to arrive. Fastify waits for a body for as long as bytes come; an `error` event of its stream
- * makes Fastify answer. Nobody waits for a body that is refused unread, such as one of an unknown type, or that comes
- * with a GET: there the event would have no listener, and end the process.
+ * Gives each body so long to arrive, and its tenant so much memory for those that have not. Fastify waits for a body for
+ * as long as bytes come; an `error` event of its stream makes Fastify answer. Nobody waits for a body that is refused
+ * unread, such as one of an unknown type, or that comes with a GET: there the event would have no listener, and end the
+ * process.
  */
-function timeLimit(milliseconds: number): (payload: IncomingMessage, answer: ServerResponse) => void {
-  let arrived: [IncomingMessage, ServerResponse][] = [];
-  // Timers are started at the end of the turn of the event loop. Most bodies come with their head and have been read by
-  // then, and need no timer; nor does one that has been refused meanwhile.
-  const startTimers = () => {
+function arrivalLimit(
+  milliseconds: number,
+  reserve: BodyReading['reserve'],
+): (request: FastifyRequest, answer: ServerResponse) => void {
+  let arrived: [FastifyRequest, ServerResponse][] = [];
+  // Bodies are looked at when the turn of the event loop ends. Most come with their head and have been read by then, and
+  // need neither timer nor reserve; nor does one that has been refused meanwhile.
+  const watchAll = () => {
     const all = arrived;
     arrived = [];
-    for (const [payload, answer] of all) {
-      const isOver = payload.complete || payload.destroyed || answer.writableEnded || answer.destroyed;
-      if (!isOver) startTimer(payload, answer, milliseconds);
+    for (const [request, answer] of all) {
+      const { raw } = request;
+      const isOver = raw.complete || raw.destroyed || answer.writableEnded || answer.destroyed;
+      if (!isOver && raw.listenerCount('error') > 0) watch(request, answer, milliseconds, reserve);
     }
   };
-  return (payload, answer) => {
-    if (arrived.push([payload, answer]) === 1) setImmediate(startTimers);
+  return (request, answer) => {
+    if (arrived.push([request, answer]) === 1) setImmediate(watchAll);
   };
 }
 
-function startTimer(payload: IncomingMessage, answer: ServerResponse, milliseconds: number): void {
+function watch(
+  request: FastifyRequest,
+  answer: ServerResponse,
+  milliseconds: number,
+  reserve: BodyReading['reserve'],
+): void {
+  const { raw } = request;
+  let giveBack: () => void;
+  try {
+    giveBack = reserve(request, lengthOf(request) ?? request.matched.bodyLimit);
+  } catch (problem) {
+    raw.emit('error', problem);
+    return;
+  }
   const timer = setTimeout(() => {
-    if (payload.listenerCount('error') === 0) return;
-    payload.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));
+    if (raw.listenerCount('error') === 0) return;
+    raw.emit('error', invalid('', `the body did not arrive within ${milliseconds / 1000} s`));
   }, milliseconds);
-  const stop = () => clearTimeout(timer);
-  payload.once('end', stop).once('close', stop);
+  let isWatched = true;
+  const stop = () => {
+    if (!isWatched) return;
+    isWatched = false;
+    clearTimeout(timer);
+    giveBack();
+  };
+  raw.once('end', stop).once('close', stop);
   answer.once('finish', stop).once('close', stop);
 }

@@ -82,6 +82,7 @@ export async function createServer(root: Type | object, config: Config): Promise
     charge: (request, bytes) => limit.charge(request, bytes),
     takeTurn: ({ identity }) => largeBodies.takeTurn(identity?.tenant ?? ''),
     waitToParse: ({ identity }, work) => largeBodies.run(identity!.tenant, work),
+    reserve: ({ identity }, bytes) => largeBodies.reserve(identity?.tenant ?? '', bytes),
     bodyTimeoutMs: receiveSeconds * 1000,
     maxBytesOfRows: maxBodyBytes,
   });
