@@ -1,10 +1,11 @@
-// npm run fuzz [-- --seed 1] [-- --examples 200] [-- --junit FILE]: requests made from openapi.json, good and bad.
+// npm run fuzz [-- --seed 1] [-- --examples 200] [-- --things] [-- --junit FILE]: requests made from openapi.json, good and
+// bad; with --things beside a worker, and with the ids of models, jobs and all else that there is in their paths.
 import '../../scripts/parts/node-version.mjs';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { apiService, applicationEnvironment } from '../../scripts/parts/application.mjs';
+import { apiService, applicationEnvironment, workerService } from '../../scripts/parts/application.mjs';
 import { migrateDatabase } from '../../scripts/parts/built.mjs';
 import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
 import { installEverything } from '../../scripts/parts/install-everything.mjs';
@@ -16,6 +17,7 @@ import { Steps } from '../../scripts/parts/steps.mjs';
 import { startTemporaryServices } from '../../scripts/parts/temporary-services.mjs';
 import { signToken } from '../../scripts/parts/tokens.mjs';
 import { installSchemathesis, SCHEMATHESIS } from './environment.mjs';
+import { makeThings } from './things.mjs';
 
 const TENANT = 'fuzz';
 /** What has to hold for every answer, whatever was asked. */
@@ -27,10 +29,15 @@ const CHECKS = [
   'response_schema_conformance',
 ];
 
+/** How often a path has the id of something that there is. */
+const SHARE_OF_THINGS = 0.9;
+const CONFIGURATION = inRoot('test', 'fuzz', 'schemathesis.toml');
+
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     examples: { type: 'string', default: '200' },
+    things: { type: 'boolean', default: false },
     junit: { type: 'string' },
   },
 });
@@ -40,6 +47,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'modelplane-fuzz-'));
 
 let services;
 async function end(code) {
+  await services?.supervisor.stop('worker');
   await services?.supervisor.stop('api');
   await services?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -58,7 +66,13 @@ try {
   await installEverything({ steps, say });
   await steps.run('Schemathesis', installSchemathesis);
   const api = await steps.run('PostgreSQL, Redis and API', startApi);
+  const things = values.things ? await steps.run('Things of its tenant', () => makeThings(api)) : [];
+  writeFileSync(
+    path.join(folder, 'schemathesis.toml'),
+    readFileSync(CONFIGURATION, 'utf8') + parametersOf(things),
+  );
   const { code } = await run(SCHEMATHESIS, schemathesisArguments(api), { show: true, cwd: folder });
+  await sayAnswers(api);
   if (code !== 0) sayErrors();
   await end(code === 0 ? 0 : 1);
 } catch (error) {
@@ -73,7 +87,38 @@ function sayErrors() {
   for (const line of lines.slice(-40)) steps.say(`  api: ${line}`);
 }
 
-/** Only an API: what is fuzzed is HTTP, and jobs that nobody runs stay as they were submitted. */
+/** @param things as of `makeThings` */
+function parametersOf(things) {
+  return things
+    .map(([part, name, ids], at) => {
+      const binding = `{dictionary = "things-${at}", probability = ${SHARE_OF_THINGS}}`;
+      return [
+        '',
+        `[dictionaries.things-${at}]`,
+        `values = ${JSON.stringify(ids)}`,
+        '[[operations]]',
+        `include-path-regex = ${JSON.stringify(part)}`,
+        '[operations.parameters]',
+        `"path.${name}" = ${binding}`,
+        '',
+      ].join('\n');
+    })
+    .join('');
+}
+
+/** How many requests each status answered, as the API counted them. */
+async function sayAnswers({ url }) {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const counts = {};
+  for (const [, status, count] of metrics.matchAll(
+    /^modelplane_http_requests_total\{.*status="(\d+)".*\} (\d+)$/gm,
+  ))
+    counts[status] = (counts[status] ?? 0) + Number(count);
+  const answered = Object.entries(counts).filter(([, count]) => count > 0);
+  steps.say(`Answers by status: ${answered.map((pair) => pair.join(': ')).join(', ')}`);
+}
+
+/** Without things no worker: what is fuzzed then is HTTP, and jobs that nobody runs stay as they were submitted. */
 async function startApi() {
   services = await startTemporaryServices({ say });
   const { supervisor, stateDir, urls, redis, secrets } = services;
@@ -83,8 +128,10 @@ async function startApi() {
     ...applicationEnvironment({ stateDir, port, urls, redisUrl: redis.url, secrets }),
     MODELPLANE_ENV: 'test',
     MODELPLANE_STORAGE_GRANTS: `${TENANT}=s3://data/`,
+    ...(values.things && { MODELPLANE_RATE_LIMIT_PER_MINUTE: '0' }),
   };
   await supervisor.start(apiService(env));
+  if (values.things) await supervisor.start(workerService(env));
   const token = signToken({ tenant: TENANT, role: 'admin', days: 1, secret: env.MODELPLANE_JWT_SECRET });
   return { url: `http://127.0.0.1:${port}`, token };
 }
@@ -92,7 +139,7 @@ async function startApi() {
 function schemathesisArguments({ url, token }) {
   return [
     '--config-file',
-    inRoot('test', 'fuzz', 'schemathesis.toml'),
+    path.join(folder, 'schemathesis.toml'),
     'run',
     inRoot('openapi.json'),
     `--url=${url}`,

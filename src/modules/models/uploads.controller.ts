@@ -19,6 +19,7 @@ import {
   ApiHeader,
   ApiOkResponse,
   ApiOperation,
+  ApiResponse,
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
@@ -26,6 +27,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { ApiModelId, ApiVersion } from '../../platform/http/api-params.decorator.js';
+import { ApiContent } from '../../platform/http/api-content.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { hasTag } from '../../platform/http/etag.js';
 import { sendObject } from '../../platform/http/send-object.js';
@@ -107,21 +109,13 @@ export class UploadsController {
   @ApiModelId()
   @ApiVersion()
   @ApiHeader({
-    name: 'Range',
-    required: false,
-    description: 'One byte range; any other is ignored.',
-    schema: { type: 'string', example: 'bytes=0-1023' },
-  })
-  @ApiHeader({
     name: 'If-None-Match',
     required: false,
     description: 'ETag of a copy at hand: 304 where it is the same. The ETag is the SHA-256 in quotes.',
     schema: { type: 'string', example: '"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"' },
   })
-  @ApiOkResponse({
-    description: 'The file; 206 for a range. X-Content-SHA256 and Repr-Digest have its digest.',
-    content: { 'application/octet-stream': {} },
-  })
+  @ApiContent('The file. X-Content-SHA256 and Repr-Digest have its digest, also beside a range.')
+  @ApiResponse({ status: 304, description: 'The copy at hand is the same.' })
   @ApiProblems(400, 404, 416)
   async download(
     @Caller() caller: Identity,

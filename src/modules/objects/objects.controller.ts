@@ -16,18 +16,17 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBody,
   ApiConsumes,
-  ApiHeader,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { Access, Caller, OBJECT_READER } from '../../platform/auth/access.decorator.js';
 import type { Identity } from '../../platform/auth/identity.js';
+import { ApiContent } from '../../platform/http/api-content.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { lengthOf } from '../../platform/http/content-length.js';
 import { ownOrigin } from '../../platform/http/own-origin.js';
@@ -102,21 +101,7 @@ export class ObjectsController {
   @Access(OBJECT_READER)
   @ApiOperation({ summary: 'Read an object or a range of its bytes' })
   @ApiParam(PATH)
-  @ApiHeader({
-    name: 'Range',
-    required: false,
-    description: 'One byte range; any other is ignored.',
-    schema: { type: 'string', example: 'bytes=0-1023' },
-  })
-  @ApiOkResponse({
-    description: 'The content.',
-    content: { 'application/octet-stream': {} },
-  })
-  @ApiResponse({
-    status: 206,
-    description: 'The range of the content that was asked for.',
-    content: { 'application/octet-stream': {} },
-  })
+  @ApiContent('The content.')
   @ApiProblems(400, 403, 404, 416, 503)
   async get(
     @Caller() caller: Identity,

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { parseObjectUri } from '#libs/object-store';
 import { Access } from '../../platform/auth/access.decorator.js';
+import { ApiContent } from '../../platform/http/api-content.decorator.js';
 import { ApiProblems } from '../../platform/http/api-problems.decorator.js';
 import { lengthOf } from '../../platform/http/content-length.js';
 import { SignedUrls } from '../../platform/storage/signed-urls.js';
@@ -51,10 +52,7 @@ export class SignedObjectsController {
   @Access('public')
   @ApiOperation({ summary: 'Read an object by a presigned URL' })
   @ApiParam(PATH)
-  @ApiOkResponse({
-    description: 'The content; 206 for a range.',
-    content: { 'application/octet-stream': {} },
-  })
+  @ApiContent('The content.')
   @ApiProblems(400, 403, 404, 416, 503)
   async get(
     @Param('*') path: string,
