@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { VersionsService } from '../src/modules/models/versions.service.js';
 import { PredictionCounter } from '../src/modules/prediction-log/counts/prediction-counter.js';
-import { Database } from '../src/platform/database/database.js';
 import type { Answer, Client } from './support/client.js';
 import { FEATURES } from './support/churn.js';
 import type { Service } from './support/service.js';
@@ -137,14 +137,14 @@ describe('models by name', () => {
       expect((await globex.delete(`/api/v1/models/${body.model_id}`)).status).toBe(204);
     });
 
-    it('should ask the database once, and not again for each request', async () => {
+    it('should ask the registry once, and not again for each request', async () => {
       for (const model of ['churn', 'churn@production', id]) await predict(model);
-      const begin = jest.spyOn(service.app.get(Database, { strict: false }), 'asTenant');
+      const servable = jest.spyOn(service.app.get(VersionsService, { strict: false }), 'servable');
       for (let times = 0; times < 5; times++)
         for (const model of ['churn', 'churn@production', id])
           expect((await predict(model)).status).toBe(200);
-      const asked = begin.mock.calls.length;
-      begin.mockRestore();
+      const asked = servable.mock.calls.length;
+      servable.mockRestore();
       expect(asked).toBe(0);
     });
 

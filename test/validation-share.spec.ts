@@ -87,7 +87,12 @@ describe('what jobs read', () => {
   const limited = async (more: Record<string, string>) => {
     service = await Service.start({
       role: 'all',
-      env: { MODELPLANE_RATE_LIMIT_PER_MINUTE: '1', MODELPLANE_RATE_LIMIT_BURST: '200', ...more },
+      env: {
+        MODELPLANE_RATE_LIMIT_PER_MINUTE: '1',
+        MODELPLANE_RATE_LIMIT_BURST: '200',
+        MODELPLANE_TRAINING_VALIDATION_SECONDS: '600',
+        ...more,
+      },
     });
     return service.as('acme-corp');
   };

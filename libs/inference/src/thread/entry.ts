@@ -11,7 +11,9 @@ import { joinRows, rowsOf, splitRows } from './rows.js';
 const graphs = new Map<number, LocalGraph>();
 
 parentPort!.on('message', (request: Request) => {
-  if (request.type === 'release') {
+  if (request.type === 'end') {
+    parentPort!.close();
+  } else if (request.type === 'release') {
     void graphs.get(request.graph)?.release();
     graphs.delete(request.graph);
   } else if (request.type === 'load') answer(load(request));

@@ -6,6 +6,7 @@ import {
   compileSignature,
   GraphThread,
   ModelRunError,
+  ModelUnavailable,
   OnnxModel,
   type SignatureDefinition,
 } from '../index.js';
@@ -47,6 +48,19 @@ describe('the thread for what takes long', () => {
     await thread.close();
     expect(await there.predict(reference.rows)).toEqual(expected);
     expect(there.isQuick(1)).toBe(false);
+    await there.release();
+  });
+
+  it('should end in the middle of many runs without taking the process with it', async () => {
+    const there = await open();
+    const rows = Array.from({ length: 20_000 }, (_, at) => reference.rows[at % reference.rows.length]!);
+    const asked = Array.from({ length: 20 }, () => there.predict(rows));
+    const ends = Promise.allSettled(asked);
+    await Promise.race(asked);
+    await thread.close();
+    const failed = (await ends).flatMap((end) => (end.status === 'rejected' ? [end.reason as Error] : []));
+    for (const error of failed) expect(error).toBeInstanceOf(ModelUnavailable);
+    expect(await there.predict(reference.rows)).toEqual(here.predictNow(reference.rows));
     await there.release();
   });
 

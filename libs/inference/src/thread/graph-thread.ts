@@ -38,6 +38,12 @@ class Graph extends GraphQueue {
   ) {
     super();
   }
+
+  override fail(error: Error): void {
+    this.loading?.reject(error);
+    this.loading = undefined;
+    super.fail(error);
+  }
 }
 
 /**
@@ -51,6 +57,7 @@ export class GraphThread {
   private readonly replies: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
   private readonly waiting = new Set<Graph>();
   private isWorking = false;
+  private isEnding = false;
   private lastGraph = 0;
   /** The time that the graph served last has had. An idle graph starts from it, so that idling saves nothing up. */
   private servedMs = 0;
@@ -88,8 +95,21 @@ export class GraphThread {
     this.running();
   }
 
+  /**
+   * Fails what waits, and ends the thread after the turns that it has been given. To terminate it in the middle of a run
+   * would abort the whole process, since the runtime throws into an environment that is gone.
+   */
   async close(): Promise<void> {
-    await this.worker?.terminate();
+    const { worker } = this;
+    for (const graph of this.waiting) graph.fail(threadEnded());
+    this.waiting.clear();
+    if (!worker) return;
+    const gone = new Promise((resolve) => worker.once('exit', resolve));
+    this.isEnding = true;
+    worker.ref();
+    worker.postMessage({ type: 'end' } satisfies Request);
+    await gone;
+    this.isEnding = false;
   }
 
   /** Runs a request, cut into pieces where it would keep other models waiting for long. */
@@ -135,8 +155,8 @@ export class GraphThread {
       if (graph.isEmpty && !graph.loading) this.waiting.delete(graph);
     }
     this.isWorking = false;
-    // An idle thread must not keep the process from ending.
-    this.worker?.unref();
+    // An idle thread must not keep the process from ending; one that ends is waited for.
+    if (!this.isEnding) this.worker?.unref();
   }
 
   private next(): Graph | undefined {
@@ -151,8 +171,6 @@ export class GraphThread {
       if (graph.home === undefined || graph.home !== this.worker) await this.build(graph);
       else await this.runBatch(graph);
     } catch (error) {
-      graph.loading?.reject(error as Error);
-      graph.loading = undefined;
       graph.fail(error as Error);
     }
   }
@@ -212,13 +230,16 @@ export class GraphThread {
     worker.on('exit', () => {
       if (this.worker !== worker) return;
       this.worker = undefined;
-      for (const { reject } of this.replies.splice(0))
-        reject(new ModelUnavailable('the thread of the model ended', 1));
+      for (const { reject } of this.replies.splice(0)) reject(threadEnded());
     });
     worker.unref();
     this.worker = worker;
     return worker;
   }
+}
+
+function threadEnded(): ModelUnavailable {
+  return new ModelUnavailable('the thread of the model ended', 1);
 }
 
 /** The bytes in memory of their own: a buffer that also holds something else cannot be moved to the thread. */

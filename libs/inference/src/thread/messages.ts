@@ -27,7 +27,8 @@ export interface RunRequest {
   readonly fetches: readonly string[];
 }
 
-export type Request = LoadRequest | RunRequest | { readonly type: 'release'; readonly graph: number };
+export type Request =
+  LoadRequest | RunRequest | { readonly type: 'release'; readonly graph: number } | { readonly type: 'end' };
 
 /** What the thread has found out about a graph that it built; times are in milliseconds. */
 export interface LoadedGraph {
