@@ -9,11 +9,21 @@ const MAX_OBJECTS = 1000;
 /** Room for a list of 10,000 columns; copying and checking one value takes up to 3 µs. */
 const MAX_VALUES = 12_000;
 
-/** @throws Problem 400 for a body that nests deeper than MAX_DEPTH levels */
+/**
+ * Each prediction passes here: nothing is allocated, and scalars are not called for.
+ * @throws Problem 400 for a body that nests deeper than MAX_DEPTH levels
+ */
 export function refuseDeep(value: unknown, levels = MAX_DEPTH): void {
   if (typeof value !== 'object' || value === null) return;
   if (levels === 0) throw tooDeep();
-  for (const item of Object.values(value)) refuseDeep(item, levels - 1);
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object') refuseDeep(item, levels - 1);
+    return;
+  }
+  for (const name in value) {
+    const item = (value as Record<string, unknown>)[name];
+    if (typeof item === 'object') refuseDeep(item, levels - 1);
+  }
 }
 
 /**

@@ -11,9 +11,16 @@ import { Problem } from '../errors/problem.js';
  */
 export function refuseUnknownHosts(fastify: FastifyInstance, { host, publicUrl }: HttpConfig): void {
   const configured = new Set([host, ...(publicUrl ? [new URL(publicUrl).hostname] : [])]);
+  /** The header that was let through last: nearly all requests of a service have the same. */
+  let known: string | undefined;
   fastify.addHook('onRequest', (request, _reply, done) => {
+    const { host: header } = request.headers;
+    if (header !== undefined && header === known) return done();
     const name = request.hostname.toLowerCase();
-    if (isOwn(name) || configured.has(name)) return done();
+    if (isOwn(name) || configured.has(name)) {
+      known = header;
+      return done();
+    }
     const why =
       'This service is for development and answers only at localhost, at an address, or at the host of';
     done(new Problem('FORBIDDEN', `${why} MODELPLANE_PUBLIC_URL; the header Host has another name.`));
