@@ -286,12 +286,18 @@ describe('ensembles', () => {
     const cases: [string, object | (() => object), number, string, RegExp][] = [
       [
         'a method that there is not',
-        { method: 'stacking' },
+        { method: 'bagging' },
         422,
         '/method',
-        /must be one of voting_soft, voting_hard, averaging/,
+        /must be one of voting_soft, voting_hard, averaging, stacking, greedy/,
       ],
-      ['averaging of classes', { method: 'averaging' }, 422, '/method', /voting_soft or voting_hard/],
+      [
+        'averaging of classes',
+        { method: 'averaging' },
+        422,
+        '/method',
+        /one of voting_soft, voting_hard, stacking, greedy for/,
+      ],
       ['one model', () => ({ models: members().slice(0, 1) }), 400, '/models', /at least 2/],
       ['no models', { models: [] }, 400, '/models', /at least 2/],
       ['models null', { models: null }, 400, '/models', /element/],
@@ -416,7 +422,7 @@ describe('ensembles', () => {
         status: 409,
         body: { code: 'MODEL_EXISTS' },
       });
-      const other = await create({ name: 'never made', method: 'stacking' });
+      const other = await create({ name: 'never made', method: 'bagging' });
       expect(other.status).toBe(422);
       expect((await acme.get('/api/v1/models?name=never made')).body.data).toEqual([]);
     });

@@ -1,4 +1,4 @@
-"""What scikit-learn's voting makes of answers of members: reads cases as JSON, and prints what it answers."""
+"""What scikit-learn makes of answers of members: reads cases as JSON, and prints what it answers."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.preprocessing import LabelEncoder
 
 
@@ -15,6 +15,16 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def __init__(self, probabilities=None, labels=None):
         self.probabilities, self.labels = probabilities, labels
+
+    def fit(self, rows, truth):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    @property
+    def classes_(self):
+        return numpy.arange(len(self.probabilities[0]))
 
     def predict_proba(self, rows):
         return numpy.array(self.probabilities)[rows[:, 0]]
@@ -29,12 +39,44 @@ class Regressor(RegressorMixin, BaseEstimator):
     def __init__(self, values=None):
         self.values = values
 
+    def fit(self, rows, truth):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
     def predict(self, rows):
         return numpy.array(self.values)[rows[:, 0]]
 
 
+def stacked(case, rows):
+    """Fitted by the first `fitted` rows, whose truth is an index of a class or a value."""
+    is_regression = not case["labels"]
+    members = [
+        Regressor(each["predictions"]) if is_regression else Classifier(each["probabilities"])
+        for each in case["members"]
+    ]
+    named = [(str(at), each) for at, each in enumerate(members)]
+    stacking = (StackingRegressor if is_regression else StackingClassifier)(named, cv="prefit")
+    stacking.fit(rows[: case["fitted"]], case["truth"])
+    final = stacking.final_estimator_
+    answered = {
+        "meta": {
+            "coefficients": numpy.atleast_2d(final.coef_).tolist(),
+            "intercepts": numpy.atleast_1d(final.intercept_).tolist(),
+        }
+    }
+    predicted = stacking.predict(rows).tolist()
+    if is_regression:
+        return answered | {"predictions": predicted}
+    labels = [case["labels"][place] for place in predicted]
+    return answered | {"predictions": labels, "probabilities": stacking.predict_proba(rows).tolist()}
+
+
 def answers(case):
     rows = numpy.arange(case["rows"]).reshape(-1, 1)
+    if case["method"] == "stacking":
+        return stacked(case, rows)
     if case["method"] == "averaging":
         members = [Regressor(each["predictions"]) for each in case["members"]]
         named = [(str(at), each) for at, each in enumerate(members)]

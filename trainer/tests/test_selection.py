@@ -3,9 +3,11 @@
 import copy
 import hashlib
 import math
+import uuid
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cases import Store, mixed
 
@@ -110,9 +112,32 @@ def fit_spec(store: Store, models: list[dict], target: str, files: dict) -> dict
             "signature": models[0]["signature"],
             "ensemble": ensemble,
         },
+        "method": "greedy",
         "rounds": 50,
         "limits": {"memory_bytes": 4 << 30, "model_memory_bytes": 1 << 30, "model_run_seconds": 10},
     }
+
+
+def scored(store: Store, spec: dict, uri: str, passed: list[str]) -> pa.Table:
+    """What a batch answers to the rows of a Parquet file with `model` of a specification of another kind."""
+    (store.root / "out").mkdir(exist_ok=True)
+    job = f"batch-{uuid.uuid4()}"
+    batch = {name: spec[name] for name in ("spec_version", "attempt", "storage", "model", "limits")} | {
+        "kind": "batch",
+        "job_id": job,
+        "state_uri": f"s3://modelplane/{job}/",
+        "input": {"format": "parquet", "files": [{"uri": uri, "size_bytes": 1, "etag": "1"}]},
+        "output": {
+            "uri": "s3://out/",
+            "name": job,
+            "format": "parquet",
+            "csv_safe": False,
+            "passthrough_columns": passed,
+        },
+        "batch": {"batch_rows": 16_384, "part_rows": 100_000, "max_error_share": 0.0, "threads": 1},
+    }
+    (part,) = store.result_of(batch)["parts"]
+    return pq.read_table(store.root / "out" / part["output"]["name"])
 
 
 def fit(store: Store, target: str, estimators: list[str]) -> dict:

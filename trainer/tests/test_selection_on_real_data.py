@@ -2,11 +2,10 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from cases import REAL_DATA, Store
 from test_coverage_on_real_data import adult, churn
-from test_selection import fit_spec, trained
+from test_selection import fit_spec, scored, trained
 
 from modelplane_trainer.selection import log_loss
 
@@ -17,33 +16,13 @@ MEMBERS = [
     ("sklearn", "hist_gradient_boosting"),
     ("lightgbm", "lightgbm"),
 ]
-JOB = "batch-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e"
 
 pytestmark = pytest.mark.skipif(not REAL_DATA.exists(), reason="the public data sets are not here")
 
 
 def held_out_loss(store: Store, spec: dict, target: str) -> float:
     """Log loss of the ensemble of `spec` on the held-out rows, as a batch answers them."""
-    (store.root / "out").mkdir()
-    batch = {name: spec[name] for name in ("spec_version", "attempt", "storage", "model", "limits")} | {
-        "kind": "batch",
-        "job_id": JOB,
-        "state_uri": "s3://modelplane/state/",
-        "input": {
-            "format": "parquet",
-            "files": [{"uri": "s3://data/held-out.parquet", "size_bytes": 1, "etag": "1"}],
-        },
-        "output": {
-            "uri": "s3://out/",
-            "name": JOB,
-            "format": "parquet",
-            "csv_safe": False,
-            "passthrough_columns": [target],
-        },
-        "batch": {"batch_rows": 16_384, "part_rows": 100_000, "max_error_share": 0.0, "threads": 1},
-    }
-    (part,) = store.result_of(batch)["parts"]
-    table = pq.read_table(store.root / "out" / part["output"]["name"])
+    table = scored(store, spec, "s3://data/held-out.parquet", [target])
     labels = spec["model"]["signature"]["output"]["labels"]
     truth = table[target].to_numpy()
     chosen = [table[f"probability_{label}"].to_numpy()[truth == label] for label in labels]

@@ -7,10 +7,12 @@ import { EnsembleVersionsService, type FoundMember } from '../models/ensemble-ve
 import {
   ENSEMBLE_METHODS,
   type EnsembleDefinition,
+  type EnsembleMethod,
   memberReference,
   type ModelType,
 } from '../models/model.entity.js';
 import type { ServableVersion } from '../models/versions.service.js';
+import type { EnsembleWish } from './ensemble-wishes.js';
 import type { EnsembleMemberDto } from './ensembles.dto.js';
 
 const DEFAULT_TIMEOUT_MS = 5000;
@@ -18,10 +20,12 @@ const DEFAULT_TIMEOUT_MS = 5000;
 const MOST_LEVELS = 3;
 const MOST_MODELS = 64;
 
-/** What a caller wants an ensemble to be, with the choices made. */
-export type EnsembleWish = Omit<EnsembleDefinition, 'members'> & {
-  readonly models: readonly EnsembleMemberDto[];
-};
+/** What `EnsembleWish` can name, and the tasks that each is for. */
+const METHODS = [...ENSEMBLE_METHODS, 'greedy'] as const;
+const FITTING = {
+  classification: ['voting_soft', 'voting_hard', 'stacking', 'greedy'],
+  regression: ['averaging', 'stacking', 'greedy'],
+} satisfies Record<ModelType, readonly EnsembleWish['method'][]>;
 
 /** A version of an ensemble that was found to fit together. */
 export interface EnsembleDraft {
@@ -46,7 +50,8 @@ export class EnsembleDrafts {
     if (ensembleId !== undefined) await this.refuseCycle(scope, ensembleId, found);
     const signature = unionOf(found);
     const modelType = signature.output.type;
-    refuseUnfitMethod(wish, found, modelType);
+    const method = methodFor(wish, modelType);
+    refuseUnfitMembers(method, found);
     await this.refuseTooManyModels(scope, found);
     const { models, ...options } = wish;
     const members = models.map((model, at) => ({
@@ -58,7 +63,7 @@ export class EnsembleDrafts {
       retries: model.retries ?? 0,
       required: model.required ?? false,
     }));
-    return { definition: { ...options, members }, signature, modelType };
+    return { definition: { ...options, method, members }, signature, modelType };
   }
 
   /** @throws Problem of the first member that there is not, with those of all others that there are not */
@@ -141,14 +146,12 @@ function refuse(errors: readonly FieldError[]): void {
 
 /** What can be said without a look at the members. */
 function refuseUnfitOptions(wish: EnsembleWish): void {
-  const { method, models, min_models_required, strategy, threshold } = wish;
+  const { method, models, min_models_required, strategy, threshold, fail_on_partial } = wish;
   const errors: FieldError[] = [];
   const fault = (pointer: string, message: string) => errors.push({ pointer, message });
-  if (!ENSEMBLE_METHODS.includes(method)) {
-    const learned =
-      '; the weights of voting_soft and averaging are learned by POST /api/v1/ensembles/{id}/fit';
-    fault('/method', `must be one of ${ENSEMBLE_METHODS.join(', ')}${learned}`);
-  }
+  if (!METHODS.includes(method)) fault('/method', `must be one of ${METHODS.join(', ')}`);
+  if (method === 'stacking' && !fail_on_partial)
+    fault('/fail_on_partial', 'must be true for stacking, whose meta model reads the answers of all members');
   if (min_models_required > models.length)
     fault('/min_models_required', `must be at most the number of models, ${models.length}`);
   const weights = models.flatMap(({ weight }) => weight ?? []);
@@ -196,19 +199,24 @@ function unionOf(found: readonly FoundMember[]): SignatureDefinition {
   }
 }
 
-function refuseUnfitMethod(
-  { method }: EnsembleWish,
-  found: readonly FoundMember[],
-  modelType: ModelType,
-): void {
-  if ((method === 'averaging') !== (modelType === 'regression')) {
-    const fitting = modelType === 'regression' ? 'averaging' : 'voting_soft or voting_hard';
-    throw unfit('/method', `must be ${fitting} for members of ${modelType}`);
-  }
+/** @throws Problem 422 where it is not for members of this task */
+function methodFor({ method }: EnsembleWish, modelType: ModelType): EnsembleMethod {
+  const fitting: readonly string[] = FITTING[modelType];
+  if (!fitting.includes(method))
+    throw unfit('/method', `must be one of ${fitting.join(', ')} for members of ${modelType}`);
+  return method === 'greedy' ? meanOf(modelType) : method;
+}
+
+/** The method whose weights `greedy` learns. */
+export function meanOf(modelType: ModelType): EnsembleMethod {
+  return modelType === 'regression' ? 'averaging' : 'voting_soft';
+}
+
+function refuseUnfitMembers(method: EnsembleMethod, found: readonly FoundMember[]): void {
   refuse(
     found.flatMap(({ servable, name }, at) => {
       if (answersEnough(servable.signature, method)) return [];
-      const message = `'${name}' answers no probabilities, which voting_soft needs; choose voting_hard`;
+      const message = `'${name}' answers no probabilities, which ${method} needs; choose voting_hard`;
       return [{ pointer: `/models/${at}/model_id`, message }];
     }),
   );

@@ -5,28 +5,14 @@ import { MayBeAbsent } from '../../platform/http/may-be-absent.decorator.js';
 import { PageInfo } from '../../platform/http/page.js';
 import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
 import { LabelledTableDto } from '../models/labelled-table.dto.js';
+import { LEARNING_METHODS, type LearningMethod } from '../models/model.entity.js';
 
-export const FIT_METHODS = ['greedy'] as const;
 const MOST_ROUNDS = 200;
 
-export class SubmitEnsembleFitDto {
+/** How a table teaches an ensemble how its members count. */
+export class LearningDto {
   /**
-   * How weights are learned. `greedy`: forward selection with replacement (Caruana et al. 2004) for the log loss of a
-   * classification, the squared error of a regression.
-   * @example greedy
-   */
-  @ApiProperty({ enum: FIT_METHODS })
-  @IsIn(FIT_METHODS)
-  method: (typeof FIT_METHODS)[number];
-
-  /** The labelled table. */
-  @IsObject()
-  @ValidateNested()
-  @Type(() => LabelledTableDto)
-  data_config: LabelledTableDto;
-
-  /**
-   * How often a member is added to those that were best together.
+   * Of greedy: how often a member is added to those that were best together.
    * @example 50
    */
   @ApiProperty({ required: false, default: 50, minimum: 1, maximum: MOST_ROUNDS })
@@ -35,6 +21,24 @@ export class SubmitEnsembleFitDto {
   @Min(1)
   @Max(MOST_ROUNDS)
   rounds?: number;
+}
+
+export class SubmitEnsembleFitDto extends LearningDto {
+  /**
+   * `greedy`: weights by forward selection with replacement (Caruana et al. 2004) for the log loss of a classification,
+   * the squared error of a regression. `stacking`: a logistic regression over the members' probabilities, a ridge
+   * regression over their values.
+   * @example greedy
+   */
+  @ApiProperty({ enum: LEARNING_METHODS })
+  @IsIn(LEARNING_METHODS)
+  method: LearningMethod;
+
+  /** The labelled table. */
+  @IsObject()
+  @ValidateNested()
+  @Type(() => LabelledTableDto)
+  data_config: LabelledTableDto;
 }
 
 export class SubmittedEnsembleFitBody {
@@ -95,11 +99,13 @@ export class LeaderboardMemberBody {
    */
   version: string;
 
-  /**
-   * Its share of the answer; all sum to 1.
-   * @example 0.44
-   */
-  weight: number;
+  @ApiProperty({
+    description: 'Its share of the answer; all sum to 1. null of stacking.',
+    type: Number,
+    nullable: true,
+    example: 0.44,
+  })
+  weight: number | null;
 
   /**
    * Its own loss; the smallest is the best.
@@ -109,7 +115,7 @@ export class LeaderboardMemberBody {
 
   @ApiProperty({
     description:
-      'Loss of the ensemble without it, its weight left to the others; null where no other has any. What lies above the loss of the ensemble is what the member is good for.',
+      'Loss of the ensemble without it, its weight left to the others, or with a meta model over the others; null where no other has a weight. What lies above the loss of the ensemble is what the member is good for.',
     type: Number,
     nullable: true,
     example: 0.405,
@@ -137,10 +143,17 @@ export class LeaderboardBody {
   ensemble_id: string;
 
   /**
-   * Version that has the weights.
+   * Version that was learned.
    * @example 1.1.0
    */
   version: string;
+
+  /**
+   * How it was learned.
+   * @example greedy
+   */
+  @ApiProperty({ enum: LEARNING_METHODS })
+  method: LearningMethod;
 
   /**
    * The table.
@@ -167,7 +180,7 @@ export class LeaderboardBody {
   metric: string;
 
   /**
-   * Loss of the ensemble, on the rows that its weights were learned by.
+   * Loss of the ensemble, on the rows that it was learned by.
    * @example 0.401
    */
   loss: number;

@@ -1,5 +1,4 @@
-import type { SignatureDefinition } from '#libs/inference';
-import type { FoundMember } from '../models/ensemble-versions.service.js';
+import type { EnsembleVersion, FoundMember } from '../models/ensemble-versions.service.js';
 import type { EnsembleMember } from '../models/model.entity.js';
 
 const MOST_NAMES_TOLD = 5;
@@ -12,8 +11,15 @@ export interface MemberNow {
 }
 
 /** What the maker of an ensemble should know of its members as they are now. */
-export function warningsOf(members: readonly MemberNow[], { inputs }: SignatureDefinition): string[] {
+export function warningsOf(
+  members: readonly MemberNow[],
+  { signature, fit, jobId }: Pick<EnsembleVersion, 'signature' | 'fit' | 'jobId'>,
+): string[] {
   const warnings: string[] = [];
+  if (!signature)
+    warnings.push(
+      `it answers nothing until ${jobId ?? 'a fit'} has learned how its members count; where that fails, post another table to its /fit`,
+    );
   const answering = new Map<string, number>();
   members.forEach(({ member, found, problem }, at) => {
     if (problem !== null) warnings.push(`model ${at} does not answer: ${problem}`);
@@ -24,8 +30,14 @@ export function warningsOf(members: readonly MemberNow[], { inputs }: SignatureD
     if (before === undefined) answering.set(key, at);
     else warnings.push(`models ${before} and ${at} are both answered by '${name}' ${servable.version} now`);
     if (member.weight === 0) warnings.push(`'${name}' has the weight 0: it is asked, and counts for nothing`);
+    const learned = fit?.evaluation.members[at]?.version ?? servable.version;
+    if (learned !== servable.version)
+      warnings.push(
+        `'${name}' is answered by ${servable.version} now, and how much it counts was learned with ${learned}: fit the ensemble again`,
+      );
+    if (!signature) return;
     const own = new Set(servable.signature.inputs.map((input) => input.name));
-    const lacking = inputs.map((input) => input.name).filter((feature) => !own.has(feature));
+    const lacking = signature.inputs.map((input) => input.name).filter((feature) => !own.has(feature));
     if (lacking.length === 0) return;
     const named = lacking.slice(0, MOST_NAMES_TOLD).join(', ');
     const more = lacking.length > MOST_NAMES_TOLD ? ` and ${lacking.length - MOST_NAMES_TOLD} more` : '';

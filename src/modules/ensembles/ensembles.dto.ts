@@ -1,4 +1,5 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, IntersectionType } from '@nestjs/swagger';
+import type { MetaModel } from '#libs/inference';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -8,6 +9,7 @@ import {
   IsIn,
   IsInt,
   IsNumber,
+  IsObject,
   IsString,
   Max,
   MaxLength,
@@ -23,7 +25,9 @@ import {
   type EnsembleMethod,
   type EnsembleStrategy,
 } from '../models/model.entity.js';
+import { LabelledTableDto } from '../models/labelled-table.dto.js';
 import { IsModelName, IsTags } from '../models/models.dto.js';
+import { LearningDto } from './ensemble-fits.dto.js';
 
 export const MOST_MEMBERS = 16;
 
@@ -160,16 +164,17 @@ export class ChangeEnsembleDto extends EnsembleOptionsDto {
   models?: EnsembleMemberDto[];
 
   /**
-   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values).
+   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values). A fit makes
+   * it stacking.
    * @example voting_soft
    */
   @ApiProperty({ required: false, enum: ENSEMBLE_METHODS })
   @MayBeAbsent()
   @IsString()
-  method?: EnsembleMethod;
+  method?: EnsembleMethod | 'greedy';
 }
 
-export class CreateEnsembleDto extends EnsembleOptionsDto {
+export class CreateEnsembleDto extends IntersectionType(EnsembleOptionsDto, LearningDto) {
   /**
    * Name, unique among the models of the tenant.
    * @example churn_ensemble
@@ -210,12 +215,21 @@ export class CreateEnsembleDto extends EnsembleOptionsDto {
   models: EnsembleMemberDto[];
 
   /**
-   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values).
+   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values), stacking (a
+   * meta model over probabilities or values). greedy is voting_soft or averaging with learned weights. Stacking and
+   * greedy answer once the table of `data_config` has taught them.
    * @example voting_soft
    */
-  @ApiProperty({ enum: ENSEMBLE_METHODS })
+  @ApiProperty({ enum: [...ENSEMBLE_METHODS, 'greedy'] })
   @IsString()
-  method: EnsembleMethod;
+  method: EnsembleMethod | 'greedy';
+
+  /** Of stacking and greedy: the labelled table. */
+  @MayBeAbsent()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => LabelledTableDto)
+  data_config?: LabelledTableDto;
 }
 
 export class ListEnsemblesQuery extends PageQuery {
@@ -280,11 +294,13 @@ export class EnsembleMemberBody {
   })
   problem: string | null;
 
-  /**
-   * How much its answer counts, beside the weights of the others.
-   * @example 0.4
-   */
-  weight: number;
+  @ApiProperty({
+    description: 'How much its answer counts, beside the weights of the others; null of stacking.',
+    type: Number,
+    nullable: true,
+    example: 0.4,
+  })
+  weight: number | null;
 
   /**
    * Milliseconds after which it has failed.
@@ -303,6 +319,21 @@ export class EnsembleMemberBody {
    * @example false
    */
   required: boolean;
+}
+
+/** A linear model over the answers of all members. */
+export class MetaModelBody implements MetaModel {
+  @ApiProperty({
+    description:
+      'A list an output: one for the second of two classes, one a class where there are more, one for a value. Each reads, member after member, the probability of the second of two classes, the probabilities of all classes, or the value.',
+    type: 'array',
+    items: { type: 'array', items: { type: 'number' } },
+    example: [[2.1, 3.4]],
+  })
+  coefficients: readonly (readonly number[])[];
+
+  @ApiProperty({ description: 'One an output.', type: [Number], example: [-2.7] })
+  intercepts: readonly number[];
 }
 
 export class EnsembleSummaryBody {
@@ -381,8 +412,29 @@ export class EnsembleBody extends EnsembleSummaryBody {
   @ApiProperty({ enum: ENSEMBLE_METHODS })
   method: EnsembleMethod;
 
+  /**
+   * Whether the version answers; false until a table has taught it how its members count.
+   * @example true
+   */
+  ready: boolean;
+
+  @ApiProperty({
+    description: 'Job that taught it how its members count, or is to; null where that was given.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  job_id: string | null;
+
   @ApiProperty({ description: 'The models that are asked.', type: () => [EnsembleMemberBody] })
   members: EnsembleMemberBody[];
+
+  @ApiProperty({
+    description: 'Of stacking: what makes one answer of the members’.',
+    type: MetaModelBody,
+    nullable: true,
+  })
+  meta_model: MetaModelBody | null;
 
   /**
    * Whether all are asked at once.

@@ -1,16 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { fitMember, type SignatureDefinition } from '#libs/inference';
+import { type ClassificationOutput, fitMember, type SignatureDefinition } from '#libs/inference';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
-import { invalid, Problem } from '../../platform/errors/problem.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { etagOf, hasTag, refuseChanged } from '../../platform/http/etag.js';
-import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
-import { type EnsembleMember, type EnsembleMethod, memberReference } from '../models/model.entity.js';
+import { type EnsembleVersion, EnsembleVersionsService } from '../models/ensemble-versions.service.js';
+import type { EnsembleMember } from '../models/model.entity.js';
 import type { ModelBody } from '../models/models.dto.js';
 import { ModelsService } from '../models/models.service.js';
 import { VersionsService } from '../models/versions.service.js';
-import { EnsembleDrafts, type EnsembleWish } from './ensemble-drafts.js';
+import { type EnsembleDraft, EnsembleDrafts } from './ensemble-drafts.js';
+import { EnsembleFitsService } from './ensemble-fits.service.js';
 import { type MemberNow, warningsOf } from './ensemble-warnings.js';
+import { changedWish, fitOfNew, newWish, toMemberDto } from './ensemble-wishes.js';
 import type {
   ChangeEnsembleDto,
   CreateEnsembleDto,
@@ -26,20 +28,32 @@ export class EnsemblesService {
   constructor(
     private readonly database: Database,
     private readonly drafts: EnsembleDrafts,
+    private readonly fits: EnsembleFitsService,
     private readonly models: ModelsService,
     private readonly versions: VersionsService,
     private readonly ensembles: EnsembleVersionsService,
   ) {}
 
-  /** @throws Problem 409 where the tenant has a model of this name, else as `EnsembleDrafts.make` */
+  /**
+   * Makes an ensemble that answers at once or, where a table is to teach it how its members count, once that is done.
+   * @throws Problem 409 where the tenant has a model of this name, else as `EnsembleDrafts.make` and
+   * `EnsembleFitsService.submit`
+   */
   create(caller: Identity, dto: CreateEnsembleDto): Promise<EnsembleBody> {
+    const fit = fitOfNew(dto);
     return this.database.inOneTransaction(caller.tenant, async (scope) => {
-      const { definition, signature, modelType } = await this.drafts.make(scope, wishOf(dto, dto));
+      const { definition, signature, modelType } = await this.drafts.make(scope, newWish(dto));
       const { name, description, tags } = dto;
       const asked = { name, description, tags, model_type: modelType, framework: 'ensemble' as const };
       const { model_id: id } = await this.models.register(caller, asked);
       const { model } = await this.ensembles.lock(scope, id);
-      await this.versions.publishEnsemble(scope, model, { createdBy: caller.subject, definition, signature });
+      if (fit) {
+        await this.versions.draftEnsemble(scope, model, { definition });
+        await this.fits.submit(caller, id, fit);
+      } else {
+        const combined = { createdBy: caller.subject, definition, signature };
+        await this.versions.publishEnsemble(scope, model, combined);
+      }
       return this.describe(scope, id);
     });
   }
@@ -59,7 +73,8 @@ export class EnsemblesService {
 
   /**
    * Makes the next version of an ensemble, which begins with what its newest version has.
-   * @throws Problem 412 where the ensemble is not in the state that `ifMatch` names, else as `EnsembleDrafts.make`
+   * @throws Problem 412 where the ensemble is not in the state that `ifMatch` names, else as `EnsembleDrafts.make` and
+   * `changedWish`
    */
   change(
     caller: Identity,
@@ -73,13 +88,12 @@ export class EnsemblesService {
       await this.ensembles.lockMemberships(scope);
       const { model, newest } = await this.ensembles.lock(scope, reference);
       if (ifMatch !== undefined) await this.refuseChanged(scope, model.id, newest.number, ifMatch);
-      const before = newest.definition;
-      const wish = wishOf(dto, { ...before, models: before.members.map(toMemberDto) });
-      const draft = await this.drafts.make(scope, wish, model.id);
+      const draft = await this.drafts.make(scope, changedWish(dto, newest), model.id);
       if (draft.modelType !== model.modelType) {
         const detail = `The ensemble ${model.name} is a ${model.modelType}; these models are of ${draft.modelType}.`;
         throw new Problem('VALIDATION_ERROR', detail);
       }
+      if (newest.signature) refuseReordered(draft, newest.signature);
       const { definition, signature } = draft;
       const combined = { createdBy: caller.subject, definition, signature };
       return this.describe(scope, model.id, await this.versions.publishEnsemble(scope, model, combined));
@@ -106,34 +120,38 @@ export class EnsemblesService {
   }
 
   private async describe(scope: TenantScope, reference: string, version?: string): Promise<EnsembleBody> {
-    const { number, stage, definition, signature } = await this.ensembles.find(scope, reference, version);
-    const { members, ...options } = definition;
+    const found = await this.ensembles.find(scope, reference, version);
+    const { members, meta, ...options } = found.definition;
     const now: MemberNow[] = [];
-    for (const member of members) now.push(await this.lookAt(scope, member, signature, options.method));
+    for (const member of members) now.push(await this.lookAt(scope, member, found));
+    const isStacking = options.method === 'stacking';
     return {
       ...toSummary(await this.models.get(scope.tenant, reference)),
-      version: number,
-      stage,
+      version: found.number,
+      stage: found.stage,
+      ready: found.signature !== null,
       ...options,
-      members: now.map(({ member, found, problem }) => ({
+      members: now.map(({ member, found: answering, problem }) => ({
         ...member,
-        answering_version: found?.servable.version ?? null,
+        weight: isStacking ? null : member.weight,
+        answering_version: answering?.servable.version ?? null,
         problem,
       })),
-      warnings: warningsOf(now, signature),
+      meta_model: meta ?? null,
+      job_id: found.jobId,
+      warnings: warningsOf(now, found),
     };
   }
 
   private async lookAt(
     scope: TenantScope,
     member: EnsembleMember,
-    signature: SignatureDefinition,
-    method: EnsembleMethod,
+    { signature, definition }: EnsembleVersion,
   ): Promise<MemberNow> {
     const { model_id, version } = toMemberDto(member);
     try {
       const found = await this.ensembles.findMember(scope, model_id, version);
-      const fit = fitMember(found.servable.signature, signature, method);
+      const fit = signature && fitMember(found.servable.signature, signature, definition.method);
       const problem = typeof fit === 'string' ? `Version ${found.servable.version} ${fit}.` : null;
       return { member, found, problem };
     } catch (error) {
@@ -143,24 +161,16 @@ export class EnsemblesService {
   }
 }
 
-function wishOf(
-  dto: ChangeEnsembleDto,
-  before: Partial<EnsembleWish> & Pick<EnsembleWish, 'models' | 'method'>,
-): EnsembleWish {
-  const { strategy = before.strategy ?? 'all' } = dto;
-  return {
-    models: dto.models ?? before.models,
-    method: dto.method ?? before.method,
-    parallel_inference: dto.parallel_inference ?? before.parallel_inference ?? true,
-    fail_on_partial: dto.fail_on_partial ?? before.fail_on_partial ?? false,
-    min_models_required: dto.min_models_required ?? before.min_models_required ?? 1,
-    strategy,
-    threshold: dto.threshold ?? (strategy === 'cascade' ? (before.threshold ?? null) : null),
-  };
-}
-
-function toMemberDto({ model_id, stage, version, ...options }: EnsembleMember) {
-  return { ...options, model_id: memberReference({ model_id, stage }), version: version ?? undefined };
+/** @throws Problem 422 where a meta model would read the probabilities of its members in another order of classes */
+function refuseReordered({ definition, signature }: EnsembleDraft, before: SignatureDefinition): void {
+  const { output } = signature;
+  if (!definition.meta || output.type === 'regression' || before.output.type === 'regression') return;
+  if (output.labels.every((label, at) => label === (before.output as ClassificationOutput).labels[at]))
+    return;
+  throw unfit(
+    '/method',
+    'has a meta model that was learned for another order of the classes; fit the ensemble again',
+  );
 }
 
 function toSummary({ model_id, current_version, tenant_id: _, ...model }: ModelBody): EnsembleSummaryBody {

@@ -25,9 +25,12 @@ export interface EnsembleVersion {
   readonly number: string;
   readonly stage: Stage;
   readonly definition: EnsembleDefinition;
-  readonly signature: SignatureDefinition;
-  /** By what its weights were learned; null where they were given. */
+  /** null of a first version that answers nothing until a table has taught it how its members count. */
+  readonly signature: SignatureDefinition | null;
+  /** By what that was learned; null where it was given, or is to be learned yet. */
   readonly fit: FittedData | null;
+  /** The job that has learned it, or is to. */
+  readonly jobId: string | null;
 }
 
 /** The registry as ensembles need it: their own versions, and the models that these name. */
@@ -74,8 +77,8 @@ export class EnsembleVersionsService {
   }
 
   /**
-   * The newest version of which the weights were learned, or the one of this number.
-   * @throws Problem 404 as `find`, and where no weights were learned
+   * The newest version that was learned by a table, or the one of this number.
+   * @throws Problem 404 as `find`, and where it was not learned
    */
   async findFitted(
     scope: TenantScope,
@@ -115,14 +118,15 @@ export class EnsembleVersionsService {
   }
 }
 
-/** Only the transaction that registers an ensemble sees its first version before that has a signature. */
+/** Only the transaction that registers an ensemble sees its first version before that has a definition. */
 function toEnsembleVersion(version: ModelVersion): EnsembleVersion {
   return {
     number: formatVersion(version),
     stage: version.stage,
     definition: version.parameters as unknown as EnsembleDefinition,
-    signature: version.signature!,
+    signature: version.signature,
     fit: 'evaluation' in version.data ? (version.data as unknown as FittedData) : null,
+    jobId: version.jobId,
   };
 }
 

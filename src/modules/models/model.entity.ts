@@ -1,4 +1,4 @@
-import type { SignatureDefinition } from '#libs/inference';
+import type { MetaModel, SignatureDefinition } from '#libs/inference';
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { Job } from '../../platform/jobs/job.entity.js';
 import type { Stage } from './stage.js';
@@ -38,8 +38,12 @@ export interface VersionFiles {
 
 export type VersionFileName = keyof VersionFiles;
 
-export const ENSEMBLE_METHODS = ['voting_soft', 'voting_hard', 'averaging'] as const;
+export const ENSEMBLE_METHODS = ['voting_soft', 'voting_hard', 'averaging', 'stacking'] as const;
 export type EnsembleMethod = (typeof ENSEMBLE_METHODS)[number];
+
+/** How a labelled table says how members count: by weights, or by a meta model over their answers. */
+export const LEARNING_METHODS = ['greedy', 'stacking'] as const;
+export type LearningMethod = (typeof LEARNING_METHODS)[number];
 
 export const ENSEMBLE_STRATEGIES = ['all', 'cascade'] as const;
 export type EnsembleStrategy = (typeof ENSEMBLE_STRATEGIES)[number];
@@ -78,14 +82,17 @@ export interface EnsembleDefinition {
   readonly strategy: EnsembleStrategy;
   /** Of a cascade: the confidence at which no further member is asked. */
   readonly threshold: number | null;
+  /** Of stacking, once a table has taught it. */
+  readonly meta?: MetaModel;
 }
 
-/** How a member answered the labelled table by which weights were learned. */
+/** How a member answered the labelled table by which an ensemble was learned. */
 export interface EvaluatedMember {
   readonly model_id: string;
   /** The version that answered. */
   readonly version: string;
-  readonly weight: number;
+  /** null of stacking. */
+  readonly weight: number | null;
   readonly loss: number;
   /** Of the ensemble without it; null where no other member has a weight. */
   readonly loss_without: number | null;
@@ -94,7 +101,7 @@ export interface EvaluatedMember {
   readonly has_seen_rows: boolean;
 }
 
-/** What a labelled table told of an ensemble whose weights were learned by it. */
+/** What a labelled table told of an ensemble that was learned by it. */
 export interface EnsembleEvaluation {
   readonly rows: number;
   /** What each loss is: the mean over the rows. */
@@ -104,13 +111,15 @@ export interface EnsembleEvaluation {
   readonly members: readonly EvaluatedMember[];
 }
 
-/** `data` of a version of an ensemble whose weights were learned. */
+/** `data` of a version of an ensemble that was learned by a table. */
 export interface FittedData {
   readonly validation_path: string;
   readonly target_column: string;
-  /** Under the name that trainings use: the weights have seen these rows. */
+  /** Under the name that trainings use: the version has seen these rows. */
   readonly train_files: readonly { readonly uri: string; readonly size_bytes: number }[];
-  readonly rounds: number;
+  readonly method: LearningMethod;
+  /** Of greedy. */
+  readonly rounds?: number;
   readonly evaluation: EnsembleEvaluation;
 }
 

@@ -86,7 +86,7 @@ export interface CombinedVersion {
   createdBy: string;
   definition: EnsembleDefinition;
   signature: SignatureDefinition;
-  /** What its weights were learned by, where they were. */
+  /** What it was learned by, where it was. */
   fit?: { jobId: string; data: FittedData; metrics: Record<string, number> };
 }
 
@@ -256,6 +256,18 @@ export class VersionsService {
     return formatVersion(await this.fillNext(scope, model, { files: {} }, combined));
   }
 
+  /** Keeps with the empty version of an ensemble what it is to be made of, or which job is to learn the rest. */
+  async draftEnsemble(
+    scope: TenantScope,
+    { id: modelId }: Model,
+    { definition, jobId }: { definition?: EnsembleDefinition; jobId?: string },
+  ): Promise<void> {
+    const newest = await this.models.newestVersion(scope, modelId);
+    if (newest?.filledAt !== null) throw new Error(`the ensemble ${modelId} has no empty version`);
+    const parameters = definition as unknown as Record<string, unknown> | undefined;
+    await this.models.updateVersion(scope, newest.id, { origin: 'combined', parameters, jobId });
+  }
+
   /** Fills the empty version, else opens the next number; the model's row must be locked. */
   private async fillNext(
     scope: TenantScope,
@@ -351,10 +363,11 @@ export function toServable(
   if (signature !== null && origin === 'combined')
     return { ...answering, signature, ensemble: parameters as unknown as EnsembleDefinition };
   if (!file || signature === null) {
-    throw new Problem(
-      'STAGE_CONFLICT',
-      `Version ${version} has no artifact yet: train the model, or upload one.`,
-    );
+    const why =
+      origin === 'combined'
+        ? `answers nothing until a fit has taught it how its members count: wait for it, or post a table to /api/v1/ensembles/${model.id}/fit`
+        : 'has no artifact yet: train the model, or upload one';
+    throw new Problem('STAGE_CONFLICT', `Version ${version} ${why}.`);
   }
   const { estimator } = parameters;
   return {

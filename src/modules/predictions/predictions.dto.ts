@@ -151,11 +151,14 @@ export class MemberAnswerBody {
   @ApiProperty({ enum: ['answered', 'failed', 'not_asked'] })
   status: 'answered' | 'failed' | 'not_asked';
 
-  /**
-   * Share that its answer has in the ensemble's: its weight among those that answered; 0 where it did not.
-   * @example 0.4
-   */
-  weight: number;
+  @ApiProperty({
+    description:
+      "Share that its answer has in the ensemble's: its weight among those that answered; 0 where it did not, null of stacking.",
+    type: Number,
+    nullable: true,
+    example: 0.4,
+  })
+  weight: number | null;
 
   @ApiProperty({
     description: 'Why it did not answer.',

@@ -153,7 +153,8 @@ export class EnsembleScorer {
   /** Asks one member after the other, each for the rows of which those before it are not confident enough. */
   private async cascade(question: Question): Promise<Scored> {
     const { ensemble, request } = question;
-    const { fail_on_partial, min_models_required, method, threshold } = ensemble.servable.ensemble;
+    const definition = ensemble.servable.ensemble;
+    const { fail_on_partial, min_models_required, threshold } = definition;
     // Whether a request fits must not depend on how many members it takes to answer it.
     await this.checkRows(ensemble, request);
     const asked = new Array<number>(request.rows.length).fill(0);
@@ -175,7 +176,7 @@ export class EnsembleScorer {
       if (!outcome.answers) continue;
       const shares = sharesOf(answered);
       const answers = answered.map((each) => gather(each.answers!, open));
-      const soFar = combineAnswers(method, ensemble.labels, answers, shares) as Required<Answers>;
+      const soFar = combineAnswers(definition, ensemble.labels, answers, shares) as Required<Answers>;
       open.forEach((row, at) => {
         combined.predictions[row] = soFar.predictions[at]!;
         combined.probabilities[row] = soFar.probabilities[at]!;
@@ -308,19 +309,19 @@ function answerOf({ ensemble }: Question, outcomes: readonly Outcome[]): Scored 
   if (unfit.length > 0) throw UnfitFeatures.merge(unfit);
   const known = outcomes as readonly MemberOutcome[];
   refuseDegraded(ensemble, known);
+  const definition = ensemble.servable.ensemble;
   const members = withShares(known);
-  const answered = members.filter(({ answers }) => answers);
-  const { method } = ensemble.servable.ensemble;
+  const answered = members.filter((outcome) => outcome.answers);
   const answers = combineAnswers(
-    method,
+    definition,
     ensemble.labels,
     answered.map((outcome) => outcome.answers!),
-    answered.map(({ share }) => share),
+    answered.map(({ share }) => share!),
   );
   return {
     servable: ensemble.servable,
     predictions: { ...answers, warnings: warningsOf(ensemble, members) },
-    ensemble: { members },
+    ensemble: { members: definition.method === 'stacking' ? withoutShares(members) : members },
   };
 }
 
@@ -351,6 +352,11 @@ function withShares(outcomes: readonly MemberOutcome[]): MemberOutcome[] {
   const shares = sharesOf(outcomes.filter(({ answers }) => answers));
   let next = 0;
   return outcomes.map((outcome) => (outcome.answers ? { ...outcome, share: shares[next++]! } : outcome));
+}
+
+/** A meta model takes no part of an answer from anybody. */
+function withoutShares(outcomes: readonly MemberOutcome[]): MemberOutcome[] {
+  return outcomes.map((outcome) => ({ ...outcome, share: null }));
 }
 
 function sharesOf(answered: readonly MemberOutcome[]): number[] {

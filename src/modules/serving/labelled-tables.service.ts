@@ -12,7 +12,7 @@ import {
   formatOf,
 } from '../../platform/storage/data-files.js';
 import type { LabelledTableDto } from '../models/labelled-table.dto.js';
-import { type ResolvedVersion, ServingService } from './serving.service.js';
+import { type ResolvedVersion, type ServableEnsemble, ServingService } from './serving.service.js';
 
 /** What answers show of the spec of a job that has an engine score a labelled table. */
 export class LabelledTableSummary {
@@ -86,13 +86,21 @@ export class LabelledTablesService {
     private readonly kinds: JobKinds,
   ) {}
 
-  /** @throws Problem 403, 404 or 422 for what is not there any more, or cannot be read or asked now */
-  async find(tenant: string, kind: JobKind, spec: LabelledTableSpec): Promise<FoundTable> {
+  /**
+   * @param draft what is to score it in place of the version of the spec, where that answers nothing yet
+   * @throws Problem 403, 404 or 422 for what is not there any more, or cannot be read or asked now
+   */
+  async find(
+    tenant: string,
+    kind: JobKind,
+    spec: LabelledTableSpec,
+    draft?: ServableEnsemble,
+  ): Promise<FoundTable> {
     const { model_id, version, validation_path, target_column } = spec;
     const files = await this.data.find(tenant, validation_path, this.config.maxFiles);
     if (files.length === 0) throw new Problem('NOT_FOUND', `There is no object ${validation_path}.`);
     const format = spec.format ?? formatOf(validation_path, files, 'data_config.format');
-    const servable = await this.serving.servable(tenant, model_id, version);
+    const servable = draft ?? (await this.serving.servable(tenant, model_id, version));
     const resolved = await this.serving.resolve(tenant, servable);
     const engineSpec = {
       data: { format, files, target_column },

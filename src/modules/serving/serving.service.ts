@@ -157,6 +157,7 @@ export class ServingService implements ModelRunner {
         strategy,
         threshold: enough,
         min_models_required,
+        meta,
         members: weights,
       } = servable.ensemble;
       const weighted = members.map((member, at) => ({
@@ -165,7 +166,7 @@ export class ServingService implements ModelRunner {
       }));
       return {
         ...named,
-        ensemble: { method, strategy, threshold: enough, min_models_required, members: weighted },
+        ensemble: { method, strategy, threshold: enough, min_models_required, meta, members: weighted },
       };
     }
     const { model, core } = servable.files;

@@ -24,7 +24,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Do what a specification says and tell it in events: train, inspect, score, calibrate or fit weights.
+    """Do what a specification says and tell it in events: train, inspect, score, calibrate, fit an ensemble.
 
     Args:
         spec: the parsed specification; checked here.
@@ -91,7 +91,7 @@ def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[st
     if spec["kind"] == "calibration":
         return batch.calibrate(spec, events, store)
     if spec["kind"] == "ensemble-fit":
-        return batch.fit_weights(spec, events, store)
+        return batch.fit_ensemble(spec, events, store)
     seed_and_threads(spec)
     if spec["kind"] == "validation":
         found = inspection.inspect(spec, events, store)

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { python } from '../../../../test/support/data.js';
 import type { Answers } from '../answers.js';
 import { combineAnswers, disagreement, reorderClasses } from './combine.js';
+import type { MetaModel } from './stacking.js';
 
 const LABELS = ['basic', 'gold', 'silver'];
 const ROWS = 300;
@@ -14,16 +15,16 @@ function numbers(seed: number): () => number {
   return () => (state = (state * 16807) % 2147483647) / 2147483647;
 }
 
-function member(seed: number): Answers {
+function member(seed: number, labels = LABELS): Answers {
   const next = numbers(seed);
   const probabilities = Array.from({ length: ROWS }, () => {
-    const parts = LABELS.map(() => next());
+    const parts = labels.map(() => next());
     const sum = parts.reduce((total, part) => total + part, 0);
     return parts.map((part) => part / sum);
   });
   return {
     probabilities,
-    predictions: probabilities.map((ofRow) => LABELS[ofRow.indexOf(Math.max(...ofRow))]!),
+    predictions: probabilities.map((ofRow) => labels[ofRow.indexOf(Math.max(...ofRow))]!),
   };
 }
 
@@ -46,7 +47,7 @@ describe('answers of members', () => {
     cases.forEach(({ method, members, weights, labels }, at) => {
       const sum = weights.reduce((total, weight) => total + weight, 0);
       const shares = weights.map((weight) => weight / sum);
-      const { predictions, probabilities, confidences } = combineAnswers(method, labels, members, shares);
+      const { predictions, probabilities, confidences } = combineAnswers({ method }, labels, members, shares);
       if (method === 'averaging') {
         predictions.forEach((value, row) =>
           expect(value).toBeCloseTo(expected[at]!.predictions[row] as number, 9),
@@ -65,6 +66,69 @@ describe('answers of members', () => {
         ),
       );
     });
+  });
+
+  it('should become what stacking of scikit-learn makes of them', async () => {
+    // Mostly what the first member says.
+    const truthOf = ({ predictions }: Answers, count: number) =>
+      predictions
+        .slice(0, 200)
+        .map((label, row) => (row % 5 ? LABELS.indexOf(label as string) : (row / 5) % count));
+    const classes = [2, 3].map((count) => {
+      const labels = LABELS.slice(0, count);
+      const members = [1, 2, 3].map((at) => member(at * 7919, labels));
+      return { method: 'stacking', members, labels, truth: truthOf(members[0]!, count) };
+    });
+    const values = {
+      method: 'stacking',
+      members: [1, 2, 3].map((at): Answers => {
+        const next = numbers(at * 104729);
+        return { predictions: Array.from({ length: ROWS }, () => 10 * next() - 5) };
+      }),
+      labels: [],
+      truth: Array.from({ length: 200 }, (_, row) => Math.sin(row) * 10),
+    };
+    const cases = [...classes, values].map((each) => ({ ...each, rows: ROWS, fitted: 200 }));
+    const expected = await referenceOf(cases);
+    cases.forEach(({ members, labels }, at) => {
+      const { meta, predictions, probabilities } = expected[at]!;
+      const found = combineAnswers({ method: 'stacking', meta }, labels, members, []);
+      if (labels.length === 0) {
+        found.predictions.forEach((value, row) => expect(value).toBeCloseTo(predictions[row] as number, 9));
+        return;
+      }
+      expect(found.predictions).toEqual(predictions);
+      expect(new Set(predictions).size).toBe(labels.length);
+      found.probabilities!.forEach((ofRow, row) => {
+        expect(ofRow).toHaveLength(labels.length);
+        ofRow.forEach((value, label) => expect(value).toBeCloseTo(probabilities![row]![label]!, 9));
+        expect(found.confidences![row]).toBe(Math.max(...ofRow));
+      });
+    });
+  });
+
+  it('should be stacked without an overflow, however far apart', () => {
+    const far: Answers = { predictions: ['basic'], probabilities: [[0, 0, 1]] };
+    const meta = {
+      coefficients: [
+        [0, 0, 900],
+        [0, 0, -900],
+        [0, 0, 0],
+      ],
+      intercepts: [0, 0, 0],
+    };
+    expect(combineAnswers({ method: 'stacking', meta }, LABELS, [far], []).probabilities).toEqual([
+      [1, 0, 0],
+    ]);
+    const two: Answers = { predictions: ['gold'], probabilities: [[0, 1]] };
+    const steep = { coefficients: [[-2000]], intercepts: [0] };
+    const { probabilities } = combineAnswers(
+      { method: 'stacking', meta: steep },
+      ['basic', 'gold'],
+      [two],
+      [],
+    );
+    expect(probabilities).toEqual([[1, 0]]);
   });
 
   it('should be matched by class, whatever its place', () => {
@@ -86,7 +150,7 @@ describe('answers of members', () => {
   });
 });
 
-async function referenceOf(cases: object[]): Promise<Answers[]> {
+async function referenceOf(cases: object[]): Promise<(Answers & { meta?: MetaModel })[]> {
   const folder = await mkdtemp(join(tmpdir(), 'modelplane-voting-'));
   try {
     const file = join(folder, 'cases.json');

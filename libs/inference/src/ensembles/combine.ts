@@ -1,34 +1,65 @@
 import { type Answers, indexOfLargest } from '../answers.js';
 import type { Label } from '../signature-definition.js';
+import { type MetaModel, stackedProbabilities, stackedValues } from './stacking.js';
 
 /**
  * How answers become one. Voting is that of scikit-learn's VotingClassifier: `voting_soft` takes the class whose weighted
  * mean probability is largest, `voting_hard` the one with the largest weight of votes, and the first class of those that
  * are tied, also where only rounding parts them. `averaging` is the weighted mean of values, as of VotingRegressor.
+ * `stacking` asks a model over the members' probabilities or values.
  */
-export type CombiningMethod = 'voting_soft' | 'voting_hard' | 'averaging';
+export type CombiningMethod = 'voting_soft' | 'voting_hard' | 'averaging' | 'stacking';
+
+export interface Combination {
+  readonly method: CombiningMethod;
+  /** Of `stacking`. */
+  readonly meta?: MetaModel;
+}
 
 /**
  * @param labels classes in the order of all probabilities; empty for a regression
- * @param answers of the members, at least one, of the same rows
- * @param weights one a member, which sum to 1
+ * @param answers of the members, at least one, of the same rows; for `stacking` of all members
+ * @param weights one a member, which sum to 1; `stacking` has no use for them
  * @returns of `voting_hard` the shares of the votes as probabilities
  */
 export function combineAnswers(
-  method: CombiningMethod,
+  combination: Combination,
   labels: readonly Label[],
   answers: readonly Answers[],
   weights: readonly number[],
 ): Answers {
-  if (method === 'averaging') return { predictions: weightedMean(answers, weights) };
-  const probabilities =
-    method === 'voting_soft' ? meanProbabilities(answers, weights) : shares(labels, answers, weights);
+  if (labels.length === 0) return { predictions: valuesOf(combination, answers, weights) };
+  const probabilities = probabilitiesOf(combination, labels, answers, weights);
   const indexes = probabilities.map(indexOfLargest);
   return {
     predictions: indexes.map((index) => labels[index]!),
     probabilities,
     confidences: indexes.map((index, row) => probabilities[row]![index]!),
   };
+}
+
+function valuesOf(
+  { method, meta }: Combination,
+  answers: readonly Answers[],
+  weights: readonly number[],
+): number[] {
+  return method === 'stacking' ? stackedValues(meta!, answers) : weightedMean(answers, weights);
+}
+
+function probabilitiesOf(
+  { method, meta }: Combination,
+  labels: readonly Label[],
+  answers: readonly Answers[],
+  weights: readonly number[],
+): number[][] {
+  switch (method) {
+    case 'stacking':
+      return stackedProbabilities(meta!, answers);
+    case 'voting_hard':
+      return shares(labels, answers, weights);
+    default:
+      return meanProbabilities(answers, weights);
+  }
 }
 
 /** Answers with their probabilities in another order. @param order for each class its place in the answers */

@@ -40,7 +40,7 @@ export function fitMember(
 
 /** Whether a member's answers have what the method makes one of. */
 export function answersEnough({ output }: SignatureDefinition, method: CombiningMethod): boolean {
-  return method !== 'voting_soft' || output.type === 'regression' || output.probabilities_tensor !== null;
+  return method === 'voting_hard' || output.type === 'regression' || output.probabilities_tensor !== null;
 }
 
 /** The rows without what the member does not know. What is no object is left for the member to refuse. */

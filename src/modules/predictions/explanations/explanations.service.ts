@@ -119,19 +119,21 @@ export class ExplanationsService {
     if (!ensemble.ensemble) throw new Error('an ensemble was answered by a model');
     const { signature } = ensemble;
     refuseUnexplained(ensemble, request);
-    const answered = scored.ensemble!.members.filter(({ answers, share }) => answers && share > 0);
+    const answered = scored.ensemble!.members.flatMap(({ answers, servable, share }) =>
+      answers && share ? [{ servable: servable!, share }] : [],
+    );
     const isClassification = signature.output.type === 'classification';
     const labels = isClassification ? (request.labels ?? scored.predictions.predictions) : undefined;
     const members: MemberExplanations[] = [];
     for (const { servable, share } of answered) {
-      const fit = fitMember(servable!.signature, signature, ensemble.ensemble.method);
+      const fit = fitMember(servable.signature, signature, ensemble.ensemble.method);
       if (typeof fit === 'string') throw new Error(`a member that answered ${fit}`);
       const { explanations } = await this.explain(
         tenant,
         {
           ...request,
-          model: servable!.modelId,
-          version: servable!.version,
+          model: servable.modelId,
+          version: servable.version,
           rows: rowsOf(fit, request.rows),
           samples: request.samples / answered.length,
           labels,
@@ -215,7 +217,7 @@ export function refuseUnexplained(servable: ServableVersion, { explainedClass }:
 /** @throws Problem 422 for an ensemble whose answer is no weighted mean of those of its members */
 function refuseUnlinear({ version, ensemble }: ServableEnsemble): void {
   const { method, strategy } = ensemble;
-  if (strategy === 'all' && method !== 'voting_hard') return;
+  if (strategy === 'all' && (method === 'voting_soft' || method === 'averaging')) return;
   const what = strategy === 'all' ? `the method ${method}` : `the strategy ${strategy}`;
   throw unexplained(version, `only a mean of all members' answers can be, and it has ${what}`);
 }

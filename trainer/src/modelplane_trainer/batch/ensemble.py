@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .. import stacking
 from ..ties import most_probable
 from .answers import AnswerReader, by_threshold, text_of
 from .blocks import Block
@@ -60,17 +61,14 @@ class Ensemble:
     def answer(self, block: Block) -> Answered:
         asked = self.ask(block)
         rows, values = asked.rows, asked.values
+        combined = self._combine(values)
         if self._labels is None:
-            return Answered(rows, pa.array(self._mean(values)), None, asked.faults, asked.unseen)
-        is_cascade = self._ensemble["strategy"] == "cascade"
-        probabilities = self._cascade(values) if is_cascade else self._mean(values)
+            return Answered(rows, pa.array(combined), None, asked.faults, asked.unseen)
         places = (
-            most_probable(probabilities)
-            if self._threshold is None
-            else by_threshold(probabilities, self._threshold)
+            most_probable(combined) if self._threshold is None else by_threshold(combined, self._threshold)
         )
         prediction = self._labels.take(pa.array(places))
-        return Answered(rows, prediction, probabilities, asked.faults, asked.unseen)
+        return Answered(rows, prediction, combined, asked.faults, asked.unseen)
 
     def ask(self, block: Block) -> Asked:
         """What each member answers, before that becomes one."""
@@ -95,14 +93,20 @@ class Ensemble:
         return Asked(rows, values, seconds, faults, unseen)
 
     def _values(self, answered: Answered, places: np.ndarray, order: list[int]) -> np.ndarray:
-        """What a member adds to the mean: values [rows], or probabilities or votes [rows, classes]."""
+        """What a member says: values [rows], or probabilities or votes [rows, classes]."""
         if self._labels is None:
             return answered.prediction.to_numpy(zero_copy_only=False)[places]
-        if self._ensemble["method"] == "voting_soft":
+        if self._ensemble["method"] != "voting_hard":
             return answered.probabilities[places][:, order]
         labels = self._labels.cast(answered.prediction.type)
         votes = pc.index_in(answered.prediction.take(pa.array(places)), value_set=labels)
         return np.eye(len(labels))[votes.to_numpy(zero_copy_only=False).astype(np.int64)]
+
+    def _combine(self, values: list[np.ndarray]) -> np.ndarray:
+        """Values [rows], or probabilities [rows, classes], of what all members say."""
+        if self._ensemble["method"] == "stacking":
+            return stacking.answer(self._ensemble["meta"], values)
+        return self._cascade(values) if self._ensemble["strategy"] == "cascade" else self._mean(values)
 
     def _mean(self, values: list[np.ndarray]) -> np.ndarray:
         """Weighted mean of the first members' values, summed in the order in which a prediction sums them."""
