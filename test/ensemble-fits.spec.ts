@@ -1,6 +1,7 @@
 import { BatchScene } from './support/batch-scene.js';
-import type { Row } from './support/batches.js';
+import { type Row, rowsOf } from './support/batches.js';
 import type { Answer, Client } from './support/client.js';
+import { makeData } from './support/data.js';
 import { FRESH_TABLE, freshCustomers, toCsv } from './support/fresh-customers.js';
 
 const TABLE = FRESH_TABLE;
@@ -39,7 +40,20 @@ describe('the weights of an ensemble, learned by a labelled table', () => {
     expect({ status, body }).toMatchObject({ status: 202, body: { status: 'submitted' } });
     return (await acme.waitForJob(`/api/v1/ensemble-fits/${body.job_id}`)).body;
   }
-  /** Log loss on `fresh` of what a version answers to single rows. */
+  /** Some of the rows that the members were trained on. */
+  async function trainingRows(): Promise<Row[]> {
+    const files = new Map(Object.entries(await makeData('train.parquet')));
+    return (await rowsOf({ files }))
+      .slice(0, 500)
+      .map(({ total_orders, days_since_last_order, avg_order_value, support_tickets, churned }) => ({
+        total_orders,
+        days_since_last_order,
+        avg_order_value,
+        support_tickets,
+        churned,
+      }));
+  }
+  /** Log loss of what a version answers to single rows. */
   async function lossOf(id: string, rows: readonly Row[], version?: string): Promise<number> {
     const options = { return_probabilities: true };
     const features = rows.map(({ churned: _, ...row }) => row);
@@ -110,13 +124,41 @@ describe('the weights of an ensemble, learned by a labelled table', () => {
     expect(await lossOf(others, fresh)).toBeCloseTo(ofFirst as number, 5);
   });
 
-  it('should say which members were trained on the rows, and so a calibration by them', async () => {
+  it('should be by members that are trained again without the rows that they were trained on', async () => {
     const id = await create();
-    const data_config = { validation_path: 's3://data/train.parquet' };
-    const job = await ended(await fit(id, { data_config: { ...data_config, target_column: 'churned' } }));
+    const data_config = { validation_path: 's3://data/train.parquet', target_column: 'churned' };
+    const job = await ended(await fit(id, { data_config, folds: 3 }));
     const { members: ranked, warnings } = job.result as { members: Row[]; warnings: string[] };
-    expect(ranked.map(({ has_seen_rows }) => has_seen_rows)).toEqual([true, true, true]);
-    expect(warnings[0]).toMatch(/^3 of the members were trained on some of these files/);
+    expect(ranked).toEqual(
+      Array.from({ length: 3 }, () => expect.objectContaining({ has_seen_rows: true, is_out_of_fold: true })),
+    );
+    expect(warnings.join()).not.toMatch(/trained on some of these files/);
+    // A forest that knows rows by heart is far better at them than at others.
+    const loss = ranked.find(({ model_id }) => model_id === forest)!.loss as number;
+    const rows = await trainingRows();
+    expect(loss).toBeGreaterThan(1.1 * (await lossOf(forest, rows)));
+    const version = await acme.get(`/api/v1/models/${id}/versions/1.1.0`);
+    expect(version.body.lineage.data).toMatchObject({ folds: 3 });
+  });
+
+  it('should say which members know the rows and cannot be trained again, and so a calibration by them', async () => {
+    const inner = await create({ models: members().slice(0, 2) });
+    const id = await create({ models: [{ model_id: inner }, { model_id: withoutTickets }] });
+    const data_config = { validation_path: 's3://data/train.parquet', target_column: 'churned' };
+    const job = await ended(await fit(id, { data_config }));
+    const { members: ranked, warnings } = job.result as { members: Row[]; warnings: string[] };
+    const known = ranked.map(({ model_id, has_seen_rows, is_out_of_fold }) => [
+      model_id === inner,
+      has_seen_rows,
+      is_out_of_fold,
+    ]);
+    expect(known).toEqual(
+      expect.arrayContaining([
+        [true, true, false],
+        [false, true, true],
+      ]),
+    );
+    expect(warnings[0]).toMatch(/^1 of the members were trained on some of these files/);
 
     await ended(await fit(id));
     const path = `/api/v1/models/${id}/versions/1.2.0/calibration`;
@@ -194,6 +236,8 @@ describe('the weights of an ensemble, learned by a labelled table', () => {
     [400, { rounds: 0 }, '/rounds'],
     [400, { rounds: 201 }, '/rounds'],
     [400, { rounds: 1.5 }, '/rounds'],
+    [400, { folds: 1 }, '/folds'],
+    [400, { folds: 21 }, '/folds'],
     [400, { data_config: null }, '/data_config'],
     [400, { data_config: { ...TABLE, train_path: 's3://data/a.csv' } }, '/data_config/train_path'],
     [400, { weights: [1] }, '/weights'],

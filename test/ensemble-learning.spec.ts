@@ -189,6 +189,7 @@ describe('an ensemble that a labelled table teaches', () => {
   it.each<[string, object, string]>([
     ['voting_soft', { data_config: FRESH_TABLE }, '/data_config'],
     ['voting_hard', { rounds: 5 }, '/rounds'],
+    ['voting_soft', { folds: 5 }, '/folds'],
     ['stacking', { rounds: 5 }, '/rounds'],
     ['stacking', { fail_on_partial: false }, '/fail_on_partial'],
   ])('should be refused by %s with %j', async (method, more, pointer) => {

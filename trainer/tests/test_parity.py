@@ -14,8 +14,8 @@ from modelplane_trainer import contracts, parity, training
 from modelplane_trainer.core import Decisions, cut, decisions_of
 from modelplane_trainer.events import EventWriter
 from modelplane_trainer.failures import JobFailure
+from modelplane_trainer.fitting import seed_and_threads
 from modelplane_trainer.float32 import rounded_down
-from modelplane_trainer.job import seed_and_threads
 from modelplane_trainer.preprocessing import inputs
 from modelplane_trainer.reference import rows_frame
 

@@ -113,6 +113,7 @@ def fit_spec(store: Store, models: list[dict], target: str, files: dict) -> dict
             "ensemble": ensemble,
         },
         "method": "greedy",
+        "folds": 5,
         "rounds": 50,
         "limits": {"memory_bytes": 4 << 30, "model_memory_bytes": 1 << 30, "model_run_seconds": 10},
     }

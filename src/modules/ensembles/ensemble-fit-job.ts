@@ -26,6 +26,9 @@ export class EnsembleFitSpec extends LabelledTableSpec {
   @IsOptional()
   @IsInt()
   rounds?: number;
+
+  @IsInt()
+  folds: number;
 }
 
 export const ENSEMBLE_FIT = new JobKind<EnsembleFitSpec, never, LeaderboardBody, LabelledTableSummary>({
@@ -34,11 +37,12 @@ export const ENSEMBLE_FIT = new JobKind<EnsembleFitSpec, never, LeaderboardBody,
   collection: '/api/v1/ensemble-fits',
   spec: EnsembleFitSpec,
   summary: LabelledTableSummary,
-  request: ({ model_id, version, method, rounds, ...data_config }) => ({
+  request: ({ model_id, version, method, rounds, folds, ...data_config }) => ({
     ensemble_id: model_id,
     version,
     method,
     rounds,
+    folds,
     data_config,
   }),
   limits: limitsOfLabelledTables,

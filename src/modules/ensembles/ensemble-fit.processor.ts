@@ -6,6 +6,7 @@ import { LabelledTablesService } from '../serving/labelled-tables.service.js';
 import { ENSEMBLE_FIT, ENSEMBLE_FIT_CONTRACT, type EnsembleFitSpec } from './ensemble-fit-job.js';
 import type { LeaderboardBody } from './ensemble-fits.dto.js';
 import { EnsembleFitsService } from './ensemble-fits.service.js';
+import { EnsembleRefits } from './ensemble-refits.js';
 import { LeaderboardsService } from './leaderboards.service.js';
 
 type EnsembleFitAttempt = JobAttempt<EnsembleFitSpec, never>;
@@ -18,12 +19,13 @@ export class EnsembleFitProcessor implements JobHandler<EnsembleFitSpec, never, 
     private readonly compute: Compute,
     private readonly tables: LabelledTablesService,
     private readonly fits: EnsembleFitsService,
+    private readonly refits: EnsembleRefits,
     private readonly leaderboards: LeaderboardsService,
   ) {}
 
   async run(attempt: EnsembleFitAttempt): Promise<Outcome<LeaderboardBody>> {
     const { claim, job } = attempt;
-    const { method, rounds } = job.spec;
+    const { method, rounds, folds, target_column: target } = job.spec;
     const draft = await this.fits.draftOf(claim.tenant, job.spec);
     const { files, resolved, engineSpec } = await this.tables.find(
       claim.tenant,
@@ -32,7 +34,8 @@ export class EnsembleFitProcessor implements JobHandler<EnsembleFitSpec, never, 
       draft,
     );
     if (!resolved.members) throw new Error(`the model ${job.spec.model_id} is no ensemble`);
-    const engine = { ...engineSpec, method, rounds };
+    const refits = await this.refits.find(claim.tenant, resolved.members, { files, target });
+    const engine = { ...engineSpec, method, rounds, folds, refits };
     const outcome = await this.compute.run(attempt, ENSEMBLE_FIT_CONTRACT, engine);
     if (outcome.type !== 'succeeded') return outcome;
     const fit = {

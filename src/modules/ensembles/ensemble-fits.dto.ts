@@ -8,6 +8,7 @@ import { LabelledTableDto } from '../models/labelled-table.dto.js';
 import { LEARNING_METHODS, type LearningMethod } from '../models/model.entity.js';
 
 const MOST_ROUNDS = 200;
+const MOST_FOLDS = 20;
 
 /** How a table teaches an ensemble how its members count. */
 export class LearningDto {
@@ -21,6 +22,18 @@ export class LearningDto {
   @Min(1)
   @Max(MOST_ROUNDS)
   rounds?: number;
+
+  /**
+   * Members that were trained here on the very rows of the table are trained so often again, each time without another
+   * part of them, and answer that part.
+   * @example 5
+   */
+  @ApiProperty({ required: false, default: 5, minimum: 2, maximum: MOST_FOLDS })
+  @MayBeAbsent()
+  @IsInt()
+  @Min(2)
+  @Max(MOST_FOLDS)
+  folds?: number;
 }
 
 export class SubmitEnsembleFitDto extends LearningDto {
@@ -129,10 +142,17 @@ export class LeaderboardMemberBody {
   milliseconds_per_1000_rows: number;
 
   /**
-   * Whether it was trained on some of the table's files, so that its loss on fresh rows is higher.
+   * Whether it was trained on some of the table's files, so that its loss on fresh rows is higher, unless it
+   * is_out_of_fold.
    * @example false
    */
   has_seen_rows: boolean;
+
+  /**
+   * Whether models answered for it that were trained alike without the rows.
+   * @example false
+   */
+  is_out_of_fold: boolean;
 }
 
 export class LeaderboardBody {

@@ -18,6 +18,7 @@ import {
 import { wishFor } from './ensemble-wishes.js';
 
 const DEFAULT_ROUNDS = 50;
+const DEFAULT_FOLDS = 5;
 
 /** Fits of ensembles by labelled tables, as their tenant uses them. */
 @Injectable()
@@ -42,7 +43,7 @@ export class EnsembleFitsService {
     dto: SubmitEnsembleFitDto,
     rerunOf?: string,
   ): Promise<SubmittedEnsembleFitBody> {
-    const { method, data_config, rounds } = dto;
+    const { method, data_config, rounds, folds = DEFAULT_FOLDS } = dto;
     this.grants.refuseForeign(caller.tenant, data_config.validation_path, '/data_config/validation_path');
     if (method !== 'greedy' && rounds !== undefined) throw unfit('/rounds', 'is for the method greedy');
     return this.database.inOneTransaction(caller.tenant, async (scope) => {
@@ -62,6 +63,7 @@ export class EnsembleFitsService {
         ...labelledTable(data_config, signature?.target, 'ensemble'),
         method,
         ...(method === 'greedy' && { rounds: rounds ?? DEFAULT_ROUNDS }),
+        folds,
       };
       const submission = { spec, request: dto, rerunOf, by: caller };
       const job = await this.jobs.submit(caller.tenant, ENSEMBLE_FIT, submission);

@@ -67,10 +67,10 @@ export function toMemberDto({ model_id, stage, version, ...options }: EnsembleMe
  * @throws Problem 422 for fields that are not for the method, or lack
  */
 export function fitOfNew(dto: CreateEnsembleDto): SubmitEnsembleFitDto | undefined {
-  const { method, models, strategy, data_config, rounds } = dto;
+  const { method, models, strategy, data_config, rounds, folds } = dto;
   const errors: FieldError[] = [];
   if (!isLearningMethod(method)) {
-    for (const name of ['data_config', 'rounds'] as const)
+    for (const name of ['data_config', 'rounds', 'folds'] as const)
       if (dto[name] !== undefined)
         errors.push({ pointer: `/${name}`, message: `is for the methods ${LEARNING_METHODS.join(' and ')}` });
   } else {
@@ -87,7 +87,7 @@ export function fitOfNew(dto: CreateEnsembleDto): SubmitEnsembleFitDto | undefin
     });
   }
   if (errors.length > 0) throw fieldsProblem('VALIDATION_ERROR', errors);
-  return isLearningMethod(method) ? { method, data_config: data_config!, rounds } : undefined;
+  return isLearningMethod(method) ? { method, data_config: data_config!, rounds, folds } : undefined;
 }
 
 function wishOf(

@@ -59,9 +59,9 @@ export class LeaderboardsService {
       const has_seen_rows = await this.certainties.hasSeen(scope, model_id, version, files);
       members.push({ model_id, version, ...evaluation.members[at]!, has_seen_rows });
     }
-    const { validation_path, target_column, method, rounds } = spec;
+    const { validation_path, target_column, method, rounds, folds } = spec;
     const table = { validation_path, target_column, train_files: files };
-    const data: FittedData = { ...table, method, rounds, evaluation: { ...evaluation, members } };
+    const data: FittedData = { ...table, method, rounds, folds, evaluation: { ...evaluation, members } };
     const { ensemble, signature } = scored.servable;
     const mean = meanOf(model.modelType);
     const version = await this.versions.publishEnsemble(scope, model, {
@@ -103,7 +103,7 @@ function toLeaderboard(ensemble_id: string, version: string, data: FittedData): 
   const { validation_path, target_column, method, evaluation } = data;
   const members = [...evaluation.members].sort((one, other) => one.loss - other.loss);
   const named = (of: typeof members) => of.map((each) => `${each.model_id} ${each.version}`).join(', ');
-  const seen = members.filter(({ has_seen_rows }) => has_seen_rows);
+  const seen = members.filter(({ has_seen_rows, is_out_of_fold }) => has_seen_rows && !is_out_of_fold);
   const idle = members.filter(({ weight }) => weight === 0);
   return {
     ensemble_id,

@@ -99,6 +99,8 @@ export interface EvaluatedMember {
   readonly milliseconds_per_1000_rows: number;
   /** Whether it was trained on some of the table's files. */
   readonly has_seen_rows: boolean;
+  /** Whether models answered for it that were trained alike without the rows. */
+  readonly is_out_of_fold: boolean;
 }
 
 /** What a labelled table told of an ensemble that was learned by it. */
@@ -120,6 +122,7 @@ export interface FittedData {
   readonly method: LearningMethod;
   /** Of greedy. */
   readonly rounds?: number;
+  readonly folds: number;
   readonly evaluation: EnsembleEvaluation;
 }
 

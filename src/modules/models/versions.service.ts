@@ -239,6 +239,21 @@ export class VersionsService {
   }
 
   /**
+   * The job that trained a version and how many rounds it kept; undefined where no training made it.
+   * @throws Problem 404 where there is no such version
+   */
+  async trainingOf(
+    scope: TenantScope,
+    modelId: string,
+    version: string,
+  ): Promise<{ jobId: string; bestRound: number } | undefined> {
+    const { found } = await this.finder.findAnswering(scope, modelId, version);
+    const { origin, jobId, parameters } = found;
+    if (origin !== 'trained' || jobId === null) return undefined;
+    return { jobId, bestRound: Number(parameters.best_round ?? 0) };
+  }
+
+  /**
    * Publishes a version of an ensemble, whose model's row is locked or new.
    * @returns its number
    */

@@ -12,19 +12,22 @@ export class TrainerSpecs {
     private readonly kinds: JobKinds,
   ) {}
 
-  /** @param memoryBytes of the process, where that is not one that trains */
+  /**
+   * @param outputUri folder for what is made; undefined where nothing is written
+   * @param memoryBytes of the process, where that is not one that trains
+   */
   make(
     spec: TrainingSpec,
     train: TrainingFiles,
     validation: TrainingFiles | null,
-    outputUri: string,
+    outputUri?: string,
     memoryBytes?: number,
   ): object {
     const { framework, estimator, model_type, hyperparameters, data_config, training_config } = spec;
     const filesOf = ({ format, files }: TrainingFiles) => ({ format, uris: files.map(({ uri }) => uri) });
     const trainingBytes = this.kinds.limitsOf(TRAINING).memoryBytes;
     return {
-      output_uri: outputUri,
+      ...(outputUri !== undefined && { output_uri: outputUri }),
       framework,
       estimator,
       model_type: model_type ?? null,

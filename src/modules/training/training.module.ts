@@ -5,6 +5,7 @@ import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ModelsModule } from '../models/models.module.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import { TrainingController } from './training.controller.js';
+import { RefitsService } from './refits.service.js';
 import { TrainingData } from './training-data.js';
 import { TRAINING, VALIDATION } from './training-job.js';
 import { TrainerSpecs } from './trainer-specs.js';
@@ -17,6 +18,7 @@ import { ValidationService } from './validation.service.js';
   imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule, RateLimitModule],
   controllers: [TrainingController],
   providers: [
+    RefitsService,
     TrainerSpecs,
     TrainingData,
     TrainingProcessor,
@@ -24,6 +26,7 @@ import { ValidationService } from './validation.service.js';
     ValidationProcessor,
     ValidationService,
   ],
+  exports: [RefitsService],
 })
 export class TrainingModule {
   constructor(schedulables: Schedulables, training: TrainingService) {

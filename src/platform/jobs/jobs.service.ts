@@ -94,6 +94,18 @@ export class JobsService {
   }
 
   /**
+   * A job with its whole spec, as the worker that ran it read it.
+   * @throws Problem 404 where the tenant has no such job of this kind
+   */
+  async getWithSpec<Spec extends object, Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Spec, Progress, Result, Summary>,
+    id: string,
+  ): Promise<Job<Spec, Progress, Result>> {
+    return kind.read(await this.find(tenant, kind as unknown as JobKind, id));
+  }
+
+  /**
    * A job together with its request as it was understood.
    * @throws Problem 404 where the tenant has no such job of this kind
    */

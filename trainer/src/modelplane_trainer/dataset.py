@@ -38,6 +38,7 @@ class Dataset:
         ignored: columns of the training data that the model does not use.
         categories: per text feature, the values told apart, sorted.
         description: rows, columns and split, for the job's result.
+        numbers: int64, of each row its number over all files, with the rows that cannot be used.
     """
 
     features: list[Column]
@@ -47,6 +48,7 @@ class Dataset:
     ignored: list[str]
     categories: dict[str, list[str]]
     description: dict[str, Any]
+    numbers: np.ndarray
 
 
 def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
@@ -102,7 +104,7 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
         "ignored": refused,
     }
     ignored = [name for name in table.names if name != target_name and name not in used]
-    return Dataset(features, target, train, validation, ignored, categories, description)
+    return Dataset(features, target, train, validation, ignored, categories, description, usable)
 
 
 def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], list[str]]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import random
 import re
 import warnings
 from typing import Any, Protocol
 
 import numpy as np
+import threadpoolctl
 from lightgbm.basic import LightGBMError
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from . import calibration, estimators
+from . import calibration, contracts, estimators
 from .dataset import Dataset
 from .events import EventWriter
 from .failures import listed, unfit
 from .memory import ran_out_of_memory
-from .plan import ROUNDS, Plan, step_size
+from .plan import ROUNDS, Plan, make_plan, step_size
 from .preprocessing import frame, transformer
 from .progress import Progress
 from .target import Target
@@ -35,6 +38,16 @@ class Silent:
 
     def progress(self, **_fields: object) -> None:
         pass
+
+
+def seed_and_threads(spec: dict[str, Any]) -> None:
+    """Seed every random source and let OpenMP use the threads of the plan."""
+    seed = spec["training"]["seed"] % 2**32
+    random.seed(seed)
+    np.random.seed(seed)
+    threads = make_plan(spec).threads
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    threadpoolctl.threadpool_limits(threads, user_api="openmp")
 
 
 def fit_pipeline(
@@ -90,6 +103,39 @@ def fit_pipeline(
     return Pipeline([("prepare", prepared), ("model", model)]), progress, converged
 
 
+def fit_to_target(plan: Plan, target: Target, events: EventWriter) -> None:
+    """Drop or refuse settings that do not fit the target, now that it is known.
+
+    Raises:
+        JobFailure: the estimator or a hyperparameter is for another model type.
+    """
+    fits = contracts.entry(plan.framework, plan.estimator)["model_types"]
+    if target.model_type not in fits:
+        other = "linear_regression" if target.model_type == "regression" else "logistic_regression"
+        raise unfit(
+            f"{plan.estimator} is for {fits[0]}, but target column '{target.name}' asks for "
+            f"{target.model_type}; choose another estimator such as {other}, or another target."
+        )
+    for name, model_type in plan.only.items():
+        if model_type == target.model_type:
+            continue
+        if name in plan.given:
+            raise unfit(
+                f"hyperparameter '{name}' is for {model_type}, but this job trains {target.model_type}."
+            )
+        plan.parameters.pop(name, None)
+    if target.labels is None and plan.calibration is not None:
+        raise unfit("training_config.calibration is for classification, but this job trains regression.")
+    if target.labels is not None:
+        class_weight(plan, target)
+    if "scale_pos_weight" in plan.parameters and len(target.labels or ()) != 2:
+        if "scale_pos_weight" in plan.given:
+            events.warning(
+                "hyperparameters.scale_pos_weight has no meaning for more than two classes and was ignored."
+            )
+        plan.parameters.pop("scale_pos_weight")
+
+
 def class_weight(plan: Plan, target: Target) -> str | dict[int, float] | None:
     """The hyperparameter of that name by class index.
 
@@ -130,24 +176,24 @@ def calibrate(
             f"isotonic calibration has only {len(y)} rows to learn from and may overfit them; "
             f"sigmoid is safer below {calibration.FEWEST_ISOTONIC_ROWS}."
         )
-    parameters = dict(plan.parameters)
-    if plan.estimator in ROUNDS:
-        rounds = best_epoch if plan.patience is not None else plan.rounds
-        parameters[ROUNDS[plan.estimator]] = rounds
+    part = without_stopping(plan, best_epoch)
     held_out = np.empty((len(y), len(target.labels)))
     cut = StratifiedKFold(folds, shuffle=True, random_state=plan.seed % 2**32)
     for number, (kept, held) in enumerate(cut.split(y, y), 1):
-        part = dataclasses.replace(
-            plan,
-            parameters=dict(parameters),
-            patience=None,
-            rounds=int(parameters.get(ROUNDS.get(plan.estimator, ""), 1)),
-        )
         fitted, _, _ = fit_pipeline(part, dataset, dataset.train[kept], dataset.train[held], Silent())
         held_out[held] = fitted.predict_proba(frame(dataset.features, dataset.train[held]))
         events.log(f"Calibration: predicted part {number} of {folds}.")
     maps = calibration.fit_maps(method, held_out, y)
     return Pipeline([*pipeline.steps[:-1], ("model", calibration.CalibratedClassifier(pipeline[-1], maps))])
+
+
+def without_stopping(plan: Plan, best_epoch: int) -> Plan:
+    """The plan that fits as many rounds to other rows as were kept of the ones that it was fitted to."""
+    parameters = dict(plan.parameters)
+    if plan.estimator in ROUNDS:
+        parameters[ROUNDS[plan.estimator]] = best_epoch if plan.patience is not None else plan.rounds
+    rounds = int(parameters.get(ROUNDS.get(plan.estimator, ""), 1))
+    return dataclasses.replace(plan, parameters=parameters, patience=None, rounds=rounds)
 
 
 def _shown_rate(plan: Plan) -> float | None:

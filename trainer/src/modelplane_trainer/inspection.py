@@ -10,13 +10,13 @@ from .columns import Column
 from .dataset import FEWEST_ROWS, chooser, feature, interpret_target, taken, with_validation
 from .events import EventWriter
 from .failures import JobFailure, unfit
+from .fitting import fit_to_target
 from .plan import make_plan
 from .reading.parquet_file import least_bytes, too_large
 from .reading.tables import Table, read_files
 from .sampling import Sample
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
-from .training import fit_to_target
 
 MOST_ROWS = 20_000
 MOST_BYTES = 8 << 20

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import sys
 import traceback
 from typing import Any
 
-import numpy as np
-import threadpoolctl
-
 from . import batch, contracts, inspection, training
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, STORAGE_FULL, JobFailure, ran_out_of_disk
+from .fitting import seed_and_threads
 from .giving_way import GaveWay
 from .memory import limit_memory, ran_out_of_memory, unlimit_memory
 from .storage import Store, open_store
@@ -73,16 +69,6 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
         return 1
     events.succeeded(result)
     return 0
-
-
-def seed_and_threads(spec: dict[str, Any]) -> None:
-    """Seed every random source and let OpenMP use the threads of the plan."""
-    seed = spec["training"]["seed"] % 2**32
-    random.seed(seed)
-    np.random.seed(seed)
-    threads = training.make_plan(spec).threads
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    threadpoolctl.threadpool_limits(threads, user_api="openmp")
 
 
 def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _warm(framework: str, estimator: str) -> None:
         labels,
         "",
     )
-    dataset = Dataset(features, target, rows[:30], rows[30:], [], {"text": ["a", "b", "c"]}, {})
+    dataset = Dataset(features, target, rows[:30], rows[30:], [], {"text": ["a", "b", "c"]}, {}, rows)
     plan = make_plan(_spec(framework, estimator))
     plan.parameters = {
         name: value

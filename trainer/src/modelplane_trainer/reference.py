@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import contracts, training
 from .events import EventWriter, plain, write_line
-from .job import seed_and_threads
+from .fitting import seed_and_threads
 from .preprocessing import inputs
 from .reading.values import from_objects
 from .timestamps import milliseconds_of, parts_of

@@ -11,15 +11,14 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from . import conformal, contracts, core, onnx_export, parity
+from . import conformal, core, onnx_export, parity
 from .background import background
 from .baseline import baseline
 from .calibration import CalibratedClassifier
 from .dataset import Dataset, load
 from .evaluation import classification_metrics, regression_metrics
 from .events import EventWriter, plain
-from .failures import unfit
-from .fitting import calibrate, class_weight, fit_pipeline
+from .fitting import calibrate, fit_pipeline, fit_to_target
 from .forest_export import FORESTS
 from .importance import importance
 from .model_card import as_markdown, model_card
@@ -27,7 +26,6 @@ from .plan import Plan, make_plan
 from .preprocessing import frame, inputs
 from .served import ServedModel
 from .storage import Store, open_store
-from .target import Target
 from .ties import most_probable
 
 LIBRARIES = (
@@ -239,36 +237,3 @@ def _answers(served: ServedModel, matrix: np.ndarray) -> np.ndarray:
     back = np.empty_like(answers)
     back[order] = answers
     return back
-
-
-def fit_to_target(plan: Plan, target: Target, events: EventWriter) -> None:
-    """Drop or refuse settings that do not fit the target, now that it is known.
-
-    Raises:
-        JobFailure: the estimator or a hyperparameter is for another model type.
-    """
-    fits = contracts.entry(plan.framework, plan.estimator)["model_types"]
-    if target.model_type not in fits:
-        other = "linear_regression" if target.model_type == "regression" else "logistic_regression"
-        raise unfit(
-            f"{plan.estimator} is for {fits[0]}, but target column '{target.name}' asks for "
-            f"{target.model_type}; choose another estimator such as {other}, or another target."
-        )
-    for name, model_type in plan.only.items():
-        if model_type == target.model_type:
-            continue
-        if name in plan.given:
-            raise unfit(
-                f"hyperparameter '{name}' is for {model_type}, but this job trains {target.model_type}."
-            )
-        plan.parameters.pop(name, None)
-    if target.labels is None and plan.calibration is not None:
-        raise unfit("training_config.calibration is for classification, but this job trains regression.")
-    if target.labels is not None:
-        class_weight(plan, target)
-    if "scale_pos_weight" in plan.parameters and len(target.labels or ()) != 2:
-        if "scale_pos_weight" in plan.given:
-            events.warning(
-                "hyperparameters.scale_pos_weight has no meaning for more than two classes and was ignored."
-            )
-        plan.parameters.pop("scale_pos_weight")

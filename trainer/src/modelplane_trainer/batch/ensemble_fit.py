@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from .. import stacking
 from ..events import EventWriter
-from ..failures import listed, unfit
+from ..failures import JobFailure, listed, unfit
+from ..out_of_fold import OutOfFold, out_of_fold
 from ..selection import Loss, log_loss, select, squared_error
 from ..storage import Store
 from .answers import text_of
@@ -50,6 +51,7 @@ def fit_ensemble(spec: dict[str, Any], events: EventWriter, store: Store) -> dic
     with contextlib.ExitStack() as opened:
         table = _MembersTable(spec, events, store, opened)
         truth, answers = table.score()
+    refitted = _refit(spec, table.numbers, truth, answers, events, store)
     output = spec["model"]["signature"]["output"]
     if output["type"] == "classification":
         # The mean of what the true class was given is all that the log loss of the mean depends on.
@@ -79,10 +81,72 @@ def fit_ensemble(spec: dict[str, Any], events: EventWriter, store: Store) -> dic
                 "loss": own_loss,
                 "loss_without": learned.losses_without[member],
                 "milliseconds_per_1000_rows": round(float(milliseconds[member]), 3),
+                "is_out_of_fold": member in refitted,
             }
             for member, own_loss in enumerate(losses)
         ],
     }
+
+
+def _refit(
+    spec: dict[str, Any],
+    numbers: np.ndarray,
+    truth: np.ndarray,
+    answers: np.ndarray,
+    events: EventWriter,
+    store: Store,
+) -> set[int]:
+    """Put what members answer that were trained without the rows in the place of what was learnt by heart.
+
+    Args:
+        numbers: of the rows, over all files; ascending, [rows].
+        truth: class index or value, [rows].
+        answers: probabilities [rows, members, classes] or values [rows, members]; changed.
+
+    Returns:
+        The members that were refitted; a warning says why another was not.
+    """
+    labels = spec["model"]["signature"]["output"].get("labels")
+    refitted = set()
+    for each in spec.get("refits", []):
+        member = each["member"]
+        try:
+            found = out_of_fold(each["training"], each["best_round"], spec["folds"], store)
+            answers[:, member] = _matched(found, labels, numbers, truth)
+        except JobFailure as failure:
+            named = spec["model"]["ensemble"]["members"][member]["model"]
+            events.warning(
+                f"Version {named['version']} of {named['id']} cannot be trained without the rows that it is "
+                f"asked for: {failure.message}"
+            )
+            continue
+        refitted.add(member)
+        events.log(f"Trained member {member} {spec['folds']} times, each time without a part of the rows.")
+    return refitted
+
+
+def _matched(
+    found: OutOfFold, labels: list[Any] | None, numbers: np.ndarray, truth: np.ndarray
+) -> np.ndarray:
+    """Its answers to the rows of these numbers, classes in the order of `labels`.
+
+    Raises:
+        JobFailure: training reads other rows, or another truth, from the files than scoring does.
+    """
+    places = np.searchsorted(found.numbers, numbers)
+    is_same = places.max(initial=0) < len(found.numbers) and (found.numbers[places] == numbers).all()
+    if is_same and labels is None:
+        is_same = found.labels is None and np.array_equal(found.truth[places], truth)
+        answers = found.answers[places]
+    elif is_same:
+        texts = [text_of(label) for label in found.labels or []]
+        order = [texts.index(text) for text in map(text_of, labels) if text in texts]
+        is_same = len(order) == len(labels) == len(texts)
+        is_same = is_same and np.array_equal(found.truth[places], np.array(order)[truth])
+        answers = found.answers[places][:, order] if is_same else found.answers
+    if not is_same:
+        raise unfit("training reads the rows of these files otherwise than scoring does.")
+    return answers
 
 
 def _select(own: np.ndarray, loss: Loss, rounds: int) -> _Learned:

@@ -48,6 +48,10 @@ def calibrate(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[s
 class LabelledTable:
     """The rows of `data` of the job's specification, with what `model` answers.
 
+    Attributes:
+        model: what answers.
+        numbers: once it is scored, of each row that takes part its number over all files; int64 [rows].
+
     Args:
         spec: the job's specification.
         events: told of the rows that take no part.
@@ -81,9 +85,11 @@ class LabelledTable:
         Raises:
             JobFailure: no row can be used, or the target column holds something else than the model answers.
         """
-        truths, answers = [], []
+        truths, answers, numbers = [], [], []
+        before = 0
         for each in self._data["files"]:
             uri = each["uri"]
+            rows_of_file = 0
             with self._store.open(uri) as file:
                 for block in self._source.blocks(file, name_of(uri), {}, partitions_of(uri)):
                     rows, scored, faults = self.ask(block)
@@ -93,10 +99,14 @@ class LabelledTable:
                     self._unlabelled += int((~is_labelled).sum())
                     truths.append(truth[rows][is_labelled])
                     answers.append(scored[is_labelled])
+                    numbers.append(before + np.asarray(block.numbers, np.int64)[rows][is_labelled])
+                    rows_of_file = block.first + block.count
+            before += rows_of_file
         self._tell()
         if not sum(map(len, truths)):
             reason = f" ({self._faults[0]})" if self._faults else ""
             raise unfit(f"no row of the table has a target and an answer{reason}.")
+        self.numbers = np.concatenate(numbers)
         return np.concatenate(truths), np.concatenate(answers)
 
     def ask(self, block: Block) -> tuple[np.ndarray, np.ndarray, dict[int, list[str]]]:

@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import { JobsService } from '../../platform/jobs/jobs.service.js';
+import type { DataFile } from '../../platform/storage/data-files.js';
+import { TrainerSpecs } from './trainer-specs.js';
+import { TrainingData } from './training-data.js';
+import { TRAINING } from './training-job.js';
+
+/** A training that another job of the trainer can do again, on parts of its rows. */
+export interface Refit {
+  /** The files of its training data, as they are now. */
+  readonly files: readonly DataFile[];
+  readonly targetColumn: string;
+  /** What the trainer is told: fields of contracts/training-spec.v1.schema.json. */
+  readonly training: object;
+}
+
+/** Trainings that have ended, for jobs that do them again. */
+@Injectable()
+export class RefitsService {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly data: TrainingData,
+    private readonly specs: TrainerSpecs,
+  ) {}
+
+  /** @throws Problem 404, 403 or 422 where the training or its data is not there any more */
+  async find(tenant: string, jobId: string): Promise<Refit> {
+    const { spec } = await this.jobs.getWithSpec(tenant, TRAINING, jobId);
+    const { train, validation } = await this.data.findAll(tenant, spec.data_config);
+    const { target_column: targetColumn } = spec.data_config;
+    return { files: train.files, targetColumn, training: this.specs.make(spec, train, validation) };
+  }
+}
