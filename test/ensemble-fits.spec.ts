@@ -249,11 +249,12 @@ describe('the weights of an ensemble, learned by a labelled table', () => {
 
   it.each([
     ['votes', { method: 'voting_hard' }],
+    ['ranks', { method: 'rank' }],
     ['a cascade', { strategy: 'cascade', threshold: 0.9 }],
   ])('should not be those of %s', async (_, how) => {
     const answer = await fit(await create(how));
     expect(answer).toMatchObject({ status: 422, body: { code: 'VALIDATION_ERROR' } });
-    expect(answer.body.detail).toMatch(/voting_soft, averaging and stacking that ask all members/);
+    expect(answer.body.detail).toMatch(/voting_soft, averaging, stacking that ask all members/);
   });
 
   it('should be learned by scientists, for ensembles alone', async () => {

@@ -36,6 +36,7 @@ describe('ensembles in jobs, explanations and the log', () => {
     const kinds: [string, object | (() => Promise<object>)][] = [
       ['mean probabilities', {}],
       ['votes', { method: 'voting_hard' }],
+      ['mean ranks', { method: 'rank' }],
       ['a cascade', { strategy: 'cascade', threshold: 0.8, min_models_required: 1 }],
       ['a cascade of at least two', { strategy: 'cascade', threshold: 0.6, min_models_required: 2 }],
       [

@@ -1,3 +1,4 @@
+import type { ThresholdCurve } from '#libs/statistics';
 import { FEATURES } from './support/churn.js';
 import type { Client } from './support/client.js';
 import type { Service } from './support/service.js';
@@ -9,6 +10,12 @@ const ROWS = [
   { total_orders: 40, days_since_last_order: 3, avg_order_value: 310, support_tickets: 0 },
   { total_orders: 7, days_since_last_order: 30, avg_order_value: 60, support_tickets: 4 },
 ];
+
+/** Thresholds, descending, and the share of held-out rows that a model gave a probability below each. */
+interface Standing {
+  readonly thresholds: readonly number[];
+  readonly below: readonly number[];
+}
 
 describe('ensembles', () => {
   let service: Service;
@@ -41,13 +48,30 @@ describe('ensembles', () => {
   }
   const predict = (id: string, features: unknown = FEATURES, options: object = {}) =>
     acme.post(`/api/v1/ensembles/${id}/predict`, { features, options });
-  const single = (model_id: string, features: unknown, version?: string) =>
+  const single = (model_id: string, features: unknown, version?: string, return_probabilities = true) =>
     acme.post('/api/v1/predictions', {
       model_id,
       version,
       features,
-      options: { return_probabilities: true },
+      options: { return_probabilities },
     });
+  async function curveOf(modelId: string): Promise<Standing> {
+    const [version] = await service.database.query(
+      `select threshold_curve as curve from version_certainties
+         join model_versions v on v.id = version_id where v.model_id = $1`,
+      [modelId],
+    );
+    const { curve } = version as { curve: ThresholdCurve };
+    const rows = curve.positives + curve.negatives;
+    const above = curve.thresholds.map((_, at) => curve.true_positives[at]! + curve.false_positives[at]!);
+    return { thresholds: curve.thresholds, below: above.map((count) => 1 - count / rows) };
+  }
+  function rankIn({ thresholds, below }: Standing, probability: number): number {
+    const at = thresholds.findIndex((threshold) => threshold <= probability);
+    if (at === 0) return 1;
+    const part = (probability - thresholds[at]!) / (thresholds[at - 1]! - thresholds[at]!);
+    return below[at]! + part * (below[at - 1]! - below[at]!);
+  }
   /** Without what the model without tickets does not take. */
   const withoutTickets = (rows: typeof ROWS) => rows.map(({ support_tickets: _, ...row }) => row);
   async function memberProbabilities(): Promise<number[][][]> {
@@ -236,6 +260,68 @@ describe('ensembles', () => {
       });
     });
 
+    it('should take the mean of ranks among the answers to held-out rows', async () => {
+      const made = await create({ method: 'rank' });
+      expect(made.body.warnings).toContainEqual(expect.stringMatching(/probabilities are mean ranks/));
+      const { body } = await predict(made.body.ensemble_id, ROWS, { return_probabilities: true });
+      const probabilities = await memberProbabilities();
+      const curves = await Promise.all(members().map(({ model_id }) => curveOf(model_id)));
+      const weights = [0.4, 0.35, 0.25];
+      ROWS.forEach((_, row) => {
+        const ranks = curves.map((curve, member) => rankIn(curve, probabilities[member]![row]![1]!));
+        const expected = ranks.reduce((sum, rank, member) => sum + weights[member]! * rank, 0);
+        expect(body.probabilities[row][1]).toBeCloseTo(expected, 9);
+        expect(body.probabilities[row][0]).toBeCloseTo(1 - expected, 9);
+        expect(body.prediction[row]).toBe(expected > 0.5 ? 1 : 0);
+      });
+      expect(new Set(body.prediction).size).toBe(2);
+    });
+
+    it('should answer the values of the mean rank of a regression', async () => {
+      const features = { total_orders: 15, avg_order_value: 125.5, support_tickets: 3, churned: 0 };
+      const pair = [{ model_id: models.recency }, { model_id: models.recency, version: '1.0.0' }];
+      const id = await createdId({ method: 'rank', models: pair });
+      const rank = await predict(id, features);
+      const alone = await single(models.recency, features, undefined, false);
+      // Models that answer alike have the rank of either, and the value of that rank is the one that has it.
+      expect({ status: rank.status, answered: alone.status }).toEqual({ status: 200, answered: 200 });
+      expect(rank.body.prediction[0] / alone.body.prediction[0]).toBeCloseTo(1, 9);
+    });
+
+    it('should rank by no other version than the one whose answers were measured', async () => {
+      const id = await createdId({ method: 'rank', min_models_required: 2 });
+      await service.database.query(
+        `update model_versions set parameters = jsonb_set(parameters, '{members,0,rank_scale,version}', '"0.9.0"') where model_id = $1`,
+        [id],
+      );
+      const { status, body } = await predict(id, ROWS);
+      expect(status).toBe(200);
+      expect(body.members[0]).toMatchObject({
+        status: 'failed',
+        error: { message: expect.stringMatching(/1\.0\.0 cannot be ranked among the answers of 0\.9\.0/) },
+      });
+      const change = await acme.patch(`/api/v1/ensembles/${id}`, { models: members() });
+      expect(change.body.members.map(({ problem }: { problem: unknown }) => problem)).toEqual([
+        null,
+        null,
+        null,
+      ]);
+      expect((await predict(id, ROWS)).body).toMatchObject({
+        version: '1.1.0',
+        members: [{ status: 'answered' }, {}, {}],
+      });
+    });
+
+    it('should not rank members of which no answers to held-out rows are kept, by name', async () => {
+      const inner = await createdId({ name: 'never measured' });
+      const answer = await create({
+        method: 'rank',
+        models: [{ model_id: inner }, { model_id: models.churn }],
+      });
+      expect(answer).toMatchObject({ status: 422, body: { errors: [{ pointer: '/models/0/model_id' }] } });
+      expect(answer.body.errors[0].message).toMatch(/'never measured' keeps no probabilities .* calibrate/);
+    });
+
     it('should ask members in turn with the same answer as at once', async () => {
       const rows = { return_probabilities: true };
       const [atOnce, inTurn] = await Promise.all([createdId(), createdId({ parallel_inference: false })]);
@@ -289,14 +375,14 @@ describe('ensembles', () => {
         { method: 'bagging' },
         422,
         '/method',
-        /must be one of voting_soft, voting_hard, averaging, stacking, greedy/,
+        /must be one of voting_soft, voting_hard, averaging, rank, stacking, greedy/,
       ],
       [
         'averaging of classes',
         { method: 'averaging' },
         422,
         '/method',
-        /one of voting_soft, voting_hard, stacking, greedy for/,
+        /one of voting_soft, voting_hard, rank, stacking, greedy for/,
       ],
       ['one model', () => ({ models: members().slice(0, 1) }), 400, '/models', /at least 2/],
       ['no models', { models: [] }, 400, '/models', /at least 2/],

@@ -73,10 +73,29 @@ def stacked(case, rows):
     return answered | {"predictions": labels, "probabilities": stacking.predict_proba(rows).tolist()}
 
 
+def ranked(case):
+    """By numpy's lines through the knots of each member's scale."""
+    is_regression = not case["labels"]
+    given = [
+        each["predictions"] if is_regression else [ofrow[1] for ofrow in each["probabilities"]]
+        for each in case["members"]
+    ]
+    scales, weights = case["scales"], numpy.array(case["weights"])
+    ranks = weights @ [
+        numpy.interp(each, scale["values"], scale["ranks"]) for each, scale in zip(given, scales, strict=True)
+    ]
+    if is_regression:
+        values = [numpy.interp(ranks, scale["ranks"], scale["values"]) for scale in scales]
+        return {"predictions": (weights @ values).tolist()}
+    return {"predictions": [], "probabilities": numpy.column_stack([1 - ranks, ranks]).tolist()}
+
+
 def answers(case):
     rows = numpy.arange(case["rows"]).reshape(-1, 1)
     if case["method"] == "stacking":
         return stacked(case, rows)
+    if case["method"] == "rank":
+        return ranked(case)
     if case["method"] == "averaging":
         members = [Regressor(each["predictions"]) for each in case["members"]]
         named = [(str(at), each) for at, each in enumerate(members)]

@@ -7,6 +7,7 @@ export { OnnxModel } from './onnx-model.js';
 export type { Answers, Predictions } from './answers.js';
 export { combineAnswers, disagreement, reorderClasses } from './ensembles/combine.js';
 export type { CombiningMethod } from './ensembles/combine.js';
+export type { RankScale } from './ensembles/rank.js';
 export type { MetaModel } from './ensembles/stacking.js';
 export { answersEnough, fitMember, rowsOf } from './ensembles/member-fit.js';
 export type { MemberFit } from './ensembles/member-fit.js';

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { answersEnough, MembersDisagree, type SignatureDefinition, unionSignature } from '#libs/inference';
+import {
+  answersEnough,
+  MembersDisagree,
+  type RankScale,
+  type SignatureDefinition,
+  unionSignature,
+} from '#libs/inference';
 import type { TenantScope } from '../../platform/database/database.js';
 import type { ErrorCode } from '../../platform/errors/error-code.js';
 import { type FieldError, fieldsProblem, Problem, unfit } from '../../platform/errors/problem.js';
@@ -14,6 +20,7 @@ import {
 import type { ServableVersion } from '../models/versions.service.js';
 import type { EnsembleWish } from './ensemble-wishes.js';
 import type { EnsembleMemberDto } from './ensembles.dto.js';
+import { RankScales } from './rank-scales.js';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** Ensembles within ensembles are looked into so deep, and ask so many models in all. */
@@ -23,8 +30,8 @@ const MOST_MODELS = 64;
 /** What `EnsembleWish` can name, and the tasks that each is for. */
 const METHODS = [...ENSEMBLE_METHODS, 'greedy'] as const;
 const FITTING = {
-  classification: ['voting_soft', 'voting_hard', 'stacking', 'greedy'],
-  regression: ['averaging', 'stacking', 'greedy'],
+  classification: ['voting_soft', 'voting_hard', 'rank', 'stacking', 'greedy'],
+  regression: ['averaging', 'rank', 'stacking', 'greedy'],
 } satisfies Record<ModelType, readonly EnsembleWish['method'][]>;
 
 /** A version of an ensemble that was found to fit together. */
@@ -37,7 +44,10 @@ export interface EnsembleDraft {
 /** Checks what an ensemble is to be made of. */
 @Injectable()
 export class EnsembleDrafts {
-  constructor(private readonly versions: EnsembleVersionsService) {}
+  constructor(
+    private readonly versions: EnsembleVersionsService,
+    private readonly scales: RankScales,
+  ) {}
 
   /**
    * @param ensembleId of the ensemble that gets the version; undefined for a new one
@@ -53,6 +63,7 @@ export class EnsembleDrafts {
     const method = methodFor(wish, modelType);
     refuseUnfitMembers(method, found);
     await this.refuseTooManyModels(scope, found);
+    const scales = method === 'rank' ? await this.findScales(scope, found, signature) : undefined;
     const { models, ...options } = wish;
     const members = models.map((model, at) => ({
       model_id: found[at]!.servable.modelId,
@@ -62,6 +73,7 @@ export class EnsembleDrafts {
       timeout_ms: model.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       retries: model.retries ?? 0,
       required: model.required ?? false,
+      ...(scales && { rank_scale: { version: found[at]!.servable.version, ...scales[at]! } }),
     }));
     return { definition: { ...options, method, members }, signature, modelType };
   }
@@ -86,6 +98,28 @@ export class EnsembleDrafts {
     }
     if (code) throw fieldsProblem(code, errors);
     return found;
+  }
+
+  /** @throws Problem 422 naming each member of which nothing is known to rank its answers by */
+  private async findScales(
+    { tenant }: TenantScope,
+    found: readonly FoundMember[],
+    { output }: SignatureDefinition,
+  ): Promise<RankScale[]> {
+    if (output.type === 'classification' && output.labels.length !== 2)
+      throw unfit(
+        '/method',
+        `rank is for two classes or a regression; the models have ${output.labels.length}`,
+      );
+    const scales: RankScale[] = [];
+    const errors: FieldError[] = [];
+    for (const [at, member] of found.entries()) {
+      const scale = await this.scales.of(tenant, member, output);
+      if (typeof scale !== 'string') scales.push(scale);
+      else errors.push({ pointer: `/models/${at}/model_id`, message: `'${member.name}' ${scale}` });
+    }
+    refuse(errors);
+    return scales;
   }
 
   private async refuseCycle(

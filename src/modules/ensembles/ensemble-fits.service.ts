@@ -6,6 +6,7 @@ import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { EnsembleVersionsService } from '../models/ensemble-versions.service.js';
+import type { EnsembleMethod } from '../models/model.entity.js';
 import { type ServableEnsemble, VersionsService } from '../models/versions.service.js';
 import { labelledTable } from '../serving/labelled-tables.service.js';
 import { EnsembleDrafts } from './ensemble-drafts.js';
@@ -17,6 +18,8 @@ import {
 } from './ensemble-fits.dto.js';
 import { wishFor } from './ensemble-wishes.js';
 
+/** Of ensembles whose members all have to answer probabilities or values as they are. */
+const FITTED_METHODS: readonly EnsembleMethod[] = ['voting_soft', 'averaging', 'stacking'];
 const DEFAULT_ROUNDS = 50;
 const DEFAULT_FOLDS = 5;
 
@@ -49,9 +52,9 @@ export class EnsembleFitsService {
     return this.database.inOneTransaction(caller.tenant, async (scope) => {
       const { model, newest } = await this.ensembles.lock(scope, reference);
       const { definition } = newest;
-      if (definition.method === 'voting_hard' || definition.strategy === 'cascade') {
+      if (!FITTED_METHODS.includes(definition.method) || definition.strategy === 'cascade') {
         const what = definition.strategy === 'cascade' ? 'a cascade' : `of the method ${definition.method}`;
-        const detail = `Version ${newest.number} of ${model.name} is ${what}; a fit is of the methods voting_soft, averaging and stacking that ask all members.`;
+        const detail = `Version ${newest.number} of ${model.name} is ${what}; a fit is of the methods ${FITTED_METHODS.join(', ')} that ask all members.`;
         throw new Problem('VALIDATION_ERROR', detail);
       }
       const { signature } = newest.signature

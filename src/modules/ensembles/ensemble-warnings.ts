@@ -13,7 +13,7 @@ export interface MemberNow {
 /** What the maker of an ensemble should know of its members as they are now. */
 export function warningsOf(
   members: readonly MemberNow[],
-  { signature, fit, jobId }: Pick<EnsembleVersion, 'signature' | 'fit' | 'jobId'>,
+  { definition, signature, fit, jobId }: EnsembleVersion,
 ): string[] {
   const warnings: string[] = [];
   if (!signature)
@@ -21,6 +21,10 @@ export function warningsOf(
       `it answers nothing until ${jobId ?? 'a fit'} has learned how its members count; where that fails, post another table to its /fit`,
     );
   const answering = new Map<string, number>();
+  if (definition.method === 'rank' && signature?.output.type === 'classification')
+    warnings.push(
+      'its probabilities are mean ranks: 0.5 is the middle of what the models gave to held-out rows, and no even chance; set a threshold for its classes',
+    );
   members.forEach(({ member, found, problem }, at) => {
     if (problem !== null) warnings.push(`model ${at} does not answer: ${problem}`);
     if (!found || problem !== null) return;

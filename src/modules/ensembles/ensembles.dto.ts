@@ -164,8 +164,8 @@ export class ChangeEnsembleDto extends EnsembleOptionsDto {
   models?: EnsembleMemberDto[];
 
   /**
-   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values). A fit makes
-   * it stacking.
+   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values), rank (mean
+   * ranks). A fit makes it stacking.
    * @example voting_soft
    */
   @ApiProperty({ required: false, enum: ENSEMBLE_METHODS })
@@ -215,8 +215,8 @@ export class CreateEnsembleDto extends IntersectionType(EnsembleOptionsDto, Lear
   models: EnsembleMemberDto[];
 
   /**
-   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values), stacking (a
-   * meta model over probabilities or values). greedy is voting_soft or averaging with learned weights. Stacking and
+   * How answers become one: voting_soft (mean probabilities), voting_hard (votes), averaging (mean values), rank (mean
+   * ranks), stacking (a meta model over probabilities or values). greedy is voting_soft or averaging with learned weights. Stacking and
    * greedy answer once the table of `data_config` has taught them.
    * @example voting_soft
    */

@@ -12,6 +12,7 @@ import { EnsembleRefits } from './ensemble-refits.js';
 import { EnsemblesController } from './ensembles.controller.js';
 import { EnsemblesService } from './ensembles.service.js';
 import { LeaderboardsService } from './leaderboards.service.js';
+import { RankScales } from './rank-scales.js';
 
 @Module({
   imports: [JobKindModule.of(ENSEMBLE_FIT), ModelsModule, ServingModule, TrainingModule],
@@ -23,6 +24,7 @@ import { LeaderboardsService } from './leaderboards.service.js';
     EnsembleRefits,
     EnsemblesService,
     LeaderboardsService,
+    RankScales,
   ],
 })
 export class EnsemblesModule {}

@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { type ClassificationOutput, fitMember, type SignatureDefinition } from '#libs/inference';
+import type { ClassificationOutput, SignatureDefinition } from '#libs/inference';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
 import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { etagOf, hasTag, refuseChanged } from '../../platform/http/etag.js';
-import { type EnsembleVersion, EnsembleVersionsService } from '../models/ensemble-versions.service.js';
+import {
+  type EnsembleVersion,
+  EnsembleVersionsService,
+  fitAsMember,
+} from '../models/ensemble-versions.service.js';
 import type { EnsembleMember } from '../models/model.entity.js';
 import type { ModelBody } from '../models/models.dto.js';
 import { ModelsService } from '../models/models.service.js';
@@ -131,7 +135,7 @@ export class EnsemblesService {
       stage: found.stage,
       ready: found.signature !== null,
       ...options,
-      members: now.map(({ member, found: answering, problem }) => ({
+      members: now.map(({ member: { rank_scale: _, ...member }, found: answering, problem }) => ({
         ...member,
         weight: isStacking ? null : member.weight,
         answering_version: answering?.servable.version ?? null,
@@ -151,7 +155,7 @@ export class EnsemblesService {
     const { model_id, version } = toMemberDto(member);
     try {
       const found = await this.ensembles.findMember(scope, model_id, version);
-      const fit = signature && fitMember(found.servable.signature, signature, definition.method);
+      const fit = signature && fitAsMember(member, found.servable, signature, definition);
       const problem = typeof fit === 'string' ? `Version ${found.servable.version} ${fit}.` : null;
       return { member, found, problem };
     } catch (error) {

@@ -1,9 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import type { SignatureDefinition } from '#libs/inference';
+import { fitMember, type MemberFit, type SignatureDefinition } from '#libs/inference';
+import type { ThresholdCurve } from '#libs/statistics';
 import type { TenantScope } from '../../platform/database/database.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { CertaintiesRepository } from './certainty/certainties.repository.js';
-import type { EnsembleDefinition, FittedData, Model, ModelType, ModelVersion } from './model.entity.js';
+import type {
+  EnsembleDefinition,
+  EnsembleMember,
+  FittedData,
+  Model,
+  ModelType,
+  ModelVersion,
+} from './model.entity.js';
 import { ModelFinder } from './model-finder.js';
 import { modelKeyOf, parseModelReference } from './model-reference.js';
 import { ModelsRepository } from './models.repository.js';
@@ -18,6 +26,8 @@ export interface FoundMember {
   readonly stage: Stage | null;
   readonly name: string;
   readonly modelType: ModelType;
+  /** By how many rows the version has probabilities from each threshold on; null where that was not measured. */
+  readonly thresholdCurve: ThresholdCurve | null;
 }
 
 /** A version of an ensemble. */
@@ -48,11 +58,13 @@ export class EnsembleVersionsService {
    */
   async findMember(scope: TenantScope, reference: string, version: string | undefined): Promise<FoundMember> {
     const { model, found } = await this.finder.findAnswering(scope, reference, version);
+    const facts = await this.certainties.find(scope, found.id);
     return {
-      servable: toServable(model, found, await this.certainties.find(scope, found.id)),
+      servable: toServable(model, found, facts),
       stage: parseModelReference(reference)?.stage ?? null,
       name: model.name,
       modelType: model.modelType,
+      thresholdCurve: facts.thresholdCurve,
     };
   }
 
@@ -116,6 +128,22 @@ export class EnsembleVersionsService {
   lockMemberships(scope: TenantScope): Promise<void> {
     return this.models.lockMemberships(scope);
   }
+}
+
+/**
+ * How a version answers for a member of an ensemble.
+ * @param signature of the ensemble
+ * @returns why it cannot, as the end of a sentence about the version
+ */
+export function fitAsMember(
+  { rank_scale }: EnsembleMember,
+  answering: Pick<ServableVersion, 'version' | 'signature'>,
+  signature: SignatureDefinition,
+  { method }: Pick<EnsembleDefinition, 'method'>,
+): MemberFit | string {
+  if (rank_scale && rank_scale.version !== answering.version)
+    return `cannot be ranked among the answers of ${rank_scale.version}, with which the ensemble was made`;
+  return fitMember(answering.signature, signature, method);
 }
 
 /** Only the transaction that registers an ensemble sees its first version before that has a definition. */

@@ -1,4 +1,4 @@
-import type { MetaModel, SignatureDefinition } from '#libs/inference';
+import type { MetaModel, RankScale, SignatureDefinition } from '#libs/inference';
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 import { Job } from '../../platform/jobs/job.entity.js';
 import type { Stage } from './stage.js';
@@ -38,7 +38,7 @@ export interface VersionFiles {
 
 export type VersionFileName = keyof VersionFiles;
 
-export const ENSEMBLE_METHODS = ['voting_soft', 'voting_hard', 'averaging', 'stacking'] as const;
+export const ENSEMBLE_METHODS = ['voting_soft', 'voting_hard', 'averaging', 'rank', 'stacking'] as const;
 export type EnsembleMethod = (typeof ENSEMBLE_METHODS)[number];
 
 /** How a labelled table says how members count: by weights, or by a meta model over their answers. */
@@ -63,6 +63,8 @@ export interface EnsembleMember {
   readonly retries: number;
   /** Whether there is no answer without its. */
   readonly required: boolean;
+  /** Of rank: where answers of this version stand. */
+  readonly rank_scale?: RankScale & { readonly version: string };
 }
 
 /** What names a member of an ensemble, as callers name a model: by its id, or by id@stage. */

@@ -5,7 +5,6 @@ import {
   combineAnswers,
   compileSignature,
   FeatureErrors,
-  fitMember,
   type Label,
   type MemberFit,
   ModelUnavailable,
@@ -18,6 +17,7 @@ import { asProblem } from '../../platform/errors/problem.filter.js';
 import { Problem } from '../../platform/errors/problem.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Metrics } from '../../platform/observability/metrics.js';
+import { fitAsMember } from '../models/ensemble-versions.service.js';
 import { type EnsembleMember, memberReference } from '../models/model.entity.js';
 import type { ServableEnsemble, ServableVersion } from '../models/versions.service.js';
 import type { LoadedModel } from './model-catalog.js';
@@ -235,7 +235,7 @@ export class EnsembleScorer {
     const { servable } = loaded;
     if (place.fitted?.servable !== servable) {
       const { signature, ensemble: definition } = ensemble.servable;
-      place.fitted = { servable, fit: fitMember(servable.signature, signature, definition.method) };
+      place.fitted = { servable, fit: fitAsMember(place.member, servable, signature, definition) };
     }
     const { fit } = place.fitted;
     if (typeof fit === 'string') throw new Problem('VALIDATION_ERROR', `Version ${servable.version} ${fit}.`);
@@ -317,6 +317,7 @@ function answerOf({ ensemble }: Question, outcomes: readonly Outcome[]): Scored 
     ensemble.labels,
     answered.map((outcome) => outcome.answers!),
     answered.map(({ share }) => share!),
+    definition.method === 'rank' ? answered.map(({ member }) => member.rank_scale!) : undefined,
   );
   return {
     servable: ensemble.servable,

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import {
   compileSignature,
   FeatureErrors,
-  fitMember,
   ModelOutputError,
   ModelRunError,
   type OnnxModel,
@@ -13,7 +12,8 @@ import { Problem, unfit } from '../../platform/errors/problem.js';
 import { Load } from '../../platform/load/load.js';
 import { Metrics } from '../../platform/observability/metrics.js';
 import { artifactAddress } from '../../platform/storage/artifacts.js';
-import { memberReference } from '../models/model.entity.js';
+import { fitAsMember } from '../models/ensemble-versions.service.js';
+import { type EnsembleMember, memberReference } from '../models/model.entity.js';
 import {
   type ServableEnsemble,
   type ServableFile,
@@ -132,7 +132,7 @@ export class ServingService implements ModelRunner {
     for (const each of servable.ensemble.members) {
       try {
         const member = await this.servable(tenant, memberReference(each), each.version ?? undefined);
-        const fit = fitMember(member.signature, servable.signature, servable.ensemble.method);
+        const fit = fitAsMember(each, member, servable.signature, servable.ensemble);
         if (typeof fit === 'string')
           throw unfit('/model_id', `has a member of which version ${member.version} ${fit}`);
         members.push(await this.resolve(tenant, member));
@@ -162,6 +162,7 @@ export class ServingService implements ModelRunner {
       } = servable.ensemble;
       const weighted = members.map((member, at) => ({
         weight: weights[at]!.weight,
+        rank_scale: rankScaleOf(weights[at]!),
         model: this.modelSpec(tenant, member),
       }));
       return {
@@ -248,4 +249,8 @@ export class ServingService implements ModelRunner {
       return unfit('/features', `the uploaded model cannot answer this: ${error.message}`);
     return error;
   }
+}
+
+function rankScaleOf({ rank_scale }: EnsembleMember): object | undefined {
+  return rank_scale && { values: rank_scale.values, ranks: rank_scale.ranks };
 }

@@ -107,6 +107,35 @@ describe('answers of members', () => {
     });
   });
 
+  it('should become mean ranks on lines that numpy draws', async () => {
+    const weights = [0.5, 0.3, 0.2];
+    const scalesOf = (low: number, high: number) =>
+      [0, 1, 2].map((at) => {
+        const knots = Array.from({ length: 9 + at }, (_, knot) => (knot / (8 + at)) ** (1 + at / 2));
+        return { values: knots.map((knot) => low + knot * (high - low)), ranks: knots.map(Math.sqrt) };
+      });
+    const labels = LABELS.slice(0, 2);
+    const values = [1, 2, 3].map((at): Answers => {
+      const next = numbers(at * 104729);
+      return { predictions: Array.from({ length: ROWS }, () => 12 * next() - 6) };
+    });
+    const cases = [
+      { labels, members: [1, 2, 3].map((at) => member(at * 7919, labels)), scales: scalesOf(0.1, 0.9) },
+      { labels: [], members: values, scales: scalesOf(-5, 5) },
+    ].map((each) => ({ ...each, method: 'rank', weights, rows: ROWS }));
+    const [classes, numbersOf] = await referenceOf(cases);
+    const [ofClasses, ofValues] = cases.map(({ labels: names, members, scales }) =>
+      combineAnswers({ method: 'rank' }, names, members, weights, scales),
+    );
+    ofClasses!.probabilities!.forEach((ofRow, row) => {
+      ofRow.forEach((value, at) => expect(value).toBeCloseTo(classes!.probabilities![row]![at]!, 12));
+      expect(ofClasses!.predictions[row]).toBe(labels[ofRow[1]! > 0.5 ? 1 : 0]);
+    });
+    ofValues!.predictions.forEach((value, row) =>
+      expect(value).toBeCloseTo(numbersOf!.predictions[row] as number, 9),
+    );
+  });
+
   it('should be stacked without an overflow, however far apart', () => {
     const far: Answers = { predictions: ['basic'], probabilities: [[0, 0, 1]] };
     const meta = {

@@ -1,14 +1,15 @@
 import { type Answers, indexOfLargest } from '../answers.js';
 import type { Label } from '../signature-definition.js';
+import { rankedProbabilities, rankedValues, type RankScale } from './rank.js';
 import { type MetaModel, stackedProbabilities, stackedValues } from './stacking.js';
 
 /**
  * How answers become one. Voting is that of scikit-learn's VotingClassifier: `voting_soft` takes the class whose weighted
  * mean probability is largest, `voting_hard` the one with the largest weight of votes, and the first class of those that
  * are tied, also where only rounding parts them. `averaging` is the weighted mean of values, as of VotingRegressor.
- * `stacking` asks a model over the members' probabilities or values.
+ * `stacking` asks a model over the members' probabilities or values, `rank` takes the mean of their ranks.
  */
-export type CombiningMethod = 'voting_soft' | 'voting_hard' | 'averaging' | 'stacking';
+export type CombiningMethod = 'voting_soft' | 'voting_hard' | 'averaging' | 'stacking' | 'rank';
 
 export interface Combination {
   readonly method: CombiningMethod;
@@ -20,6 +21,7 @@ export interface Combination {
  * @param labels classes in the order of all probabilities; empty for a regression
  * @param answers of the members, at least one, of the same rows; for `stacking` of all members
  * @param weights one a member, which sum to 1; `stacking` has no use for them
+ * @param scales of `rank`: one a member
  * @returns of `voting_hard` the shares of the votes as probabilities
  */
 export function combineAnswers(
@@ -27,9 +29,10 @@ export function combineAnswers(
   labels: readonly Label[],
   answers: readonly Answers[],
   weights: readonly number[],
+  scales: readonly RankScale[] = [],
 ): Answers {
-  if (labels.length === 0) return { predictions: valuesOf(combination, answers, weights) };
-  const probabilities = probabilitiesOf(combination, labels, answers, weights);
+  if (labels.length === 0) return { predictions: valuesOf(combination, answers, weights, scales) };
+  const probabilities = probabilitiesOf(combination, labels, answers, weights, scales);
   const indexes = probabilities.map(indexOfLargest);
   return {
     predictions: indexes.map((index) => labels[index]!),
@@ -42,8 +45,16 @@ function valuesOf(
   { method, meta }: Combination,
   answers: readonly Answers[],
   weights: readonly number[],
+  scales: readonly RankScale[],
 ): number[] {
-  return method === 'stacking' ? stackedValues(meta!, answers) : weightedMean(answers, weights);
+  switch (method) {
+    case 'stacking':
+      return stackedValues(meta!, answers);
+    case 'rank':
+      return rankedValues(scales, answers, weights);
+    default:
+      return weightedMean(answers, weights);
+  }
 }
 
 function probabilitiesOf(
@@ -51,10 +62,13 @@ function probabilitiesOf(
   labels: readonly Label[],
   answers: readonly Answers[],
   weights: readonly number[],
+  scales: readonly RankScale[],
 ): number[][] {
   switch (method) {
     case 'stacking':
       return stackedProbabilities(meta!, answers);
+    case 'rank':
+      return rankedProbabilities(scales, answers, weights);
     case 'voting_hard':
       return shares(labels, answers, weights);
     default:

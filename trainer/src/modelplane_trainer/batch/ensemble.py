@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .. import stacking
+from .. import rank, stacking
 from ..ties import most_probable
 from .answers import AnswerReader, by_threshold, text_of
 from .blocks import Block
@@ -106,13 +106,19 @@ class Ensemble:
         """Values [rows], or probabilities [rows, classes], of what all members say."""
         if self._ensemble["method"] == "stacking":
             return stacking.answer(self._ensemble["meta"], values)
+        if self._ensemble["method"] == "rank":
+            scales = [each["rank_scale"] for each in self._ensemble["members"]]
+            return rank.answer(scales, self._shares(len(values)), values)
         return self._cascade(values) if self._ensemble["strategy"] == "cascade" else self._mean(values)
 
     def _mean(self, values: list[np.ndarray]) -> np.ndarray:
         """Weighted mean of the first members' values, summed in the order in which a prediction sums them."""
-        weights = self._weights[: len(values)]
-        shares = [weight / sum(weights) for weight in weights]
-        return sum(share * each for share, each in zip(shares, values, strict=True))
+        return sum(share * each for share, each in zip(self._shares(len(values)), values, strict=True))
+
+    def _shares(self, members: int) -> list[float]:
+        """Of each of the first members in what they answer."""
+        weights = self._weights[:members]
+        return [weight / sum(weights) for weight in weights]
 
     def _cascade(self, values: list[np.ndarray]) -> np.ndarray:
         """Of each row the mean of as many members as it takes until that is confident enough."""
