@@ -103,6 +103,13 @@ def test_rows_without_a_target_and_other_orders_of_classes_are_matched(store):
     assert found["rows"] == 400 - 45 and all(each["is_out_of_fold"] for each in found["members"])
 
 
+def test_values_and_rows_beside_those_of_validation_files_are_matched(store):
+    validation = store.parquet(mixed(100, seed=3), "s3://data/validation.parquet")
+    spec = seen(store, "price", ["ridge", "random_forest"], validation=validation)
+    result = store.result_of(spec)
+    assert result["rows"] == 400 and all(each["is_out_of_fold"] for each in result["members"])
+
+
 def test_calibration_and_early_stopping_are_those_of_the_training(store):
     spec = seen(store, "label", ["hist_gradient_boosting", "random_forest"], calibration="sigmoid")
     spec["refits"][0]["best_round"] = 12

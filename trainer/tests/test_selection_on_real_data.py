@@ -45,20 +45,25 @@ def test_beats_the_best_member(tmp_path, data):
         trained(store, train, target, at, framework, estimator)
         for at, (framework, estimator) in enumerate(MEMBERS)
     ]
-    fitted, fresh = (
-        store.result_of(
-            fit_spec(store, models, target, {"format": "parquet", "uris": [f"s3://data/{part}.parquet"]})
-        )
+    validation, held_out = (
+        fit_spec(store, models, target, {"format": "parquet", "uris": [f"s3://data/{part}.parquet"]})
         for part in ("validation", "held-out")
     )
+    fitted, fresh = store.result_of(validation), store.result_of(held_out)
     spec = fit_spec(store, models, target, train)
     for member, learned in zip(spec["model"]["ensemble"]["members"], fitted["members"], strict=True):
         member["weight"] = learned["weight"]
     loss = held_out_loss(store, spec, target)
+    spec["model"]["ensemble"] |= {
+        "method": "stacking",
+        "meta": store.result_of(validation | {"method": "stacking"})["meta"],
+    }
+    stacked = held_out_loss(store, spec, target)
     own = [each["loss"] for each in fresh["members"]]
     print(f"\n{data.__name__}: log loss on {fresh['rows']} held-out rows, weights by {fitted['rows']} others")
     for (_, estimator), each, learned in zip(MEMBERS, own, fitted["members"], strict=True):
         print(f"  {estimator:24} {each:.5f} weight {learned['weight']:.2f}")
     print(f"  equal weights            {fresh['loss_of_equal_weights']:.5f}")
     print(f"  greedy                   {loss:.5f}, {min(own) - loss:.5f} below the best member")
+    print(f"  stacking                 {stacked:.5f}")
     assert loss < min(own)

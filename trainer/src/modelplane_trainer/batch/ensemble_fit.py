@@ -133,20 +133,16 @@ def _matched(
     Raises:
         JobFailure: training reads other rows, or another truth, from the files than scoring does.
     """
+    own, wanted = ([text_of(label) for label in each or []] for each in (found.labels, labels))
     places = np.searchsorted(found.numbers, numbers)
-    is_same = places.max(initial=0) < len(found.numbers) and (found.numbers[places] == numbers).all()
-    if is_same and labels is None:
-        is_same = found.labels is None and np.array_equal(found.truth[places], truth)
-        answers = found.answers[places]
-    elif is_same:
-        texts = [text_of(label) for label in found.labels or []]
-        order = [texts.index(text) for text in map(text_of, labels) if text in texts]
-        is_same = len(order) == len(labels) == len(texts)
-        is_same = is_same and np.array_equal(found.truth[places], np.array(order)[truth])
-        answers = found.answers[places][:, order] if is_same else found.answers
-    if not is_same:
-        raise unfit("training reads the rows of these files otherwise than scoring does.")
-    return answers
+    # A number behind the last one has the place of what is appended.
+    is_known = np.array_equal(np.append(found.numbers, -1)[places], numbers)
+    if is_known and sorted(own) == sorted(wanted):
+        order = np.array([own.index(text) for text in wanted], np.int64)
+        if np.array_equal(found.truth[places], order[truth] if wanted else truth):
+            answers = found.answers[places]
+            return answers[:, order] if wanted else answers
+    raise unfit("training reads the rows of these files otherwise than scoring does.")
 
 
 def _select(own: np.ndarray, loss: Loss, rounds: int) -> _Learned:
