@@ -15,7 +15,7 @@ export interface Predictions {
 export type Answers = Omit<Predictions, 'warnings'>;
 
 /** Classes this close to the most probable one are tied with it: a thousand votes summed in float32 lose as much. */
-const TIE_WIDTH = 2e-6;
+export const TIE_WIDTH = 2e-6;
 /*
  * What rounding may make of probabilities that are right: more than float32 and half precision ever do.
  * trainer/src/modelplane_trainer/batch/answers.py has these, too.

@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { trainedCores } from '../test/trained-cores.js';
 import {
   compileSignature,
   FeatureErrors,
@@ -15,7 +14,7 @@ import type { GraphPart } from './signature-definition.js';
 
 type Row = Record<string, unknown>;
 
-const folder = mkdtempSync(join(tmpdir(), 'cores-'));
+let folder: string;
 
 /** The runtime multiplies matrices in another order for many rows than for one. */
 const LINEAR = /^(linear_regression|ridge|lasso|logistic_regression|sgd)|sigmoid$/;
@@ -33,19 +32,10 @@ function open(name: string, part: GraphPart, definition: SignatureDefinition): P
 describe('the core of a trained model', () => {
   let names: string[];
 
-  beforeAll(() => {
-    execFileSync(
-      process.env.MODELPLANE_PYTHON!,
-      [resolve(import.meta.dirname, '../test/trained-cores.py'), folder],
-      {
-        env: { ...process.env, PYTHONPATH: resolve(import.meta.dirname, '../../../trainer/src') },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+  beforeAll(async () => {
+    folder = await trainedCores();
     names = readdirSync(folder);
   }, 300_000);
-
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it('should be there for every estimator and table', () => {
     expect(names.length).toBeGreaterThan(100);

@@ -8,6 +8,7 @@ import { ENSEMBLE_FIT } from './ensemble-fit-job.js';
 import { EnsembleFitProcessor } from './ensemble-fit.processor.js';
 import { EnsembleFitsController, FitEnsembleController } from './ensemble-fits.controller.js';
 import { EnsembleFitsService } from './ensemble-fits.service.js';
+import { EnsembleExports } from './ensemble-exports.service.js';
 import { EnsembleRefits } from './ensemble-refits.js';
 import { EnsemblesController } from './ensembles.controller.js';
 import { EnsemblesService } from './ensembles.service.js';
@@ -19,6 +20,7 @@ import { RankScales } from './rank-scales.js';
   controllers: [EnsemblesController, FitEnsembleController, EnsembleFitsController],
   providers: [
     EnsembleDrafts,
+    EnsembleExports,
     EnsembleFitProcessor,
     EnsembleFitsService,
     EnsembleRefits,

@@ -8,5 +8,8 @@ export const VERSION_FILES: ObjectOwner = {
   kept: 'select tenant_id, sha256 as name from version_files',
 };
 
-/** A file lies here while it is checked; what is older belongs to a request that died. */
-export const RECEIVED_MODELS: ObjectOwner = { what: 'models that are being uploaded', folder: UPLOADS };
+/** A file lies here while it is checked, or sent to the caller; what is older belongs to a request that died. */
+export const RECEIVED_MODELS: ObjectOwner = {
+  what: 'models that are being uploaded or exported',
+  folder: UPLOADS,
+};

@@ -105,7 +105,10 @@ export class UploadsController {
 
   @Get(':version/artifact')
   @Access(OBJECT_READER)
-  @ApiOperation({ summary: 'Download the ONNX file of a version, or a range of its bytes' })
+  @ApiOperation({
+    summary:
+      'Download a version as an ONNX file, that of an ensemble made of its members, or a range of its bytes',
+  })
   @ApiModelId()
   @ApiVersion()
   @ApiHeader({
@@ -116,7 +119,7 @@ export class UploadsController {
   })
   @ApiContent('The file. X-Content-SHA256 and Repr-Digest have its digest, also beside a range.')
   @ApiResponse({ status: 304, description: 'The copy at hand is the same.' })
-  @ApiProblems(400, 404, 416)
+  @ApiProblems(400, 404, 409, 416, 422)
   async download(
     @Caller() caller: Identity,
     @Param('model_id') id: string,

@@ -22,6 +22,7 @@ import {
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
+import { CombinedArtifacts } from './combined-artifacts.service.js';
 import type { Framework, Model } from './model.entity.js';
 import type { VersionBody } from './models.dto.js';
 import { toVersionBody } from './models.mapping.js';
@@ -49,6 +50,7 @@ export class UploadsService {
     private readonly versions: VersionsService,
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
+    private readonly combined: CombinedArtifacts,
     private readonly answers: IdempotentAnswers,
     private readonly config: PredictionsConfig,
     private readonly logger: AppLogger,
@@ -110,16 +112,45 @@ export class UploadsService {
     }
   }
 
-  /** The file of a version; its ETag is its SHA-256. */
+  /**
+   * The file of a version, that of an ensemble made anew; its ETag is its SHA-256.
+   * @throws Problem 404, 416, and as `CombinedArtifacts.make`
+   */
   async download(
     tenant: string,
     reference: string,
     version: string,
     rangeHeader: string | undefined,
   ): Promise<ObjectContent> {
-    const { sha256, size } = await this.versions.artifactOf(tenant, reference, version);
-    const range = rangeHeader ? parseRange(rangeHeader, size) : undefined;
-    return { ...(await this.artifacts.open(tenant, sha256, range)), etag: sha256 };
+    const { modelId, file } = await this.versions.artifactOf(tenant, reference, version);
+    if (!file) return this.downloadCombined(tenant, modelId, version, rangeHeader);
+    const range = rangeHeader ? parseRange(rangeHeader, file.size) : undefined;
+    return { ...(await this.artifacts.open(tenant, file.sha256, range)), etag: file.sha256 };
+  }
+
+  private async downloadCombined(
+    tenant: string,
+    modelId: string,
+    version: string,
+    rangeHeader: string | undefined,
+  ): Promise<ObjectContent> {
+    const made = await this.combined.make(tenant, modelId, version);
+    try {
+      const range = rangeHeader ? parseRange(rangeHeader, made.size) : undefined;
+      const content = await this.artifacts.openReceived(made, range);
+      content.stream.once('close', () => void this.discard(made));
+      return { ...content, etag: made.sha256 };
+    } catch (error) {
+      await this.discard(made);
+      throw error;
+    }
+  }
+
+  /** What could not be discarded is swept after a day. */
+  private async discard(made: ReceivedObject): Promise<void> {
+    await this.artifacts
+      .discard(made)
+      .catch((error: unknown) => this.logger.failure('a file that was made could not be discarded', error));
   }
 
   /** @throws Problem 422 with a sentence for the one who made the file */

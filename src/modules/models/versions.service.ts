@@ -171,16 +171,21 @@ export class VersionsService {
     return (await this.models.findVersion(scope, modelId, number)) as VersionWithFiles;
   }
 
-  /** @throws Problem 404 where there is no such version or it has no artifact */
-  artifactOf(tenant: string, reference: string, version: string): Promise<FileInfo> {
+  /**
+   * The model's id with the file of a version; null for a version of an ensemble, which has none of its own.
+   * @throws Problem 404 where there is no such version or it has no artifact
+   */
+  artifactOf(
+    tenant: string,
+    reference: string,
+    version: string,
+  ): Promise<{ modelId: string; file: FileInfo | null }> {
     return this.database.asTenant(tenant, async (scope) => {
       const model = await this.finder.find(scope, reference);
-      const { files } = await this.finder.findVersion(scope, model, version);
-      if (!files.model) {
-        const why = model.framework === 'ensemble' ? 'is an ensemble and has no file' : 'has no artifact yet';
-        throw new Problem('NOT_FOUND', `Version ${version} ${why}.`);
-      }
-      return files.model;
+      const { files, origin } = await this.finder.findVersion(scope, model, version);
+      if (!files.model && origin !== 'combined')
+        throw new Problem('NOT_FOUND', `Version ${version} has no artifact yet.`);
+      return { modelId: model.id, file: files.model ?? null };
     });
   }
 

@@ -5,7 +5,7 @@ import { Metrics } from '../observability/metrics.js';
 
 /**
  * What is full: the main thread, the queue of one model, those of all models together, that of explanations, of looks at
- * training data, of trials of uploads, of large bodies, or of listings of objects.
+ * training data, of trials of uploads, of large bodies, of listings of objects, or of exports of ensembles.
  */
 const FULL_PLACES = [
   'event_loop',
@@ -16,6 +16,7 @@ const FULL_PLACES = [
   'trials',
   'bodies',
   'listings',
+  'exports',
 ] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 

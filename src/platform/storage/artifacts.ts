@@ -94,6 +94,11 @@ export class Artifacts {
     return { sha256, sizeBytes: size, open: async () => (await this.store.get(address)).stream };
   }
 
+  /** @throws ObjectNotFound, InvalidRange */
+  openReceived({ address }: ReceivedObject, range?: ByteRange): Promise<ObjectContent> {
+    return this.store.get(address, { range });
+  }
+
   discard({ address }: ReceivedObject): Promise<void> {
     return this.storage.delete(address);
   }

@@ -77,6 +77,9 @@ def export(pipeline: Pipeline, inputs: list[dict[str, Any]], metadata: dict[str,
         _label_by_probabilities(model)
     # The converter takes them from a set; the same model shall be the same bytes.
     opsets = sorted(model.opset_import, key=lambda entry: entry.domain)
+    # It declares the least versions that its nodes need. Graphs of one version can become parts of one graph.
+    for entry in opsets:
+        entry.version = TARGET_OPSET[entry.domain]
     del model.opset_import[:]
     model.opset_import.extend(opsets)
     onnx.helper.set_model_props(model, metadata)
@@ -237,9 +240,6 @@ def _label_by_probabilities(model: onnx.ModelProto) -> None:
     with it.
     """
     graph = model.graph
-    for entry in model.opset_import:
-        # The converter declares the least version that its own nodes need.
-        entry.version = TARGET_OPSET[""] if entry.domain == "" else entry.version
     for node in graph.node:
         _replace(node.output, {LABEL: "label_inner"})
         _replace(node.input, {LABEL: "label_inner"})
