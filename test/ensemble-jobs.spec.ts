@@ -156,22 +156,6 @@ describe('ensembles in jobs, explanations and the log', () => {
       });
       expect(body.explanation.map(({ class: label }: { class: number }) => label)).toEqual(body.prediction);
     });
-
-    it('should be refused of votes and of a cascade', async () => {
-      const options = { return_explanation: true };
-      for (const more of [{ method: 'voting_hard' }, { strategy: 'cascade', threshold: 0.9 }]) {
-        const request = { model_id: await ensemble(more), features: CUSTOMERS[0], options };
-        for (const path of ['/api/v1/predictions', '/api/v1/predictions/async'])
-          expect(await scene.acme.post(path, request)).toMatchObject({
-            status: 422,
-            body: {
-              errors: [
-                { pointer: '/options/return_explanation', message: expect.stringMatching(/only a mean/) },
-              ],
-            },
-          });
-      }
-    });
   });
 
   it('should be logged with what became of the members', async () => {

@@ -1,5 +1,7 @@
 export * from './errors.js';
-export { Explainer, MIXTURES_AT_ONCE } from './explanations/explainer.js';
+export { Explainer } from './explanations/explainer.js';
+export { MIXTURES_AT_ONCE } from './explanations/model-subject.js';
+export { RowSubject } from './explanations/row-subject.js';
 export type { Explanation } from './explanations/explainer.js';
 export { FeatureErrors } from './feature-errors.js';
 export type { FeatureProblem } from './feature-errors.js';

@@ -17,6 +17,8 @@ import { BatchSpecs } from './batch/batch-specs.js';
 import { BatchService } from './batch/batch.service.js';
 import { SubmitBatchDto } from './batch/submit-batch.dto.js';
 import { EnsemblePredictionsController } from './ensemble-predictions.controller.js';
+import { Backgrounds } from './explanations/backgrounds.js';
+import { EnsembleFunctions } from './explanations/ensemble-functions.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
 import { PredictionFailures } from './prediction-failures.js';
 import { PredictionsController } from './predictions.controller.js';
@@ -33,6 +35,8 @@ import { PredictionsService } from './predictions.service.js';
   providers: [
     PredictionFailures,
     PredictionsService,
+    Backgrounds,
+    EnsembleFunctions,
     ExplanationsService,
     AsyncPredictionsService,
     AsyncPredictionsProcessor,

@@ -241,9 +241,9 @@ export class EnsembleScorer {
     if (typeof fit === 'string') throw new Problem('VALIDATION_ERROR', `Version ${servable.version} ${fit}.`);
     const scored = runner.run(tenant, loaded, { ...request, rows: rowsOf(fit, request.rows) });
     const { member } = place;
-    const answered = ({ predictions }: Scored): MemberOutcome => {
+    const answered = ({ predictions, ensemble: within }: Scored): MemberOutcome => {
       const answers = { ...reorderClasses(predictions, fit.order), warnings: predictions.warnings };
-      return { member, servable, answers, share: 0 };
+      return { member, servable, answers, share: 0, ...(within && { within }) };
     };
     return scored instanceof Promise ? scored.then(answered) : answered(scored);
   }

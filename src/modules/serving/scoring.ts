@@ -42,6 +42,8 @@ export interface MemberOutcome {
   readonly servable?: ServableVersion;
   /** One item a row, classes in the order of the ensemble; a cascade leaves out the rows that were not asked of it. */
   readonly answers?: Predictions;
+  /** Of a member that is an ensemble: how its answer came about. */
+  readonly within?: EnsembleOutcome;
   /** The share that its answer has in that of the ensemble; 0 without one, null where a meta model answers. */
   readonly share: number | null;
   /** Why it has no answer. */

@@ -32,7 +32,8 @@ import {
 } from './scoring.js';
 import { ServingQueues } from './serving-queues.js';
 
-export type { EnsembleOutcome, ResolvedVersion, Scored, ScoreRequest } from './scoring.js';
+export type { EnsembleOutcome, MemberOutcome, ResolvedVersion, Scored, ScoreRequest } from './scoring.js';
+export { memberReference };
 export type { ServableEnsemble, ServableFile, ServableVersion };
 
 /**

@@ -1,31 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { createHash } from 'node:crypto';
 import { Explainer, type Explanation, fitMember, type Label, type OnnxModel, rowsOf } from '#libs/inference';
 import { PredictionsConfig } from '../../../config/index.js';
 import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
 import { Metrics } from '../../../platform/observability/metrics.js';
-import { Artifacts } from '../../../platform/storage/artifacts.js';
 import {
   type Scored,
-  type ServableEnsemble,
   type ServableFile,
   type ServableVersion,
   ServingService,
 } from '../../serving/serving.service.js';
 import type { PredictRequest } from '../predict-request.js';
+import { backgroundOf, Backgrounds } from './backgrounds.js';
+import { EnsembleFunctions } from './ensemble-functions.js';
 import type { ExplanationBody } from './explanation.dto.js';
 import { type MemberExplanations, weightedExplanations } from './weighted-explanations.js';
 
 /** Estimators whose regression is a sum of one term a feature. */
 const ADDITIVE: ReadonlySet<string | null> = new Set(['linear_regression', 'ridge', 'lasso', 'sgd']);
-const MAX_BACKGROUND_BYTES = 2 ** 24;
 const MOST_LABELS_TOLD = 20;
-
-/** background.json of the trainer. */
-interface Background {
-  readonly features: readonly string[];
-  readonly rows: readonly (readonly unknown[])[];
-}
 
 /** What a caller waits on. */
 export interface Connection {
@@ -52,7 +44,8 @@ export class ExplanationsService {
   private readonly durations;
 
   constructor(
-    private readonly artifacts: Artifacts,
+    private readonly backgrounds: Backgrounds,
+    private readonly functions: EnsembleFunctions,
     private readonly config: PredictionsConfig,
     private readonly serving: ServingService,
     metrics: Metrics,
@@ -90,25 +83,38 @@ export class ExplanationsService {
   }
 
   private explainModel(tenant: string, request: ExplainRequest, connection?: Connection): Promise<Explained> {
-    const { rows, explainedClass, labels } = request;
     return this.serving.scoreAndKeep(tenant, request, async (scored, model, servable) => {
       refuseUnexplained(servable, request);
       const explainer = await this.explainerOf(tenant, model, servable);
-      refuseTooMany(rows.length, explainer.mostSamples, request.samples);
-      const explained = labels ? { ...scored.predictions, predictions: labels } : scored.predictions;
-      const explanations = await this.serving.waitToExplain(tenant, async () => {
-        const start = performance.now();
-        const checkpoint = () => this.refuseUseless(start, connection);
-        const found = await explainer.explain(rows, explained, { label: explainedClass, checkpoint });
-        this.durations.observe((performance.now() - start) / 1000);
-        return found;
-      });
-      const names = servable.signature.inputs.map(({ name }) => name);
-      return { ...scored, explanations: explanations.map((explanation) => toBody(explanation, names)) };
+      return this.explainWith(tenant, explainer, request, scored, connection);
     });
   }
 
-  /** Explains those members that answered, each against the rows of its own training, and takes their mean. */
+  /** Explains what was predicted when it is the request's turn. */
+  private async explainWith(
+    tenant: string,
+    explainer: Explainer<unknown>,
+    { rows, samples, explainedClass, labels }: ExplainRequest,
+    scored: Scored,
+    connection?: Connection,
+  ): Promise<Explained> {
+    const predicted = labels ? { ...scored.predictions, predictions: labels } : scored.predictions;
+    refuseTooMany(rows.length, explainer.mostSamples, samples);
+    const explanations = await this.serving.waitToExplain(tenant, async () => {
+      const start = performance.now();
+      const checkpoint = () => this.refuseUseless(start, connection);
+      const found = await explainer.explain(rows, predicted, { label: explainedClass, checkpoint });
+      this.durations.observe((performance.now() - start) / 1000);
+      return found;
+    });
+    const names = scored.servable.signature.inputs.map(({ name }) => name);
+    return { ...scored, explanations: explanations.map((explanation) => toBody(explanation, names)) };
+  }
+
+  /**
+   * Explains those members that answered, each against the rows of its own training, and takes their mean; where the
+   * ensemble is no such mean, it as one function.
+   */
   private async explainEnsemble(
     tenant: string,
     request: ExplainRequest,
@@ -119,6 +125,11 @@ export class ExplanationsService {
     if (!ensemble.ensemble) throw new Error('an ensemble was answered by a model');
     const { signature } = ensemble;
     refuseUnexplained(ensemble, request);
+    const { files, isMean } = await this.functions.makeUpOf(tenant, ensemble, request);
+    if (!isMean) {
+      const explainer = await this.functions.open(tenant, request, scored, files);
+      return this.explainWith(tenant, explainer, request, scored, connection);
+    }
     const answered = scored.ensemble!.members.flatMap(({ answers, servable, share }) =>
       answers && share ? [{ servable: servable!, share }] : [],
     );
@@ -159,18 +170,14 @@ export class ExplanationsService {
 
   private async open(tenant: string, model: OnnxModel, servable: ServableFile): Promise<Explainer> {
     const { estimator, files, version } = servable;
-    const backgroundSha256 = backgroundOf(servable);
-    const bytes = await this.artifacts.read(tenant, backgroundSha256, MAX_BACKGROUND_BYTES);
-    if (createHash('sha256').update(bytes).digest('hex') !== backgroundSha256)
-      throw new Error(`the background ${backgroundSha256} of ${tenant} is damaged`);
-    const { features, rows } = JSON.parse(bytes.toString('utf8')) as Background;
-    if (rows.length === 0) throw unexplained(version, 'its training data had no row that a prediction takes');
+    const background = await this.backgrounds.read(tenant, servable);
     const isAdditive = model.signature.definition.output.type === 'regression' && ADDITIVE.has(estimator);
-    const objects = rows.map((row) => Object.fromEntries(features.map((name, at) => [name, row[at]])));
-    return Explainer.open(model, objects, { isAdditive, identity: files.model.sha256 }).catch(
+    return Explainer.open(model, background, { isAdditive, identity: files.model.sha256 }).catch(
       (cause: unknown) => {
         // A FeatureErrors of the background must not be told to the caller as one of the request's own features.
-        throw new Error(`the background ${backgroundSha256} of ${tenant} does not fit its model`, { cause });
+        throw new Error(`the background of version ${version} of ${servable.modelId} does not fit it`, {
+          cause,
+        });
       },
     );
   }
@@ -201,8 +208,7 @@ function refuseTooMany(rows: number, samples: number, most: number): void {
  * @throws Problem 422 where it keeps no background or does not have the class, 400 for a class of a regression
  */
 export function refuseUnexplained(servable: ServableVersion, { explainedClass }: PredictRequest): void {
-  if (servable.ensemble) refuseUnlinear(servable);
-  else backgroundOf(servable);
+  if (!servable.ensemble) backgroundOf(servable);
   if (explainedClass === undefined) return;
   const { output } = servable.signature;
   if (output.type === 'regression')
@@ -212,29 +218,6 @@ export function refuseUnexplained(servable: ServableVersion, { explainedClass }:
     const more = output.labels.length > labels.length ? ' …' : '';
     throw unfit('/options/class', `must be a class of the model: ${labels.join(', ')}${more}`);
   }
-}
-
-/** @throws Problem 422 for an ensemble whose answer is no weighted mean of those of its members */
-function refuseUnlinear({ version, ensemble }: ServableEnsemble): void {
-  const { method, strategy } = ensemble;
-  if (strategy === 'all' && (method === 'voting_soft' || method === 'averaging')) return;
-  const what = strategy === 'all' ? `the method ${method}` : `the strategy ${strategy}`;
-  throw unexplained(version, `only a mean of all members' answers can be, and it has ${what}`);
-}
-
-/** Digest of the training rows that explanations of a version compare with. @throws Problem 422 where the version has none */
-function backgroundOf({ files, origin, version }: ServableFile): string {
-  if (files.background) return files.background.sha256;
-  throw unexplained(
-    version,
-    origin === 'uploaded'
-      ? 'it was uploaded, and only versions that are trained here keep the rows that explanations compare with'
-      : 'it was trained before rows for explanations were kept; train the model again',
-  );
-}
-
-function unexplained(version: string, why: string): Problem {
-  return unfit('/options/return_explanation', `version ${version} cannot be explained: ${why}`);
 }
 
 function toBody(explanation: Explanation, names: readonly string[]): ExplanationBody {
