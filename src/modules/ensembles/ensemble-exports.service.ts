@@ -7,7 +7,6 @@ import { Problem } from '../../platform/errors/problem.js';
 import { FairQueue } from '../../platform/fair-share/fair-queue.js';
 import { Refusals } from '../../platform/load/refusals.js';
 import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
-import { CombinedArtifacts } from '../models/combined-artifacts.service.js';
 import { type ResolvedVersion, type ServableFile, ServingService } from '../serving/serving.service.js';
 
 /** Exports that are made at once hold the files of their members in memory. */
@@ -21,14 +20,11 @@ export class EnsembleExports {
   private exportMs = 1000;
 
   constructor(
-    combined: CombinedArtifacts,
     private readonly serving: ServingService,
     private readonly artifacts: Artifacts,
     private readonly refusals: Refusals,
     private readonly config: PredictionsConfig,
-  ) {
-    combined.madeBy((tenant, modelId, version) => this.make(tenant, modelId, version));
-  }
+  ) {}
 
   /**
    * The same members make the same bytes.

@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { CombinedVersions } from '../models/combined-versions.service.js';
 import { ModelsModule } from '../models/models.module.js';
 import { ServingModule } from '../serving/serving.module.js';
+import { EnsembleCards } from './ensemble-cards.service.js';
+import { ensembleCardPage } from './ensemble-card-page.js';
 import { TrainingModule } from '../training/training.module.js';
 import { EnsembleDrafts } from './ensemble-drafts.js';
 import { ENSEMBLE_FIT } from './ensemble-fit-job.js';
@@ -19,6 +22,7 @@ import { RankScales } from './rank-scales.js';
   imports: [JobKindModule.of(ENSEMBLE_FIT), ModelsModule, ServingModule, TrainingModule],
   controllers: [EnsemblesController, FitEnsembleController, EnsembleFitsController],
   providers: [
+    EnsembleCards,
     EnsembleDrafts,
     EnsembleExports,
     EnsembleFitProcessor,
@@ -29,4 +33,14 @@ import { RankScales } from './rank-scales.js';
     RankScales,
   ],
 })
-export class EnsemblesModule {}
+export class EnsemblesModule {
+  constructor(combined: CombinedVersions, exports: EnsembleExports, cards: EnsembleCards) {
+    combined.madeBy({
+      artifact: (...version) => exports.make(...version),
+      card: async (...version) => {
+        const json = await cards.make(...version);
+        return { json, page: ensembleCardPage(json) };
+      },
+    });
+  }
+}

@@ -24,7 +24,7 @@ export class ModelCardController {
   @Get(':model_id/versions/:version/card')
   @Access('viewer')
   @TaggedRead()
-  @ApiOperation({ summary: 'Get the model card of a trained version, as JSON or as Markdown' })
+  @ApiOperation({ summary: 'Get the model card of a trained version or an ensemble, as JSON or as Markdown' })
   @ApiModelId()
   @ApiVersion()
   @ApiHeader({

@@ -1,4 +1,53 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { ImportanceBody } from './importance.dto.js';
+
+export class CardMemberBody {
+  /**
+   * Model.
+   * @example 550e8400-e29b-41d4-a716-446655440000
+   */
+  model_id: string;
+
+  @ApiProperty({
+    description: 'Its name; null where there is no such model any more.',
+    type: String,
+    nullable: true,
+    example: 'customer_churn',
+  })
+  model_name: string | null;
+
+  @ApiProperty({
+    description: 'The version that is asked for good; null where the member follows its model or a stage.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  version: string | null;
+
+  @ApiProperty({
+    description: 'The stage that is followed, if any.',
+    type: String,
+    nullable: true,
+    example: null,
+  })
+  stage: string | null;
+
+  @ApiProperty({
+    description: 'The version that answers now; null where none does.',
+    type: String,
+    nullable: true,
+    example: '1.2.0',
+  })
+  answering_version: string | null;
+
+  @ApiProperty({
+    description: 'Its weight; null where the method has none.',
+    type: Number,
+    nullable: true,
+    example: 0.4,
+  })
+  weight: number | null;
+}
 
 export class ModelCardBody {
   /**
@@ -93,4 +142,33 @@ export class ModelCardBody {
    * @example { "job_id": "train-019c1a7c-0b3e-7c41-9d2e-5a1f2b3c4d5e", "train_uris": ["s3://data/train.parquet"] }
    */
   lineage: Record<string, unknown>;
+
+  @ApiProperty({
+    description: 'Of an ensemble: the models that answer.',
+    type: () => [CardMemberBody],
+    required: false,
+  })
+  members?: CardMemberBody[];
+
+  @ApiProperty({
+    description:
+      'Of an ensemble: the leaderboard of the table by which the version was learned; null where it was given.',
+    type: Object,
+    nullable: true,
+    required: false,
+  })
+  evaluation?: Record<string, unknown> | null;
+
+  @ApiProperty({
+    description: 'Of an ensemble: its calibration and its threshold, null each where it has none.',
+    type: Object,
+    required: false,
+    example: { calibration: null, threshold: null },
+  })
+  certainty?: Record<string, unknown>;
 }
+
+/** The card of a version of an ensemble, without what the registry knows of any version. */
+export type CombinedCardBody = Required<
+  Omit<ModelCardBody, 'model_id' | 'model_name' | 'version' | 'stage' | 'created_by' | 'created_at'>
+>;

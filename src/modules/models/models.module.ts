@@ -5,7 +5,7 @@ import { CertaintiesService } from './certainty/certainties.service.js';
 import { CertaintiesRepository } from './certainty/certainties.repository.js';
 import { CertaintyController } from './certainty/certainty.controller.js';
 import { VersionCertainty } from './certainty/version-certainty.entity.js';
-import { CombinedArtifacts } from './combined-artifacts.service.js';
+import { CombinedVersions } from './combined-versions.service.js';
 import { EnsembleVersionsService } from './ensemble-versions.service.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
@@ -28,7 +28,7 @@ import { VersionsService } from './versions.service.js';
   providers: [
     CertaintiesRepository,
     CertaintiesService,
-    CombinedArtifacts,
+    CombinedVersions,
     EnsembleVersionsService,
     ModelCardsService,
     ModelFinder,
@@ -37,6 +37,6 @@ import { VersionsService } from './versions.service.js';
     UploadsService,
     VersionsService,
   ],
-  exports: [CertaintiesService, CombinedArtifacts, EnsembleVersionsService, ModelsService, VersionsService],
+  exports: [CertaintiesService, CombinedVersions, EnsembleVersionsService, ModelsService, VersionsService],
 })
 export class ModelsModule {}

@@ -22,7 +22,7 @@ import {
 import { UploadedModels } from '../../platform/inference/inference.module.js';
 import { AppLogger } from '../../platform/observability/logger.js';
 import { Artifacts, type ReceivedObject } from '../../platform/storage/artifacts.js';
-import { CombinedArtifacts } from './combined-artifacts.service.js';
+import { CombinedVersions } from './combined-versions.service.js';
 import type { Framework, Model } from './model.entity.js';
 import type { VersionBody } from './models.dto.js';
 import { toVersionBody } from './models.mapping.js';
@@ -50,7 +50,7 @@ export class UploadsService {
     private readonly versions: VersionsService,
     private readonly artifacts: Artifacts,
     private readonly uploaded: UploadedModels,
-    private readonly combined: CombinedArtifacts,
+    private readonly combined: CombinedVersions,
     private readonly answers: IdempotentAnswers,
     private readonly config: PredictionsConfig,
     private readonly logger: AppLogger,
@@ -114,7 +114,7 @@ export class UploadsService {
 
   /**
    * The file of a version, that of an ensemble made anew; its ETag is its SHA-256.
-   * @throws Problem 404, 416, and as `CombinedArtifacts.make`
+   * @throws Problem 404, 416, and as `CombinedVersionMaker.artifact`
    */
   async download(
     tenant: string,
@@ -134,7 +134,7 @@ export class UploadsService {
     version: string,
     rangeHeader: string | undefined,
   ): Promise<ObjectContent> {
-    const made = await this.combined.make(tenant, modelId, version);
+    const made = await this.combined.make.artifact(tenant, modelId, version);
     try {
       const range = rangeHeader ? parseRange(rangeHeader, made.size) : undefined;
       const content = await this.artifacts.openReceived(made, range);
