@@ -3,8 +3,8 @@ import { OpenJobsBody } from '../../platform/jobs/jobs.dto.js';
 
 export class RateLimitBody {
   /**
-   * Tokens that the tenant gets back each minute. A prediction costs its rows, an explained row 100, any other request
-   * one; each `bytes_per_token` of a JSON body cost one more.
+   * Tokens that the tenant gets back each minute. A prediction costs its rows, an explained row 100, of an ensemble that
+   * for each model that is asked; any other request one; each `bytes_per_token` of a JSON body cost one more.
    * @example 1200000
    */
   tokens_per_minute: number;

@@ -25,6 +25,21 @@ export function loggedEnsemble({ members, asked }: EnsembleOutcome): object {
   return { members: members.map(stateOf), ...(asked && { members_asked: asked }) };
 }
 
+/**
+ * How many rows the models of an ensemble were asked for a request of so many, all the way down. A cascade asks each for
+ * some of them only.
+ */
+export function rowsAsked({ members, asked }: EnsembleOutcome, rows: number): number {
+  let total = asked ? asked.reduce((sum, models) => sum + models, 0) : members.length * rows;
+  for (const { within, answers } of members) {
+    if (!within || !answers) continue;
+    // A cascade leaves holes where a member was not asked, which `reduce` passes over.
+    const ofMember = answers.predictions.reduce<number>((count) => count + 1, 0);
+    total += rowsAsked(within, ofMember) - ofMember;
+  }
+  return total;
+}
+
 function stateOf({ member, servable, share, failure }: MemberOutcome): MemberAnswerBody {
   return {
     model_id: member.model_id,

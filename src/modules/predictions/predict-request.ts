@@ -98,7 +98,11 @@ const EXPLAINED_ROW = 100;
 export function costOf(body: unknown): number {
   const { features, options } = isObject(body) ? body : {};
   const rows = Array.isArray(features) ? Math.max(1, features.length) : 1;
-  return isObject(options) && options.return_explanation === true ? rows * EXPLAINED_ROW : rows;
+  return costOfRows(rows, isObject(options) && options.return_explanation === true);
+}
+
+export function costOfRows(rows: number, areExplained: boolean): number {
+  return areExplained ? rows * EXPLAINED_ROW : rows;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { PredictionLogModule } from '../prediction-log/prediction-log.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
+import { RateLimitModule } from '../../platform/rate-limit/rate-limit.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ServingModule } from '../serving/serving.module.js';
 import { PREDICTION } from './async/async-prediction-job.js';
@@ -25,7 +26,13 @@ import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
 
 @Module({
-  imports: [ServingModule, PredictionLogModule, JobKindModule.of(PREDICTION), JobKindModule.of(BATCH)],
+  imports: [
+    ServingModule,
+    PredictionLogModule,
+    RateLimitModule,
+    JobKindModule.of(PREDICTION),
+    JobKindModule.of(BATCH),
+  ],
   controllers: [
     PredictionsController,
     EnsemblePredictionsController,

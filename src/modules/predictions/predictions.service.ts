@@ -2,12 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { Predictions } from '#libs/inference';
 import { PredictionsConfig } from '../../config/index.js';
 import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
+import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PredictionRecorder } from '../prediction-log/recorder/prediction-recorder.service.js';
 import { type Scored, type ServableVersion, ServingService } from '../serving/serving.service.js';
-import { ensembleAnswer, loggedEnsemble } from './ensemble-answer.js';
+import { ensembleAnswer, loggedEnsemble, rowsAsked } from './ensemble-answer.js';
 import { type Connection, type Explained, ExplanationsService } from './explanations/explanations.service.js';
 import { certaintyOf } from './certainty.js';
-import { parsePredictRequest, type PredictRequest } from './predict-request.js';
+import { costOfRows, parsePredictRequest, type PredictRequest } from './predict-request.js';
 import { PredictionFailures } from './prediction-failures.js';
 import type { PredictionBody } from './predictions.dto.js';
 
@@ -19,6 +20,7 @@ export class PredictionsService {
     private readonly explanations: ExplanationsService,
     private readonly log: PredictionRecorder,
     private readonly failures: PredictionFailures,
+    private readonly rate: RateLimiter,
     private readonly config: PredictionsConfig,
   ) {}
 
@@ -90,7 +92,12 @@ export class PredictionsService {
     { servable, predictions: scored, explanations, ensemble }: Scored & Partial<Explained>,
     start: number,
   ): PredictionBody {
-    const { single, coverage } = request;
+    const { single, coverage, rows, returnExplanation } = request;
+    // The request has paid for one model; how many an ensemble asks only its answer tells.
+    if (ensemble) {
+      const further = rowsAsked(ensemble, rows.length) - rows.length;
+      this.rate.charge(tenant, costOfRows(further, returnExplanation));
+    }
     const certainty = coverage === undefined ? undefined : certaintyOf(servable, scored, coverage, single);
     const warnings = certainty ? [...scored.warnings, ...certainty.warnings] : scored.warnings;
     const answer: PredictionBody = {

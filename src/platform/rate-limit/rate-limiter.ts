@@ -104,6 +104,10 @@ export class RateLimiter {
     if (this.isOff || cost <= 0) return;
     const tenant = this.tenantOf(name);
     const price = Math.min(cost, this.config.burst);
+    if (this.spend(tenant, price)) {
+      if (tenant.held < this.leaseSize / 2) this.renewAhead(tenant);
+      return;
+    }
     const leased = Math.min(tenant.held, price);
     tenant.held -= leased;
     this.buckets.lease(name, 0, 0, leased - price).then(
