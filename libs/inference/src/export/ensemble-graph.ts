@@ -42,7 +42,7 @@ interface Answer {
   readonly label: string | null;
 }
 
-/** Of a classification; a graph of ours numbers its classes by their places in the signature. */
+/** Outputs, as `unionSignature` names them. */
 const LABEL = 'label';
 const PROBABILITIES = 'probabilities';
 const VALUE = 'value';
@@ -163,16 +163,15 @@ class Composition {
 
   private combined(model: ComposableEnsemble): Answer {
     const { members, strategy } = model.ensemble;
-    const answers = members.map((member) => this.shareOf(model, member.model));
+    const parts = members.map((member) => this.partOf(model, member.model));
     const weights = members.map(({ weight }) => weight);
-    const values =
-      strategy === 'cascade' ? this.cascade(model, answers, weights) : this.mean(answers, weights);
+    const values = strategy === 'cascade' ? this.cascade(model, parts, weights) : this.mean(parts, weights);
     if (model.signature.output.type === 'regression') return { values, label: null };
     return { values, label: this.decide(values, model.threshold) };
   }
 
   /** What a member adds to the mean: its values, probabilities or vote, in the order of the ensemble's classes. */
-  private shareOf({ signature, ensemble }: ComposableEnsemble, member: ComposableModel): string {
+  private partOf({ signature, ensemble }: ComposableEnsemble, member: ComposableModel): string {
     const { method } = ensemble;
     const fit = fitMember(member.signature, signature, method);
     if (typeof fit === 'string') throw new NotComposable(`its member ${member.name} ${fit}`);
@@ -199,10 +198,10 @@ class Composition {
   private mean(values: readonly string[], weights: readonly number[]): string {
     const { writer } = this;
     const total = weights.reduce((sum, weight) => sum + weight, 0);
-    const parts = values.map((each, at) =>
+    const weighted = values.map((each, at) =>
       writer.node('Mul', [each, writer.doubles([weights[at]! / total])]),
     );
-    return parts.reduce((sum, part) => writer.node('Add', [sum, part]));
+    return weighted.reduce((sum, part) => writer.node('Add', [sum, part]));
   }
 
   /** Of each row the mean of as many members as it takes until that is confident enough. */

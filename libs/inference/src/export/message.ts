@@ -1,6 +1,8 @@
 import { BYTES, FIXED32, FIXED64, VARINT, type WireField } from '../gate/wire-reader.js';
 
 const MORE = 0x80;
+/** Whoever hashes or writes a piece blocks others for no more than a millisecond. */
+const CHUNK_BYTES = 2 ** 20;
 
 /**
  * A protobuf message that is being written (protobuf.dev/programming-guides/encoding). What is put into it is referred to
@@ -38,10 +40,28 @@ export class Message {
     return this.add(varint((number << 3) | (type === FIXED32 ? FIXED32 : FIXED64))).add(content);
   }
 
-  /** Its bytes, part by part. */
+  /** Its bytes, in pieces of one size but for the last. */
   *chunks(): Generator<Uint8Array> {
+    let chunk = new Uint8Array(CHUNK_BYTES);
+    let filled = 0;
+    for (const part of this.flat()) {
+      for (let from = 0; from < part.length;) {
+        const piece = part.subarray(from, from + CHUNK_BYTES - filled);
+        chunk.set(piece, filled);
+        filled += piece.length;
+        from += piece.length;
+        if (filled < CHUNK_BYTES) continue;
+        yield chunk;
+        chunk = new Uint8Array(CHUNK_BYTES);
+        filled = 0;
+      }
+    }
+    if (filled > 0) yield chunk.subarray(0, filled);
+  }
+
+  private *flat(): Generator<Uint8Array> {
     for (const part of this.parts) {
-      if (part instanceof Message) yield* part.chunks();
+      if (part instanceof Message) yield* part.flat();
       else yield part;
     }
   }
