@@ -99,7 +99,7 @@ async function servedEnsemble(model: ComposableEnsemble, rows: readonly Row[]): 
     const weights = combination.members.slice(0, count).map(({ weight }) => weight);
     const sum = weights.reduce((total, weight) => total + weight, 0);
     const shares = weights.map((weight) => weight / sum);
-    return combineAnswers(combination.method, labels, answers.slice(0, count), shares);
+    return combineAnswers(combination, labels, answers.slice(0, count), shares);
   };
   if (combination.strategy === 'all') return decided(mean(answers.length), signature, threshold);
   const means = answers.map((_, at) => mean(at + 1));
@@ -199,6 +199,20 @@ describe('an ensemble as one graph', () => {
     await expectSame(ensemble(members, { method: 'voting_hard' }), rows);
     await expectSame(ensemble(members, {}, 0.25), rows);
     await expectSame(ensemble(members, { method: 'voting_hard' }, 0.6), rows);
+  });
+
+  it('should ask the meta model of a stacking', async () => {
+    const numbers = (length: number, seed: number) =>
+      Array.from({ length }, (_, at) => ((at * 7 + seed) % 5) - 1.5);
+    const stacking = (outputs: number, width: number) => {
+      const coefficients = Array.from({ length: outputs }, (_, output) => numbers(width, output));
+      return { method: 'stacking', meta: { coefficients, intercepts: numbers(outputs, 3) } } as const;
+    };
+    await expectSame(ensemble(twoClasses(), stacking(1, 3)), rows);
+    expect(new Set(await expectSame(ensemble(threeClasses(), stacking(3, 9)), rows)).size).toBeGreaterThan(1);
+    await expectSame(ensemble(values(), stacking(1, 2)), rows);
+    const inner = ensemble(twoClasses(), stacking(1, 3), 0.3);
+    await expectSame(ensemble([inner, twoClasses()[0]], { method: 'voting_hard' }), rows);
   });
 
   it('should hold ensembles within it', async () => {

@@ -1,6 +1,7 @@
 import { TIE_WIDTH } from '../answers.js';
-import type { CombiningMethod } from '../ensembles/combine.js';
+import type { Combination } from '../ensembles/combine.js';
 import { fitMember } from '../ensembles/member-fit.js';
+import type { MetaModel } from '../ensembles/stacking.js';
 import type { SignatureDefinition, SignatureInput } from '../signature-definition.js';
 import { BOOL, DOUBLE, FLOAT, GraphWriter, INT64, NotComposable, STRING } from './graph-writer.js';
 import type { Message } from './message.js';
@@ -22,8 +23,7 @@ export interface ComposableFile extends Composable {
 
 /** Models whose answers become one. */
 export interface ComposableEnsemble extends Composable {
-  readonly ensemble: {
-    readonly method: CombiningMethod;
+  readonly ensemble: Combination & {
     readonly strategy: 'all' | 'cascade';
     /** Of a cascade: the confidence at which no further member is asked. */
     readonly threshold: number | null;
@@ -162,15 +162,20 @@ class Composition {
   }
 
   private combined(model: ComposableEnsemble): Answer {
-    const { members, strategy } = model.ensemble;
+    const { members, strategy, meta } = model.ensemble;
     const parts = members.map((member) => this.partOf(model, member.model));
     const weights = members.map(({ weight }) => weight);
-    const values = strategy === 'cascade' ? this.cascade(model, parts, weights) : this.mean(parts, weights);
+    const values =
+      strategy === 'cascade'
+        ? this.cascade(model, parts, weights)
+        : meta
+          ? this.stacked(meta, parts, model.signature)
+          : this.mean(parts, weights);
     if (model.signature.output.type === 'regression') return { values, label: null };
     return { values, label: this.decide(values, model.threshold) };
   }
 
-  /** What a member adds to the mean: its values, probabilities or vote, in the order of the ensemble's classes. */
+  /** What a member adds to the mean, or says to a meta model: its values, probabilities or vote, in the order of the ensemble's classes. */
   private partOf({ signature, ensemble }: ComposableEnsemble, member: ComposableModel): string {
     const { method } = ensemble;
     const fit = fitMember(member.signature, signature, method);
@@ -181,6 +186,7 @@ class Composition {
     switch (method) {
       case 'averaging':
         return values;
+      case 'stacking':
       case 'voting_soft':
         return fit.order ? writer.node('Gather', [values, writer.integers(fit.order)], { axis: 1 }) : values;
       case 'voting_hard': {
@@ -202,6 +208,26 @@ class Composition {
       writer.node('Mul', [each, writer.doubles([weights[at]! / total])]),
     );
     return weighted.reduce((sum, part) => writer.node('Add', [sum, part]));
+  }
+
+  /** What a meta model makes of the members' probabilities or values; `stackedProbabilities` does the same with JSON. */
+  private stacked({ coefficients, intercepts }: MetaModel, parts: string[], { output }: SignatureDefinition) {
+    const { writer } = this;
+    const isBinary = output.type === 'classification' && output.labels.length === 2;
+    const second = writer.integers([1]);
+    const read = isBinary ? parts.map((part) => writer.node('Gather', [part, second], { axis: 1 })) : parts;
+    const table = writer.node('Concat', read, { axis: 1 });
+    const width = coefficients[0]!.length;
+    const transposed = Array.from({ length: width }, (_, at) =>
+      coefficients.map((ofOutput) => ofOutput[at]!),
+    );
+    const weights = writer.doubles(transposed.flat(), [width, coefficients.length]);
+    const scores = writer.node('Add', [writer.node('MatMul', [table, weights]), writer.doubles(intercepts)]);
+    if (output.type === 'regression') return scores;
+    if (!isBinary) return writer.node('Softmax', [scores], { axis: 1 });
+    const probability = writer.node('Sigmoid', [scores]);
+    const other = writer.node('Sub', [writer.doubles([1]), probability]);
+    return writer.node('Concat', [other, probability], { axis: 1 });
   }
 
   /** Of each row the mean of as many members as it takes until that is confident enough. */
