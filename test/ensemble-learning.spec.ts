@@ -283,13 +283,15 @@ describe('an ensemble that a labelled table teaches', () => {
       expect((await predict(id, CUSTOMERS)).status).toBe(200);
     });
 
-    it('should be explained by nobody', async () => {
+    it('should be explained as one function', async () => {
       const id = await taught('stacking');
-      const request = { model_id: id, features: CUSTOMERS, options: { return_explanation: true } };
-      expect(await acme.post('/api/v1/predictions', request)).toMatchObject({
-        status: 422,
-        body: { errors: [{ message: expect.stringMatching(/only a mean .* has the method stacking/) }] },
-      });
+      const options = { return_explanation: true, return_probabilities: true, class: 1 };
+      const request = { model_id: id, features: CUSTOMERS[0], options };
+      const { status, body } = await acme.post('/api/v1/predictions', request);
+      expect({ status, body }).toMatchObject({ status: 200, body: { explanation: { class: 1 } } });
+      const { base_value, contributions } = body.explanation;
+      const sum = Object.values<number>(contributions).reduce((total, value) => total + value, base_value);
+      expect(sum).toBeCloseTo(body.probabilities[0][1], 6);
     });
 
     it('should be changed only with its members as they are', async () => {
