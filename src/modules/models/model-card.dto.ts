@@ -156,6 +156,7 @@ export class ModelCardBody {
     type: Object,
     nullable: true,
     required: false,
+    example: { rows: 1409, metric: 'log_loss', loss: 0.401, loss_of_equal_weights: 0.406, members: [] },
   })
   evaluation?: Record<string, unknown> | null;
 
