@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
+from referencing import Registry, Resource
 
 from .failures import INTERNAL_ERROR, JobFailure
 
@@ -32,7 +33,16 @@ def folder() -> Path:
 @cache
 def validator(name: str) -> Draft7Validator:
     """A validator of the schema `<name>.schema.json`."""
-    return Draft7Validator(json.loads((folder() / f"{name}.schema.json").read_text(encoding="utf-8")))
+    return Draft7Validator(_schema(name), registry=Registry(retrieve=_resource))
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return json.loads((folder() / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+def _resource(name: str) -> Resource:
+    """A contract that another one refers to."""
+    return Resource.from_contents(_schema(name))
 
 
 @cache
