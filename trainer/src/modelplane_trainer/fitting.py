@@ -37,8 +37,34 @@ class Silent:
         pass
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Two parts of the rows as an estimator takes them; equal for all hyperparameters of it.
+
+    Attributes:
+        transformer: fitted on the training part.
+        train, validation: float32 [rows, columns], dense or sparse.
+    """
+
+    transformer: Any
+    train: Any
+    validation: Any
+
+
+def prepare(estimator: str, dataset: Dataset, train: np.ndarray, validation: np.ndarray) -> Prepared:
+    """Fit the preprocessing that an estimator wants on the training part, and apply it to both."""
+    fitted = transformer(dataset, **dataclasses.asdict(estimators.PREPARATIONS[estimator]))
+    learnt = fitted.fit_transform(frame(dataset.features, train))
+    return Prepared(fitted, learnt, fitted.transform(frame(dataset.features, validation)))
+
+
 def fit_pipeline(
-    plan: Plan, dataset: Dataset, train: np.ndarray, validation: np.ndarray, listener: Listener
+    plan: Plan,
+    dataset: Dataset,
+    train: np.ndarray,
+    validation: np.ndarray,
+    listener: Listener,
+    prepared: Prepared | None = None,
 ) -> tuple[Pipeline, Progress, bool]:
     """Fit preprocessing and estimator.
 
@@ -47,6 +73,7 @@ def fit_pipeline(
         dataset: the job's data.
         train, validation: row numbers; the second part is measured on, and decides early stopping.
         listener: told of the rounds.
+        prepared: both parts, where that is done.
 
     Returns:
         The fitted pipeline, its progress, and whether the solver had converged.
@@ -55,15 +82,14 @@ def fit_pipeline(
         JobFailure: the library refuses the settings.
     """
     target = dataset.target
-    preparation = estimators.PREPARATIONS[plan.estimator]
-    prepared = transformer(dataset, **dataclasses.asdict(preparation))
+    prepared = prepared or prepare(plan.estimator, dataset, train, validation)
     task = estimators.Task(
         plan=plan,
         model_type=target.model_type,
         classes=len(target.labels or ()),
-        X_train=prepared.fit_transform(frame(dataset.features, train)),
+        X_train=prepared.train,
         y_train=target.learnt[train],
-        X_validation=prepared.transform(frame(dataset.features, validation)),
+        X_validation=prepared.validation,
         y_validation=target.learnt[validation],
         class_weight=class_weight(plan, target),
     )
@@ -87,7 +113,7 @@ def fit_pipeline(
         reason = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).strip().splitlines()[0]).rstrip(".")
         raise unfit(f"{plan.estimator} cannot be trained with these settings: {reason}.") from error
     converged = not any(issubclass(each.category, ConvergenceWarning) for each in caught)
-    return Pipeline([("prepare", prepared), ("model", model)]), progress, converged
+    return Pipeline([("prepare", prepared.transformer), ("model", model)]), progress, converged
 
 
 def class_weight(plan: Plan, target: Target) -> str | dict[int, float] | None:

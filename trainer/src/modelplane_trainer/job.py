@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sys
 import traceback
 from typing import Any
 
-import numpy as np
 import threadpoolctl
 
-from . import batch, contracts, inspection, training
+from . import batch, contracts, inspection, training, tuning
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, STORAGE_FULL, JobFailure, ran_out_of_disk
 from .giving_way import GaveWay
@@ -24,7 +22,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Do what a specification says and tell it in events: train, inspect, score, calibrate or fit weights.
+    """Do what a specification says and tell it in events, such as to train, to tune or to score.
 
     Args:
         spec: the parsed specification; checked here.
@@ -77,9 +75,7 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
 
 def seed_and_threads(spec: dict[str, Any]) -> None:
     """Seed every random source and let OpenMP use the threads of the plan."""
-    seed = spec["training"]["seed"] % 2**32
-    random.seed(seed)
-    np.random.seed(seed)
+    training.seed_random_sources(spec["training"]["seed"])
     threads = training.make_plan(spec).threads
     os.environ["OMP_NUM_THREADS"] = str(threads)
     threadpoolctl.threadpool_limits(threads, user_api="openmp")
@@ -98,6 +94,8 @@ def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[st
         for problem in found["problems"]:
             problem["message"] = _sentence(problem["message"])
         return found
+    if spec["kind"] == "tuning":
+        return tuning.run(spec, events, store)
     trained = training.train(spec, events, store)
     return training.publish(trained, spec, events, store)
 

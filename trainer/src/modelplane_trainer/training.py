@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -59,6 +60,28 @@ class Trained:
     best_epoch: int
 
 
+@dataclass
+class Exported:
+    """A model as servers run it.
+
+    Attributes:
+        signature: with the core's.
+        model, core: serialized graphs, whole and without the encoding of the inputs.
+        decisions: of its trees, where it has nothing else.
+    """
+
+    signature: dict[str, Any]
+    model: bytes
+    core: bytes
+    decisions: core.Decisions | None
+
+
+def seed_random_sources(seed: int) -> None:
+    """Seed what libraries draw from that were given no seed of their own."""
+    random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)
+
+
 def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None) -> Trained:
     """Read the data and fit the estimator; the same specification gives the same model.
 
@@ -73,6 +96,15 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     dataset = load(spec, events, store or open_store(spec["storage"], None))
     fit_to_target(plan, dataset.target, events)
     events.phase("fitting")
+    return fit(plan, dataset, events)
+
+
+def fit(plan: Plan, dataset: Dataset, events: EventWriter) -> Trained:
+    """Fit the estimator of a plan that fits the target, and calibrate it where that is asked for.
+
+    Raises:
+        JobFailure: the library refuses the settings.
+    """
     pipeline, progress, converged = fit_pipeline(plan, dataset, dataset.train, dataset.validation, events)
     events.flush_progress()
     if not converged:
@@ -104,18 +136,13 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     dataset, plan = trained.dataset, trained.plan
     target = dataset.target
     events.phase("exporting")
-    signature = onnx_export.signature(target, inputs(dataset), dataset.ignored)
-    versions = {name: version(name) for name in LIBRARIES}
-    metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
-    exported = onnx_export.export(trained.pipeline, signature["inputs"], metadata)
-    model = exported.SerializeToString()
-    signature["core"] = core.cut(exported, onnx_export.output_of(signature))
-    core_model = exported.SerializeToString()
+    versions = library_versions()
+    exported = export(trained.pipeline, dataset, plan, versions)
+    signature = exported.signature
 
     events.phase("checking")
-    decisions = core.decisions_of(exported)
-    events.log(_check(trained, model, signature, decisions))
-    served = ServedModel(core_model, signature, plan.threads, decisions)
+    events.log(_check(trained, exported))
+    served = ServedModel(exported.core, signature, plan.threads, exported.decisions)
     metrics, answers = _measure(trained, served, events)
     held_out = target.values[dataset.validation]
     calibration, curve = conformal.calibrate(held_out, answers, plan.seed)
@@ -147,8 +174,8 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
         "model_type": target.model_type,
         "framework_version": versions[FRAMEWORKS[plan.framework]],
         "files": {
-            "model": store.write(folder, "model.onnx", model),
-            "core": store.write(folder, "core.onnx", core_model),
+            "model": store.write(folder, "model.onnx", exported.model),
+            "core": store.write(folder, "core.onnx", exported.core),
             "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predicted))),
             "background": store.write(folder, "background.json", _json(background(dataset, plan.seed))),
             "card": store.write(folder, "card.json", _json(card)),
@@ -164,17 +191,30 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
 
-def _check(
-    trained: Trained, model: bytes, signature: dict[str, Any], decisions: core.Decisions | None
-) -> str:
+def library_versions() -> dict[str, str]:
+    """Versions of all that has a part in a model, by name."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def export(pipeline: Pipeline, dataset: Dataset, plan: Plan, versions: dict[str, str]) -> Exported:
+    """Convert a fitted pipeline to what servers run."""
+    signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
+    metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
+    graph = onnx_export.export(pipeline, signature["inputs"], metadata)
+    model = graph.SerializeToString()
+    signature["core"] = core.cut(graph, onnx_export.output_of(signature))
+    return Exported(signature, model, graph.SerializeToString(), core.decisions_of(graph))
+
+
+def _check(trained: Trained, exported: Exported) -> str:
     """Let the exported graph pass the gate; what was asked, in a sentence.
 
     Raises:
         JobFailure: it does not answer as the pipeline does.
     """
-    target = trained.dataset.target
+    target, signature, decisions = trained.dataset.target, exported.signature, exported.decisions
     names = {tensor: each["name"] for each in signature["inputs"] for tensor in onnx_export.tensors_of(each)}
-    gate = parity.Gate(trained.pipeline, onnx_export.session(model), names)
+    gate = parity.Gate(trained.pipeline, onnx_export.session(exported.model), names)
     if target.labels is None:
         learnt = target.learnt[trained.dataset.train]
         gate.centre, gate.spread = float(np.mean(learnt)), float(np.std(learnt)) or 1.0

@@ -1,0 +1,223 @@
+"""Studies: suggestions beside Optuna itself, what a fault leaves, and what comes out."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import optuna
+import pytest
+from cases import Store
+from studies import Engine, study_spec, trials_of, what_decides
+
+from modelplane_trainer import dataset, storage, training
+from modelplane_trainer.evaluation import classification_metrics
+from modelplane_trainer.plan import make_plan
+from modelplane_trainer.preprocessing import frame
+from modelplane_trainer.tuning.measuring import Quiet
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class Plainly:
+    """An objective as a script would have it: one training after another in one process."""
+
+    def __init__(self, spec: dict) -> None:
+        self.spec = spec
+        self.data = dataset.load(spec, Quiet(), storage.open_store(spec["storage"], None))
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        parameters = {
+            "n_estimators": trial.suggest_int("n_estimators", 5, 29),
+            "max_depth": trial.suggest_categorical("max_depth", [1, 2, 3]),
+            "learning_rate": trial.suggest_float("learning_rate", 0.001, 0.5, log=True),
+        }
+        training.seed_random_sources(self.spec["training"]["seed"])
+        plan = make_plan({**self.spec, "hyperparameters": parameters})
+        training.fit_to_target(plan, self.data.target, Quiet())
+        pipeline, _, _ = training.fit_pipeline(
+            plan, self.data, self.data.train, self.data.validation, Quiet()
+        )
+        held_out = self.data.validation
+        probabilities = pipeline.predict_proba(frame(self.data.features, held_out))
+        return classification_metrics(self.data.target.values[held_out], probabilities)["loss"]
+
+
+SAMPLERS = {
+    "bayesian": lambda: optuna.samplers.TPESampler(seed=3, multivariate=True, constant_liar=True),
+    "random": lambda: optuna.samplers.RandomSampler(seed=3),
+}
+
+
+@pytest.mark.parametrize("algorithm", SAMPLERS)
+@pytest.mark.parametrize("lag", [1, 4])
+def test_trials_are_those_of_optuna(store, algorithm, lag):
+    spec = study_spec(store, algorithm=algorithm, lag=lag, max_concurrent_trials=lag)
+    objective = Plainly(spec)
+    study = optuna.create_study(sampler=SAMPLERS[algorithm]())
+    if lag == 1:
+        study.optimize(objective, spec["search"]["num_trials"])
+    else:
+        asked = []
+        for number in range(spec["search"]["num_trials"]):
+            if number >= lag:
+                study.tell(*asked[number - lag])
+            trial = study.ask()
+            asked.append((trial, objective(trial)))
+        for each in asked[-lag:]:
+            study.tell(*each)
+
+    trials = trials_of(store.run(spec))
+    assert [trial["parameters"] for trial in trials] == [trial.params for trial in study.trials]
+    assert [trial["values"] for trial in trials] == [pytest.approx(trial.values) for trial in study.trials]
+
+
+@pytest.mark.parametrize("concurrent", [2, 4])
+def test_how_many_run_at_once_changes_no_trial(tmp_path, concurrent):
+    def trials(name: str, **changes) -> list[tuple]:
+        (tmp_path / name).mkdir()
+        store = Store(tmp_path / name)
+        return what_decides(trials_of(store.run(study_spec(store, num_trials=20, **changes))))
+
+    one = trials("one", max_concurrent_trials=1)
+    assert trials("several", max_concurrent_trials=concurrent) == one
+    assert len({json.dumps(trial[2]) for trial in one}) > 10
+
+
+def test_another_seed_gives_other_trials(store):
+    first, second = (
+        trials_of(store.run(study_spec(store, seed=seed, state_uri=f"s3://modelplane/jobs/{seed}/")))
+        for seed in (3, 4)
+    )
+    assert what_decides(first) != what_decides(second)
+
+
+@pytest.mark.parametrize("is_deterministic", [True, False])
+@pytest.mark.parametrize("ended", [0, 1, 7, 13])
+def test_an_engine_that_is_killed_goes_on(tmp_path, ended, is_deterministic):
+    (tmp_path / "undisturbed").mkdir()
+    undisturbed = Store(tmp_path / "undisturbed")
+    changes = {"deterministic": is_deterministic, "lag": 3}
+    whole = trials_of(undisturbed.run(study_spec(undisturbed, **changes)))
+
+    store = Store(tmp_path)
+    spec = study_spec(store, **changes)
+    engine = Engine(store, spec)
+    count = 0
+
+    def is_time(event: dict) -> bool:
+        nonlocal count
+        is_trial = event["type"] == "trial"
+        count += is_trial and event["trial"]["state"] != "running"
+        return is_trial and count >= ended
+
+    engine.read(is_time)
+    engine.kill()
+    known = trials_of(engine.events)
+    running = {
+        event["trial"]["number"]: event["trial"]["parameters"]
+        for event in engine.events
+        if event["type"] == "trial" and event["trial"]["state"] == "running"
+    }
+
+    later = store.run({**spec, "attempt": 2, "trials_known": len(known)})
+    trials = sorted([*known, *trials_of(later)], key=lambda trial: trial["number"])
+    assert [trial["number"] for trial in trials] == list(range(14))
+    for trial in trials:
+        assert trial["parameters"] == running.get(trial["number"], trial["parameters"])
+    if is_deterministic:
+        assert what_decides(trials) == what_decides(whole)
+
+
+def test_attempt_after_attempt_may_be_killed(tmp_path):
+    (tmp_path / "undisturbed").mkdir()
+    undisturbed = Store(tmp_path / "undisturbed")
+    whole = trials_of(undisturbed.run(study_spec(undisturbed)))
+    store, known = Store(tmp_path), []
+    spec = study_spec(store)
+    for attempt in range(1, 4):
+        engine = Engine(store, {**spec, "attempt": attempt, "trials_known": len(known)})
+        engine.read(lambda event: event["type"] == "trial" and event["trial"]["state"] != "running")
+        engine.kill()
+        known += trials_of(engine.events)
+    last = store.run({**spec, "attempt": 4, "trials_known": len(known)})
+    trials = sorted([*known, *trials_of(last)], key=lambda trial: trial["number"])
+    assert what_decides(trials) == what_decides(whole)
+
+
+def slow(store: Store, **changes) -> dict:
+    """A study whose trials take long enough to be met."""
+    space = [{"name": "n_estimators", "type": "choice", "values": [1500]}]
+    return study_spec(store, space=space, algorithm="random", **changes)
+
+
+def test_a_trial_whose_process_is_killed_is_begun_once_more(store):
+    engine = Engine(store, slow(store, num_trials=2, max_concurrent_trials=1))
+    engine.read(lambda event: event["type"] == "trial")
+    killed = wait_for_processes(engine)
+    os.kill(killed[0], signal.SIGKILL)
+    engine.read(lambda _: False)
+    first, second = trials_of(engine.events)
+    assert (first["state"], first["tries"], second["tries"]) == ("succeeded", 2, 1)
+
+
+def test_a_trial_whose_process_dies_twice_has_failed(store):
+    engine = Engine(store, slow(store, num_trials=2, max_concurrent_trials=1))
+    for _ in range(2):
+        engine.read(lambda event: event["type"] == "trial")
+        os.kill(wait_for_processes(engine)[0], signal.SIGKILL)
+    engine.read(lambda _: False)
+    first, second = trials_of(engine.events)
+    assert (first["state"], second["state"]) == ("failed", "succeeded")
+    assert first["reason"] == "The process of the trial was ended by SIGKILL. It was tried 2 times."
+    assert engine.events[-1]["type"] == "succeeded"
+
+
+def wait_for_processes(engine: Engine) -> list[int]:
+    while not (found := engine.trial_processes()):
+        time.sleep(0.01)
+    return found
+
+
+def test_the_best_trial_becomes_what_a_training_makes_of_it(store):
+    spec = study_spec(store, top_k=1, importance="permutation", calibration="sigmoid")
+    result = store.result_of(spec)
+    version = result["versions"][0]
+    assert version["number"] == result["best"]["number"]
+    training_spec = store.spec(
+        spec["data"]["train"],
+        "y",
+        estimator="gradient_boosting",
+        hyperparameters=result["best"]["parameters"],
+        exclude_columns=["price"],
+        calibration="sigmoid",
+    )
+    trained = store.result(training_spec)
+    ours = version["trained"]
+    for field in (
+        "signature",
+        "metrics",
+        "calibration",
+        "threshold_curve",
+        "importance",
+        "data",
+        "model_type",
+    ):
+        assert ours[field] == trained[field], field
+    for role in ("model", "core", "baseline", "background"):
+        assert ours["files"][role]["sha256"] == trained["files"][role]["sha256"], role
+    file = store.path(spec["output_uri"]) / version["folder"] / "model.onnx"
+    assert file.stat().st_size == ours["files"]["model"]["size_bytes"]
+    assert ours["metrics"]["val_loss"] == pytest.approx(result["best"]["value"], abs=1e-6)
+
+
+def test_data_that_changed_between_attempts_is_refused(store):
+    spec = study_spec(store)
+    store.run(spec)
+    changed = np.random.default_rng(1).normal(size=400)
+    path = spec["data"]["train"]["uris"][0]
+    store.parquet({"x0": changed, "y": (changed > 0).astype(int), "price": changed}, path)
+    code, message = store.failure({**spec, "attempt": 2})
+    assert code == "DATA_UNFIT"
+    assert message.startswith("The data is not what it was when the study began")
