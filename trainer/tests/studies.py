@@ -27,13 +27,13 @@ def noisy(rows=400, seed=0) -> dict:
 
 
 def study_spec(
-    store: Store, target="y", estimator="gradient_boosting", framework="sklearn", **changes
+    store: Store, column="y", estimator="gradient_boosting", framework="sklearn", **changes
 ) -> dict:
     """A study of a small boosting; keyword arguments replace fields wherever they are."""
     uri = "s3://data/noisy.parquet"
     train = {"format": "parquet", "uris": [uri]} if store.path(uri).exists() else store.parquet(noisy(), uri)
-    left_out = "price" if target == "y" else "y"
-    spec = store.spec(train, target, framework, estimator, exclude_columns=[left_out], importance="none")
+    left_out = "price" if column == "y" else "y"
+    spec = store.spec(train, column, framework, estimator, exclude_columns=[left_out], importance="none")
     spec |= {
         "kind": "tuning",
         "job_id": f"tune-{uuid.uuid4()}",

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 import pytest
 from cases import Store
+from sklearn.model_selection import StratifiedKFold
 from studies import Engine, study_spec, trials_of, what_decides
 
 from modelplane_trainer import dataset, storage, training
@@ -24,64 +25,138 @@ class Plainly:
     """An objective as a script would have it: one training after another in one process."""
 
     def __init__(self, spec: dict) -> None:
-        self.spec = spec
+        self.spec, self.folds = spec, spec["search"]["cv_folds"]
+        self.metrics = [each["metric"].removeprefix("val_") for each in spec["search"]["objectives"]]
         self.data = dataset.load(spec, Quiet(), storage.open_store(spec["storage"], None))
 
-    def __call__(self, trial: optuna.Trial) -> float:
+    def __call__(self, trial: optuna.Trial) -> float | list[float]:
         parameters = {
             "n_estimators": trial.suggest_int("n_estimators", 5, 29),
-            "max_depth": trial.suggest_categorical("max_depth", [1, 2, 3]),
+            "max_depth": [1, 2, 3][trial.suggest_categorical("max_depth", [0, 1, 2])],
             "learning_rate": trial.suggest_float("learning_rate", 0.001, 0.5, log=True),
         }
-        training.seed_random_sources(self.spec["training"]["seed"])
+        if self.folds is None:
+            prunes = self.spec["search"]["pruner"] != "none"
+            rounds = Rounds(trial) if prunes else Quiet()
+            measured = self.measured(parameters, self.data.train, self.data.validation, rounds)
+            return measured if len(measured) > 1 else measured[0]
+        y, values = self.data.target.values[self.data.train], []
+        cut = StratifiedKFold(self.folds, shuffle=True, random_state=self.spec["training"]["seed"])
+        for number, (kept, held) in enumerate(cut.split(y, y), 1):
+            parts = self.data.train[kept], self.data.train[held]
+            values += self.measured(parameters, *parts, Quiet())
+            trial.report(values[-1], number)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(values))
+
+    def measured(self, parameters: dict, train: np.ndarray, held_out: np.ndarray, rounds) -> list[float]:
         plan = make_plan({**self.spec, "hyperparameters": parameters})
         training.fit_to_target(plan, self.data.target, Quiet())
-        pipeline, _, _ = training.fit_pipeline(
-            plan, self.data, self.data.train, self.data.validation, Quiet()
-        )
-        held_out = self.data.validation
+        pipeline, _, _ = training.fit_pipeline(plan, self.data, train, held_out, rounds)
         probabilities = pipeline.predict_proba(frame(self.data.features, held_out))
-        return classification_metrics(self.data.target.values[held_out], probabilities)["loss"]
+        metrics = classification_metrics(self.data.target.values[held_out], probabilities)
+        return [metrics[name] for name in self.metrics]
 
 
-SAMPLERS = {
-    "bayesian": lambda: optuna.samplers.TPESampler(seed=3, multivariate=True, constant_liar=True),
-    "random": lambda: optuna.samplers.RandomSampler(seed=3),
+class Rounds:
+    """Reports the validation loss of every tenth round."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+
+    def progress(self, current_epoch: int, metrics: dict, **_fields: object) -> None:
+        if current_epoch % 10 == 0:
+            self.trial.report(metrics["val_loss"], current_epoch)
+            if self.trial.should_prune():
+                raise optuna.TrialPruned
+
+
+def tpe() -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=3, multivariate=True, constant_liar=True)
+
+
+BOTH = [{"metric": "val_loss", "mode": "min"}, {"metric": "val_accuracy", "mode": "max"}]
+SHARP = [{"metric": "val_roc_auc", "mode": "max"}]
+# What of a study's specification is as what of a script.
+SCRIPTS = {
+    "bayesian": ({}, tpe, None),
+    "random": ({"algorithm": "random"}, lambda: optuna.samplers.RandomSampler(seed=3), None),
+    "qmc": ({"algorithm": "qmc"}, lambda: optuna.samplers.QMCSampler(seed=3, scramble=True), None),
+    "cmaes": ({"algorithm": "cmaes"}, lambda: optuna.samplers.CmaEsSampler(seed=3), None),
+    "several objectives": (
+        {"objectives": BOTH, "num_trials": 40},
+        lambda: optuna.samplers.NSGAIISampler(seed=3, population_size=16),
+        None,
+    ),
+    "hyperband": (
+        {"algorithm": "hyperband", "pruner": "asha"},
+        tpe,
+        lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=10, reduction_factor=3),
+    ),
+    "median of rounds": ({"pruner": "median", "num_trials": 20}, tpe, optuna.pruners.MedianPruner),
+    "folds": ({"cv_folds": 3, "objectives": SHARP}, tpe, None),
+    "wilcoxon of folds": (
+        {"cv_folds": 5, "pruner": "wilcoxon", "objectives": SHARP, "num_trials": 20},
+        tpe,
+        lambda: optuna.pruners.WilcoxonPruner(p_threshold=0.1),
+    ),
 }
 
 
-@pytest.mark.parametrize("algorithm", SAMPLERS)
-@pytest.mark.parametrize("lag", [1, 4])
-def test_trials_are_those_of_optuna(store, algorithm, lag):
-    spec = study_spec(store, algorithm=algorithm, lag=lag, max_concurrent_trials=lag)
-    objective = Plainly(spec)
-    study = optuna.create_study(sampler=SAMPLERS[algorithm]())
-    if lag == 1:
-        study.optimize(objective, spec["search"]["num_trials"])
-    else:
-        asked = []
-        for number in range(spec["search"]["num_trials"]):
-            if number >= lag:
-                study.tell(*asked[number - lag])
-            trial = study.ask()
-            asked.append((trial, objective(trial)))
-        for each in asked[-lag:]:
-            study.tell(*each)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_trials_are_those_of_a_script_with_optuna(store, name):
+    changes, sampler, pruner = SCRIPTS[name]
+    spec = study_spec(store, **{"lag": 1, **changes})
+    objectives = spec["search"]["objectives"]
+    study = optuna.create_study(
+        sampler=sampler(),
+        pruner=pruner() if pruner else optuna.pruners.NopPruner(),
+        directions=["maximize" if each["mode"] == "max" else "minimize" for each in objectives],
+    )
+    study.optimize(Plainly(spec), spec["search"]["num_trials"])
 
     trials = trials_of(store.run(spec))
-    assert [trial["parameters"] for trial in trials] == [trial.params for trial in study.trials]
-    assert [trial["values"] for trial in trials] == [pytest.approx(trial.values) for trial in study.trials]
+    assert [internal(trial["parameters"]) for trial in trials] == [trial.params for trial in study.trials]
+    for ours, theirs in zip(trials, study.trials, strict=True):
+        assert (ours["state"] == "pruned") == (theirs.state == optuna.trial.TrialState.PRUNED)
+        if ours["state"] == "succeeded":
+            assert ours["values"] == pytest.approx(theirs.values)
+        if pruner:
+            assert [step["step"] for step in ours["steps"]] == list(theirs.intermediate_values)
+    if pruner:
+        assert {"succeeded", "pruned"} == {trial["state"] for trial in trials}
 
 
-@pytest.mark.parametrize("concurrent", [2, 4])
-def test_how_many_run_at_once_changes_no_trial(tmp_path, concurrent):
+def test_a_suggestion_knows_the_trials_that_lie_the_lag_behind(store):
+    spec = study_spec(store, lag=4, max_concurrent_trials=4)
+    objective, study, asked = Plainly(spec), optuna.create_study(sampler=tpe()), []
+    for number in range(spec["search"]["num_trials"]):
+        if number >= 4:
+            study.tell(*asked[number - 4])
+        trial = study.ask()
+        asked.append((trial, objective(trial)))
+
+    trials = trials_of(store.run(spec))
+    assert [internal(trial["parameters"]) for trial in trials] == [trial.params for trial in study.trials]
+
+
+def internal(parameters: dict) -> dict:
+    """Parameters as the scripts above suggest them."""
+    return parameters | {"max_depth": parameters["max_depth"] - 1}
+
+
+@pytest.mark.parametrize("name", ["bayesian", "hyperband", "several objectives", "wilcoxon of folds"])
+def test_how_many_run_at_once_changes_no_trial(tmp_path, name):
+    settings = SCRIPTS[name][0] | {"num_trials": 20}
+
     def trials(name: str, **changes) -> list[tuple]:
         (tmp_path / name).mkdir()
         store = Store(tmp_path / name)
-        return what_decides(trials_of(store.run(study_spec(store, num_trials=20, **changes))))
+        return what_decides(trials_of(store.run(study_spec(store, **settings, **changes))))
 
     one = trials("one", max_concurrent_trials=1)
-    assert trials("several", max_concurrent_trials=concurrent) == one
+    assert trials("several", max_concurrent_trials=4) == one
     assert len({json.dumps(trial[2]) for trial in one}) > 10
 
 

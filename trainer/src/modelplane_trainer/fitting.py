@@ -140,6 +140,14 @@ def _as_key(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
+def for_rounds(plan: Plan, best_epoch: int) -> Plan:
+    """The plan without early stopping, for as many rounds as that has found best."""
+    if plan.patience is None or plan.estimator not in ROUNDS:
+        return dataclasses.replace(plan, patience=None)
+    parameters = {**plan.parameters, ROUNDS[plan.estimator]: best_epoch}
+    return dataclasses.replace(plan, parameters=parameters, patience=None, rounds=best_epoch)
+
+
 def calibrate(
     plan: Plan, dataset: Dataset, pipeline: Pipeline, best_epoch: int, events: EventWriter
 ) -> Pipeline:
@@ -156,19 +164,10 @@ def calibrate(
             f"isotonic calibration has only {len(y)} rows to learn from and may overfit them; "
             f"sigmoid is safer below {calibration.FEWEST_ISOTONIC_ROWS}."
         )
-    parameters = dict(plan.parameters)
-    if plan.estimator in ROUNDS:
-        rounds = best_epoch if plan.patience is not None else plan.rounds
-        parameters[ROUNDS[plan.estimator]] = rounds
+    part = for_rounds(plan, best_epoch)
     held_out = np.empty((len(y), len(target.labels)))
     cut = StratifiedKFold(folds, shuffle=True, random_state=plan.seed % 2**32)
     for number, (kept, held) in enumerate(cut.split(y, y), 1):
-        part = dataclasses.replace(
-            plan,
-            parameters=dict(parameters),
-            patience=None,
-            rounds=int(parameters.get(ROUNDS.get(plan.estimator, ""), 1)),
-        )
         fitted, _, _ = fit_pipeline(part, dataset, dataset.train[kept], dataset.train[held], Silent())
         held_out[held] = fitted.predict_proba(frame(dataset.features, dataset.train[held]))
         events.log(f"Calibration: predicted part {number} of {folds}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +20,7 @@ from .dataset import Dataset, load
 from .evaluation import classification_metrics, regression_metrics
 from .events import EventWriter, plain
 from .failures import unfit
-from .fitting import calibrate, class_weight, fit_pipeline
+from .fitting import calibrate, class_weight, fit_pipeline, for_rounds
 from .forest_export import FORESTS
 from .importance import importance
 from .model_card import as_markdown, model_card
@@ -124,8 +124,22 @@ def fit(plan: Plan, dataset: Dataset, events: EventWriter) -> Trained:
     return Trained(plan, dataset, pipeline, train_frame, validation_frame, progress.best_epoch)
 
 
-def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+def refit(trained: Trained, events: EventWriter) -> Trained:
+    """The same model for as many rounds, fitted to the validation rows too."""
+    rows = np.sort(np.concatenate([trained.dataset.train, trained.dataset.validation]))
+    dataset = replace(trained.dataset, train=rows)
+    return fit(for_rounds(trained.plan, trained.best_epoch), dataset, events)
+
+
+def publish(
+    trained: Trained, spec: dict[str, Any], events: EventWriter, store: Store, measured: Trained | None = None
+) -> dict[str, Any]:
     """Export, check and write a trained model.
+
+    Args:
+        trained: what is written.
+        spec, events, store: of the job.
+        measured: the same without the validation rows, whose metrics and the like are told; None: `trained`.
 
     Returns:
         The result of the `succeeded` event.
@@ -133,17 +147,19 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     Raises:
         JobFailure: the exported graph does not answer as the pipeline does.
     """
-    dataset, plan = trained.dataset, trained.plan
+    measured = measured or trained
+    dataset, plan = measured.dataset, measured.plan
     target = dataset.target
     events.phase("exporting")
     versions = library_versions()
     exported = export(trained.pipeline, dataset, plan, versions)
     signature = exported.signature
+    asked = exported if measured is trained else export(measured.pipeline, dataset, plan, versions)
 
     events.phase("checking")
     events.log(_check(trained, exported))
-    served = ServedModel(exported.core, signature, plan.threads, exported.decisions)
-    metrics, answers = _measure(trained, served, events)
+    served = ServedModel(asked.core, asked.signature, plan.threads, asked.decisions)
+    metrics, answers = _measure(measured, served, events)
     held_out = target.values[dataset.validation]
     calibration, curve = conformal.calibrate(held_out, answers, plan.seed)
     calibration |= {
@@ -152,7 +168,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
     events.phase("explaining")
-    found = importance(plan, _estimator(trained), served, dataset, events)
+    found = importance(plan, _estimator(measured), served, dataset, events)
     parameters = {
         "estimator": plan.estimator,
         **plan.parameters,

@@ -99,10 +99,10 @@ class Processes:
                 if block:
                     key.data.said += block
                 else:
-                    ended[key.data.number] = self._end(key.data)
+                    ended[key.data.number] = self._outcome(key.data)
             for process in [each for each in self._running.values() if each.deadline <= time.monotonic()]:
                 os.kill(process.pid, signal.SIGKILL)
-                self._end(process)
+                self._reap(process)
                 reason = f"The trial took longer than {self._timeout:g} s, and was ended."
                 ended[process.number] = {"state": FAILED, "reason": reason}
         return ended
@@ -111,14 +111,18 @@ class Processes:
         """End all of them."""
         for process in list(self._running.values()):
             os.kill(process.pid, signal.SIGKILL)
-            self._end(process)
+            self._reap(process)
 
-    def _end(self, process: Process) -> dict[str, Any] | str:
+    def _reap(self, process: Process) -> int:
+        """Wait for a process that ends; its exit code, or the number of its signal below 0."""
         del self._running[process.number]
         self._selector.unregister(process.answer)
         os.close(process.answer)
         _, status = os.waitpid(process.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
+        return os.waitstatus_to_exitcode(status)
+
+    def _outcome(self, process: Process) -> dict[str, Any] | str:
+        code = self._reap(process)
         if code == 0:
             return json.loads(process.said)
         if code > 0:

@@ -14,7 +14,7 @@ from ..events import EventWriter
 from ..failures import DATA_UNREADABLE, JobFailure, unfit
 from ..plan import make_plan
 from ..storage import Store
-from ..training import fit, fit_to_target, publish, seed_random_sources
+from ..training import fit, fit_to_target, publish, refit, seed_random_sources
 from .ending import as_parquet, frozen, importance, pareto_front, ranked
 from .journal import Journal
 from .measuring import Measuring
@@ -108,12 +108,15 @@ class _Study:
         plan = make_plan(spec)
         fit_to_target(plan, self._dataset.target, self._told)
         seed_random_sources(plan.seed)
-        trained = fit(plan, self._dataset, self._told)
-        return {
-            "number": trial.number,
-            "folder": folder,
-            "trained": publish(trained, spec, self._told, self._store),
-        }
+        measured = trained = fit(plan, self._dataset, self._told)
+        if self._spec["finish"]["refit_on"] == "train_and_validation":
+            trained = refit(measured, self._told)
+            self._events.warning(
+                f"The model of trial {trial.number} has learnt from the validation rows too; its metrics, "
+                "calibration and importance are those of the same model that was fitted without them."
+            )
+        published = publish(trained, spec, self._told, self._store, measured)
+        return {"number": trial.number, "folder": folder, "trained": published}
 
     def _write_trials(self, trials: list[Trial]) -> dict[str, Any]:
         names = [each.name for each in self._space.parameters]

@@ -21,36 +21,33 @@ _WILCOXON_P = 0.1
 def make_study(search: dict[str, Any], space: Space) -> optuna.Study:
     """An empty study in memory: docs/tuning.md says what each algorithm is."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(
-        directions=["maximize" if each["mode"] == "max" else "minimize" for each in search["objectives"]],
-        sampler=_sampler(search, space),
-        pruner=_pruner(search),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return optuna.create_study(
+            directions=["maximize" if each["mode"] == "max" else "minimize" for each in search["objectives"]],
+            sampler=_sampler(search, space),
+            pruner=_pruner(search),
+        )
 
 
 def _sampler(search: dict[str, Any], space: Space) -> samplers.BaseSampler:
     seed, algorithm = search["seed"] % 2**32, search["algorithm"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        if algorithm == "bayesian" and len(search["objectives"]) > 1:
-            return samplers.NSGAIISampler(population_size=_POPULATION, seed=seed)
-        if algorithm in ("bayesian", "hyperband"):
-            return samplers.TPESampler(
-                # Explicit, because which of them is the default depends on Optuna's version and on the study.
-                multivariate=True,
-                constant_liar=True,
-                group=space.is_conditional,
-                seed=seed,
-            )
-        if algorithm == "cmaes":
-            return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-        if algorithm == "qmc":
-            return samplers.QMCSampler(
-                scramble=True,
-                seed=seed,
-                warn_asynchronous_seeding=False,
-                warn_independent_sampling=False,
-            )
+    if algorithm == "bayesian" and len(search["objectives"]) > 1:
+        return samplers.NSGAIISampler(population_size=_POPULATION, seed=seed)
+    if algorithm in ("bayesian", "hyperband"):
+        return samplers.TPESampler(
+            # Explicit, because which of them is the default depends on Optuna's version and on the study.
+            multivariate=True,
+            constant_liar=True,
+            group=space.is_conditional,
+            seed=seed,
+        )
+    if algorithm == "cmaes":
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    if algorithm == "qmc":
+        return samplers.QMCSampler(
+            scramble=True, seed=seed, warn_asynchronous_seeding=False, warn_independent_sampling=False
+        )
     # The points of a grid are given to each trial, so that nothing is left to suggest.
     return samplers.RandomSampler(seed=seed)
 
