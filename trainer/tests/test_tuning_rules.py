@@ -11,6 +11,8 @@ from studies import Engine, study_spec, trials_of, what_decides
 from test_forkserver import eventually, gone
 
 from modelplane_trainer import giving_way
+from modelplane_trainer.storage import FolderStore
+from modelplane_trainer.tuning.journal import Journal
 
 LOSS = {"metric": "val_loss", "mode": "min"}
 ACCURACY = {"metric": "val_accuracy", "mode": "max"}
@@ -296,17 +298,36 @@ def test_trials_that_were_told_are_not_told_again(store):
     assert trials_of(store.run({**spec, "attempt": 3, "trials_known": 6})) == []
 
 
-def test_a_journal_of_many_trials_is_compacted(store):
-    spec = study_spec(
-        store,
-        num_trials=150,
-        algorithm="random",
-        space=[{"name": "n_estimators", "type": "choice", "values": [1]}],
-    )
+def test_trials_stay_as_they_were_where_a_sampler_would_suggest_otherwise_now(store):
+    initial = [{"max_depth": 3}] * 7
+    spec = study_spec(store, num_trials=6, initial_trials=initial)
     first = trials_of(store.run(spec))
-    folder = store.path(f"{spec['state_uri']}journal/1/base.jsonl").parent
-    assert len(list(folder.iterdir())) <= 65
-    assert what_decides(trials_of(store.run({**spec, "attempt": 2}))) == what_decides(first)
+    later = store.run({**spec, "search": {**spec["search"], "seed": 4, "num_trials": 9}, "attempt": 2})
+    assert what_decides(trials_of(later)[:6]) == what_decides(first)
+    assert [trial["number"] for trial in trials_of(later)] == list(range(9))
+    assert trials_of(later)[6]["parameters"]["max_depth"] == 3
+
+
+def test_a_journal_has_a_base_and_a_ring_of_segments(store):
+    objects, folder, written = FolderStore(str(store.root)), "s3://modelplane/study/", []
+    for attempt, writes in enumerate([50, 64, 65, 200, 0], 1):
+        journal = Journal(objects, folder, attempt)
+        assert journal.records == written
+        for number in range(writes):
+            records = [{"attempt": attempt, "number": number}, {"is_second": True}]
+            journal.write(records)
+            written += records
+        assert len(list(store.path(f"{folder}journal/{attempt}/base.jsonl").parent.iterdir())) <= 65
+
+
+def test_what_an_attempt_writes_once_the_next_has_begun_is_lost(store):
+    objects, folder = FolderStore(str(store.root)), "s3://modelplane/study/"
+    first = Journal(objects, folder, 1)
+    first.write([{"number": 0}])
+    second = Journal(objects, folder, 2)
+    first.write([{"number": "late"}])
+    second.write([{"number": 1}])
+    assert Journal(objects, folder, 4).records == [{"number": 0}, {"number": 1}]
 
 
 def test_all_trials_are_a_table(store):

@@ -19,7 +19,7 @@ _WILCOXON_P = 0.1
 
 
 def make_study(search: dict[str, Any], space: Space) -> optuna.Study:
-    """An empty study in memory: docs/tuning.md says what each algorithm is."""
+    """An empty study in memory: docs/searching.md says what each algorithm is."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

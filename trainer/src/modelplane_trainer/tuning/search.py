@@ -128,10 +128,10 @@ class Search:
             self._replay(self._journal.records)
         except _OtherSuggestion:
             # Another machine or library may calculate otherwise. What was done stays, and is given to trials.
-            self._given = [
-                record["parameters"] for record in self._journal.records if record["type"] == "asked"
-            ]
-            self._replay(self._journal.records)
+            records = self._journal.records
+            asked = [record["parameters"] for record in records if record["type"] == "asked"]
+            self._given[: len(asked)] = asked
+            self._replay(records)
 
     def _replay(self, records: list[dict[str, Any]]) -> None:
         self.study = make_study(self._search, self._space)
