@@ -168,11 +168,21 @@ def test_another_seed_gives_other_trials(store):
     assert what_decides(first) != what_decides(second)
 
 
-@pytest.mark.parametrize("ended, is_deterministic", [(0, True), (7, True), (13, True), (7, False)])
-def test_an_engine_that_is_killed_goes_on(tmp_path, ended, is_deterministic):
+FAULTS = [
+    (0, {}),
+    (7, {}),
+    (13, {}),
+    (7, {"algorithm": "hyperband", "pruner": "asha"}),
+    (7, {"cv_folds": 5, "pruner": "wilcoxon", "objectives": SHARP}),
+    (7, {"deterministic": False}),
+]
+
+
+@pytest.mark.parametrize("ended, settings", FAULTS)
+def test_an_engine_that_is_killed_goes_on(tmp_path, ended, settings):
     (tmp_path / "undisturbed").mkdir()
     undisturbed = Store(tmp_path / "undisturbed")
-    changes = {"deterministic": is_deterministic, "lag": 3}
+    changes = {"lag": 3, **settings}
     whole = trials_of(undisturbed.run(study_spec(undisturbed, **changes)))
 
     store = Store(tmp_path)
@@ -200,7 +210,7 @@ def test_an_engine_that_is_killed_goes_on(tmp_path, ended, is_deterministic):
     assert [trial["number"] for trial in trials] == list(range(14))
     for trial in trials:
         assert trial["parameters"] == running.get(trial["number"], trial["parameters"])
-    if is_deterministic:
+    if spec["search"]["deterministic"]:
         assert what_decides(trials) == what_decides(whole)
 
 

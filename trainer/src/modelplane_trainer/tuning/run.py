@@ -93,9 +93,7 @@ class _Study:
             "pareto_front": pareto_front(feasible, objectives) if len(objectives) > 1 else None,
             "versions": [self._train(trial) for trial in order[: self._spec["finish"]["top_k"]]],
             "importance": importance(trials, self._space, self._search_spec),
-            "history": [
-                {"number": trial.number, "value": trial.values[0]} for trial in search.history.improvements
-            ],
+            "history": self._history(),
             "parents": self._parents,
             "trials_file": self._write_trials(trials),
         }
@@ -189,6 +187,10 @@ class _Study:
         self._events.trial(trial.as_json())
         self._report()
 
+    def _history(self) -> list[dict[str, Any]]:
+        improvements = self._search.history.improvements if self._search else []
+        return [{"number": trial.number, "value": trial.values[0]} for trial in improvements]
+
     def _report(self) -> None:
         search = self._search
         best = search.history.best if search else None
@@ -197,6 +199,7 @@ class _Study:
             trials=search.counts() if search else count([]),
             num_trials=search.num_trials if search else self._search_spec["num_trials"],
             best=_described(best),
+            history=self._history(),
             estimated_completion=search.estimated_completion() if search else None,
             metrics=best.metrics if best else {},
         )

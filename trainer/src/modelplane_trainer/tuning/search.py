@@ -354,16 +354,30 @@ class Search:
 
     # In the process of a trial.
 
+    def _watched(self, number: int) -> optuna.Trial:
+        """A trial whose pruner knows what its suggestion knew, though more may have been told since."""
+        known = self.study.get_trials(deepcopy=False)
+        if self._search["deterministic"]:
+            known = known[: len(self._before) + max(0, number - self._search["lag"] + 1)]
+        study = optuna.create_study(
+            directions=self.study.directions,
+            pruner=self.study.pruner,
+            sampler=optuna.samplers.RandomSampler(),
+        )
+        study.add_trials([each for each in known if each.state.is_finished()])
+        return study.ask()
+
     def _work(self, trial: Trial) -> dict[str, Any]:
         """Fields of a trial that its end decides."""
-        asked, steps = self._asked[trial.number], []
+        steps: list[dict[str, float]] = []
+        watched = None if self._search["pruner"] == "none" else self._watched(trial.number)
 
         def report(step: int, value: float) -> None:
             steps.append({"step": step, "value": value})
-            if len(self._search["objectives"]) > 1:
+            if watched is None:
                 return
-            asked.report(value, step)
-            if asked.should_prune():
+            watched.report(value, step)
+            if watched.should_prune():
                 raise _Pruned
 
         try:
