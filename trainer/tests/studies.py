@@ -3,13 +3,13 @@
 import copy
 import json
 import os
-import subprocess
-import sys
+import signal
 import uuid
 from pathlib import Path
 
 import numpy as np
-from cases import TRAINER, Store
+from cases import Store
+from warm_parent import Server
 
 SPACE = [
     {"name": "n_estimators", "type": "randint", "min": 5, "max": 30},
@@ -86,32 +86,29 @@ def what_decides(trials: list[dict]) -> list[tuple]:
 
 
 class Engine:
-    """A study in a process of its own."""
+    """A study in a process of its own, forked from a warm parent."""
 
-    def __init__(self, store: Store, spec: dict) -> None:
-        path = store.root.parent / f"spec-{spec['attempt']}.json"
-        path.write_text(json.dumps(spec))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "modelplane_trainer", "run", "--spec", str(path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(TRAINER / "src")},
-        )
+    def __init__(self, server: Server, spec: dict) -> None:
+        before = set(server.children())
+        self._client = server.connect(spec)
+        self._lines = self._client.makefile(encoding="utf-8")
         self.events: list[dict] = []
+        self.read(lambda event: event["type"] == "started")
+        (self.pid,) = set(server.children()) - before
 
     def read(self, until) -> None:
         """Read events until one is as asked, or there are no more."""
-        for line in self.process.stdout:
-            self.events.append(json.loads(line))
-            if until(self.events[-1]):
+        for line in self._lines:
+            event = json.loads(line)
+            if event["type"] != "exited":
+                self.events.append(event)
+            if until(event):
                 return
 
     def trial_processes(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        os.kill(self.pid, signal.SIGKILL)
+        self.read(lambda _: False)
+        self._client.close()

@@ -179,7 +179,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("ended, settings", FAULTS)
-def test_an_engine_that_is_killed_goes_on(tmp_path, ended, settings):
+def test_an_engine_that_is_killed_goes_on(tmp_path, server, ended, settings):
     (tmp_path / "undisturbed").mkdir()
     undisturbed = Store(tmp_path / "undisturbed")
     changes = {"lag": 3, **settings}
@@ -187,7 +187,7 @@ def test_an_engine_that_is_killed_goes_on(tmp_path, ended, settings):
 
     store = Store(tmp_path)
     spec = study_spec(store, **changes)
-    engine = Engine(store, spec)
+    engine = Engine(server, spec)
     count = 0
 
     def is_time(event: dict) -> bool:
@@ -214,14 +214,14 @@ def test_an_engine_that_is_killed_goes_on(tmp_path, ended, settings):
         assert what_decides(trials) == what_decides(whole)
 
 
-def test_attempt_after_attempt_may_be_killed(tmp_path):
+def test_attempt_after_attempt_may_be_killed(tmp_path, server):
     (tmp_path / "undisturbed").mkdir()
     undisturbed = Store(tmp_path / "undisturbed")
     whole = trials_of(undisturbed.run(study_spec(undisturbed)))
     store, known = Store(tmp_path), []
     spec = study_spec(store)
     for attempt in range(1, 4):
-        engine = Engine(store, {**spec, "attempt": attempt, "trials_known": len(known)})
+        engine = Engine(server, {**spec, "attempt": attempt, "trials_known": len(known)})
         engine.read(lambda event: event["type"] == "trial" and event["trial"]["state"] != "running")
         engine.kill()
         known += trials_of(engine.events)
@@ -236,8 +236,8 @@ def slow(store: Store, **changes) -> dict:
     return study_spec(store, space=space, algorithm="random", **changes)
 
 
-def test_a_trial_whose_process_is_killed_is_begun_once_more(store):
-    engine = Engine(store, slow(store, num_trials=2, max_concurrent_trials=1))
+def test_a_trial_whose_process_is_killed_is_begun_once_more(store, server):
+    engine = Engine(server, slow(store, num_trials=2, max_concurrent_trials=1))
     engine.read(lambda event: event["type"] == "trial")
     killed = wait_for_processes(engine)
     os.kill(killed[0], signal.SIGKILL)
@@ -246,8 +246,8 @@ def test_a_trial_whose_process_is_killed_is_begun_once_more(store):
     assert (first["state"], first["tries"], second["tries"]) == ("succeeded", 2, 1)
 
 
-def test_a_trial_whose_process_dies_twice_has_failed(store):
-    engine = Engine(store, slow(store, num_trials=2, max_concurrent_trials=1))
+def test_a_trial_whose_process_dies_twice_has_failed(store, server):
+    engine = Engine(server, slow(store, num_trials=2, max_concurrent_trials=1))
     for _ in range(2):
         engine.read(lambda event: event["type"] == "trial")
         os.kill(wait_for_processes(engine)[0], signal.SIGKILL)

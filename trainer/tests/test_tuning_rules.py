@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from cases import Store
 from studies import Engine, study_spec, trials_of, what_decides
-from test_forkserver import eventually, gone
+from warm_parent import eventually, gone
 
 from modelplane_trainer import giving_way
 from modelplane_trainer.storage import FolderStore
@@ -364,9 +364,9 @@ def test_frameworks_other_than_scikit_learn_are_searched(store, estimator):
     assert len(store.result_of(spec)["versions"]) == 1
 
 
-def test_an_engine_that_ends_leaves_no_trial_behind(store):
+def test_an_engine_that_ends_leaves_no_trial_behind(store, server):
     space = [{"name": "n_estimators", "type": "choice", "values": [5000]}]
-    engine = Engine(store, study_spec(store, space=space, algorithm="random"))
+    engine = Engine(server, study_spec(store, space=space, algorithm="random"))
     engine.read(lambda event: event["type"] == "trial" and event["trial"]["number"] == 1)
     while len(pids := engine.trial_processes()) < 2:
         pass
