@@ -128,13 +128,11 @@ def test_the_history_is_of_improvements_and_the_importance_names_what_matters(st
     events = store.run(study_spec(store, num_trials=30))
     trials, result = trials_of(events), events[-1]["result"]
     least, improved = float("inf"), []
-    for event in events:
-        if event["type"] == "trial" and event["trial"]["state"] == "succeeded":
-            value = event["trial"]["values"][0]
-            if value < least:
-                least = value
-                improved.append({"number": event["trial"]["number"], "value": value})
-    assert result["history"] == improved
+    for trial in trials:
+        if trial["values"][0] < least:
+            least = trial["values"][0]
+            improved.append({"number": trial["number"], "value": least})
+    assert result["history"] == improved and result["best"]["value"] == least
     shares = {each["name"]: each["importance"] for each in result["importance"][0]["parameters"]}
     assert shares.keys() == {"n_estimators", "max_depth", "learning_rate"}
     assert 0.5 < sum(shares.values()) <= 1 + 1e-9
@@ -387,3 +385,35 @@ def test_a_model_that_learns_from_all_rows_is_measured_by_one_that_does_not(stor
     for field in ("metrics", "calibration", "importance", "data", "parameters"):
         assert both[field] == alone[field], field
     assert both["files"]["model"]["sha256"] != alone["files"]["model"]["sha256"]
+
+
+def test_of_equal_trials_the_first_is_the_best_whichever_ended_first(store):
+    space = [{"name": "n_estimators", "type": "choice", "values": [900, 5]}]
+    constant = [{"metric": "train_r2", "mode": "max"}]
+    spec = study_spec(
+        store,
+        column="price",
+        space=space,
+        hyperparameters={"learning_rate": 1e-300},
+        objectives=constant,
+        initial_trials=[{"n_estimators": 900}, {"n_estimators": 5}],
+        num_trials=2,
+        top_k=1,
+    )
+    events = store.run(spec)
+    assert [trial["values"] for trial in trials_of(events)] == [[0.0], [0.0]]
+    result = events[-1]["result"]
+    assert result["best"]["number"] == result["versions"][0]["number"] == 0
+
+
+def test_trials_that_were_left_in_the_middle_are_not_all_begun_at_once(store, server):
+    space = [{"name": "n_estimators", "type": "choice", "values": [700]}]
+    spec = study_spec(store, space=space, num_trials=4, max_concurrent_trials=4)
+    engine = Engine(server, spec)
+    engine.read(lambda event: event["type"] == "trial" and event["trial"]["number"] == 3)
+    engine.kill()
+    spec["search"]["max_concurrent_trials"] = 1
+    events = store.run({**spec, "attempt": 2})
+    running = [event["trials"]["running"] for event in events if event["type"] == "progress"]
+    states = [event["trial"]["state"] for event in events if event["type"] == "trial"]
+    assert states == ["running", "succeeded"] * 4 and max(running) <= 4

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from .search import Search, excesses
+from .search import History, excesses
 from .space import Space
 from .trial import SUCCEEDED, Trial
 
@@ -23,14 +23,14 @@ _FEWEST_WEIGHED_TRIALS = 4
 _TIME = pa.timestamp("ms", tz="UTC")
 
 
-def ranked(search: Search, objectives: list[dict[str, str]]) -> list[Trial]:
+def ranked(trials: list[Trial], objectives: list[dict[str, str]]) -> list[Trial]:
     """Feasible trials of different parameters, the best first; of several objectives the Pareto front."""
-    feasible = [trial for trial in search.trials if trial.feasible]
+    feasible = [trial for trial in trials if trial.feasible]
     if len(objectives) > 1:
-        front = set(pareto_front(feasible, objectives))
+        front = set(pareto_front(trials, objectives))
         feasible = [trial for trial in feasible if trial.number in front]
     else:
-        feasible.sort(key=search.history.rank, reverse=True)
+        feasible.sort(key=History(objectives).rank, reverse=True)
     different: dict[str, Trial] = {}
     for trial in feasible:
         different.setdefault(json.dumps(trial.parameters, sort_keys=True), trial)
@@ -38,7 +38,8 @@ def ranked(search: Search, objectives: list[dict[str, str]]) -> list[Trial]:
 
 
 def pareto_front(trials: list[Trial], objectives: list[dict[str, str]]) -> list[int]:
-    """Numbers of the trials than which no other is as good in every objective and better in one."""
+    """Numbers of the feasible trials than which no other is as good in every objective and better in one."""
+    trials = [trial for trial in trials if trial.feasible]
     signs = np.array([1 if each["mode"] == "min" else -1 for each in objectives])
     losses = np.array([trial.values for trial in trials]).reshape(len(trials), len(objectives)) * signs
     return [

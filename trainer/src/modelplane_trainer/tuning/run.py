@@ -18,9 +18,9 @@ from ..training import fit, fit_to_target, publish, refit, seed_random_sources
 from .ending import as_parquet, frozen, importance, pareto_front, ranked
 from .journal import Journal
 from .measuring import Measuring
-from .search import Search
+from .search import History, Search
 from .space import Space
-from .trial import SUCCEEDED, Trial, count
+from .trial import STATES, SUCCEEDED, Trial
 
 # Written by the service where more trials are wanted than an attempt was told of.
 _MORE_TRIALS = "num_trials.json"
@@ -78,22 +78,25 @@ class _Study:
         self._phase = "refitting"
         self._report()
         events.flush_progress()
-        best, objectives = search.history.best, self._search_spec["objectives"]
-        order = ranked(search, objectives)
+        objectives = self._search_spec["objectives"]
+        trials = sorted(search.ended, key=lambda trial: trial.number)
+        # By number, and not as they ended: which of two equal ones is the best is then no matter of time.
+        history = History(objectives)
+        for trial in trials:
+            history.add(trial)
+        order = ranked(trials, objectives)
         if not order:
             events.warning(f"None of {len(search.trials)} trials is feasible, so that no model was trained.")
-        feasible = [trial for trial in search.trials if trial.feasible]
-        trials = sorted(search.ended, key=lambda trial: trial.number)
         return {
-            "trials": count(search.trials),
+            "trials": search.counts(),
             "num_trials": search.num_trials,
             "stopped_by": search.stopped_by,
             "search_seconds": seconds,
-            "best": _described(best),
-            "pareto_front": pareto_front(feasible, objectives) if len(objectives) > 1 else None,
+            "best": _described(history.best),
+            "pareto_front": pareto_front(trials, objectives) if len(objectives) > 1 else None,
             "versions": [self._train(trial) for trial in order[: self._spec["finish"]["top_k"]]],
             "importance": importance(trials, self._space, self._search_spec),
-            "history": self._history(),
+            "history": _improvements(history),
             "parents": self._parents,
             "trials_file": self._write_trials(trials),
         }
@@ -187,21 +190,17 @@ class _Study:
         self._events.trial(trial.as_json())
         self._report()
 
-    def _history(self) -> list[dict[str, Any]]:
-        improvements = self._search.history.improvements if self._search else []
-        return [{"number": trial.number, "value": trial.values[0]} for trial in improvements]
-
     def _report(self) -> None:
         search = self._search
-        best = search.history.best if search else None
+        history = search.history if search else History(self._search_spec["objectives"])
         self._events.progress(
             phase=self._phase,
-            trials=search.counts() if search else count([]),
+            trials=search.counts() if search else dict.fromkeys(STATES, 0),
             num_trials=search.num_trials if search else self._search_spec["num_trials"],
-            best=_described(best),
-            history=self._history(),
+            best=_described(history.best),
+            history=_improvements(history),
             estimated_completion=search.estimated_completion() if search else None,
-            metrics=best.metrics if best else {},
+            metrics=history.best.metrics if history.best else {},
         )
 
 
@@ -231,6 +230,10 @@ class _Told:
 
     def flush_progress(self) -> None:
         pass
+
+
+def _improvements(history: History) -> list[dict[str, Any]]:
+    return [{"number": trial.number, "value": trial.values[0]} for trial in history.improvements]
 
 
 def _described(best: Trial | None) -> dict[str, Any] | None:

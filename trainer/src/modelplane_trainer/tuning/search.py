@@ -22,7 +22,7 @@ from .measuring import Measuring
 from .processes import Processes
 from .samplers import make_study
 from .space import Space
-from .trial import FAILED, PRUNED, RUNNING, SUCCEEDED, Trial, count, now
+from .trial import FAILED, PRUNED, RUNNING, SUCCEEDED, Trial, now
 
 TOO_MANY_FAILED_TRIALS = "TOO_MANY_FAILED_TRIALS"
 MOST_GRID_POINTS = 10_000
@@ -143,6 +143,7 @@ class Search:
         self.ended: list[Trial] = []
         self._told = 0
         self.history, self._known_history = (History(self._search["objectives"]) for _ in range(2))
+        self._states = Counter()
         self._asks_kept = 0
         self._seconds_of_trials = 0.0
         for record in records:
@@ -230,11 +231,13 @@ class Search:
         self._begun_at = time.monotonic()
         processes = Processes(self.slots, self._search["trial_timeout_seconds"], close)
         try:
-            begun = [trial for trial in self.trials if trial.state == RUNNING]
+            waiting = [trial for trial in self.trials if trial.state == RUNNING]
             ended: list[Trial] = []
             while True:
-                while len(begun) + len(processes) < self.slots and self._may_ask():
-                    begun.append(self._ask())
+                while len(waiting) + len(processes) < self.slots and self._may_ask():
+                    waiting.append(self._ask())
+                free = 0 if self._gives_way else self.slots - len(processes)
+                begun, waiting = waiting[:free], waiting[free:]
                 for trial in begun:
                     trial.started_at = now()
                 self._keep(begun, ended)
@@ -243,11 +246,17 @@ class Search:
                     processes.start(trial.number, lambda trial=trial: self._work(trial))
                 if not len(processes):
                     break
-                begun, ended = self._taken(processes)
+                again, ended = self._taken(processes)
+                waiting += again
         finally:
             processes.kill()
-        if not self.stopped_by:
+        if waiting or not self.stopped_by:
             raise giving_way.GaveWay
+
+    @property
+    def _gives_way(self) -> bool:
+        """Whether no more trials begin because the job was asked to end; each attempt ends at least one."""
+        return giving_way.is_asked() and self._ended_here > 0
 
     def _may_ask(self) -> bool:
         """Whether another trial begins now."""
@@ -258,9 +267,7 @@ class Search:
                 return False
         self._tell_study(number)
         self.stopped_by = self._reason_to_stop()
-        if self.stopped_by:
-            return False
-        return not (giving_way.is_asked() and self._ended_here)
+        return not self.stopped_by and not self._gives_way
 
     def _reason_to_stop(self) -> str:
         search = self._search
@@ -308,7 +315,7 @@ class Search:
                 setattr(trial, name, value)
             trial.ended_at = now()
             begun = datetime.fromisoformat(trial.started_at)
-            trial.duration_seconds = round((datetime.now(UTC) - begun).total_seconds(), 3)
+            trial.duration_seconds = max(0.0, round((datetime.now(UTC) - begun).total_seconds(), 3))
             self._note_end(trial)
             self._ended_here += 1
             ended.append(trial)
@@ -316,6 +323,7 @@ class Search:
 
     def _note_end(self, trial: Trial) -> None:
         self.ended.append(trial)
+        self._states[trial.state] += 1
         self.history.add(trial)
         self._seconds_of_trials += trial.duration_seconds or 0.0
 
@@ -324,22 +332,22 @@ class Search:
         Raises:
             JobFailure: more trials have failed than may.
         """
-        failed = [trial for trial in self.ended if trial.state == FAILED]
-        share = self._search["max_failed_share"]
-        all_failed = bool(self.stopped_by) and len(failed) == len(self.trials)
-        if not failed or (len(failed) <= share * self.num_trials and not all_failed):
+        failed, share = self._states[FAILED], self._search["max_failed_share"]
+        all_failed = bool(self.stopped_by) and failed == len(self.trials)
+        if not failed or (failed <= share * self.num_trials and not all_failed):
             return
-        reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
-        allowed = (
-            "" if all_failed else f", more than max_failed_share allows ({share:g} of {self.num_trials})"
-        )
+        reasons = Counter(trial.reason for trial in self.ended if trial.state == FAILED)
+        reason, times = reasons.most_common(1)[0]
+        limit = "" if all_failed else f", more than max_failed_share allows ({share:g} of {self.num_trials})"
         raise JobFailure(
             TOO_MANY_FAILED_TRIALS,
-            f"{len(failed)} of {len(self.ended)} trials failed{allowed}; {times} of them so: {reason}",
+            f"{failed} of {len(self.ended)} trials failed{limit}; {times} of them so: {reason}",
         )
 
     def counts(self) -> dict[str, int]:
-        return count(self.trials)
+        """Trials by state."""
+        ended = {state: self._states[state] for state in (SUCCEEDED, PRUNED, FAILED)}
+        return {RUNNING: len(self.trials) - len(self.ended), **ended}
 
     def estimated_completion(self) -> str | None:
         """When the search ends if trials take as long as until now; None before one has ended."""

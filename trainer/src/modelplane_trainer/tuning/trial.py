@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -43,14 +42,6 @@ class Trial:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def count(trials: Iterable[Trial]) -> dict[str, int]:
-    """Trials by state."""
-    counts = dict.fromkeys(STATES, 0)
-    for trial in trials:
-        counts[trial.state] += 1
-    return counts
 
 
 def now() -> str:
