@@ -4,10 +4,20 @@ import pytest
 from cases import Store
 from studies import SPACE, study_spec, trials_of
 
+from modelplane_trainer.tuning.samplers import make_study
+from modelplane_trainer.tuning.space import Space
+
 
 def parameters(store: Store, space: list[dict], **changes) -> list[dict]:
-    spec = study_spec(store, space=space, **{"algorithm": "random", "num_trials": 20, **changes})
-    return [trial["parameters"] for trial in trials_of(store.run(spec))]
+    """What is suggested for twenty trials that are not run."""
+    spec = study_spec(store, space=space, **{"algorithm": "random", **changes})
+    searched = Space(spec)
+    study, suggested = make_study(spec["search"], searched), []
+    for number in range(20):
+        trial = study.ask()
+        suggested.append(searched.suggest(trial))
+        study.tell(trial, number % 5)
+    return suggested
 
 
 def of(name: str, type_: str, **described) -> dict:
@@ -52,13 +62,16 @@ def test_a_choice_is_among_values_of_any_kind(store):
     assert {repr(each["max_features"]) for each in tried} == {repr(value) for value in values}
 
 
-def test_a_choice_is_among_lists(store):
+def test_a_trial_is_trained_with_values_of_any_kind(store):
     space = [
         of("hidden_layer_sizes", "choice", values=[[4], [4, 2]]),
-        of("max_iter", "choice", values=[2]),
+        of("alpha", "quniform", min=0, max=1, q=0.5),
+        of("batch_size", "quniform", min=32, max=64, q=32),
+        of("max_iter", "lograndint", min=2, max=4),
     ]
-    tried = parameters(store, space, estimator="mlp", num_trials=8)
-    assert {tuple(each["hidden_layer_sizes"]) for each in tried} == {(4,), (4, 2)}
+    trials = trials_of(store.run(study_spec(store, space=space, estimator="mlp", num_trials=6)))
+    assert {trial["state"] for trial in trials} == {"succeeded"}
+    assert {tuple(trial["parameters"]["hidden_layer_sizes"]) for trial in trials} == {(4,), (4, 2)}
 
 
 CONDITIONAL = [
@@ -90,13 +103,10 @@ def test_a_grid_has_each_combination_once(store):
 
 
 def test_a_part_of_a_grid_is_drawn_from_all_of_it(store):
-    space = [
-        of("max_depth", "randint", min=1, max=11),
-        of("min_samples_leaf", "randint", min=1, max=11),
-        FEW,
-    ]
-    tried = parameters(store, space, algorithm="grid", num_trials=12)
-    assert len({each["max_depth"] for each in tried}) > 4
+    depths = [of("max_depth", "randint", min=1, max=11), of("min_samples_leaf", "randint", min=1, max=11)]
+    spec = study_spec(store, space=[*depths, FEW], algorithm="grid", num_trials=12)
+    tried = {trial["parameters"]["max_depth"] for trial in trials_of(store.run(spec))}
+    assert len(tried) > 4
 
 
 UNFIT = [
