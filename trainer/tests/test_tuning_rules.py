@@ -1,5 +1,6 @@
 """Objectives, constraints, what ends a trial or a search, and what a study learns from."""
 
+import importlib
 import io
 import json
 
@@ -10,7 +11,8 @@ from cases import Store
 from studies import Engine, study_spec, trials_of, what_decides
 from warm_parent import eventually, gone
 
-from modelplane_trainer import giving_way
+from modelplane_trainer import giving_way, training
+from modelplane_trainer.failures import PARITY_FAILED, JobFailure
 from modelplane_trainer.storage import FolderStore
 from modelplane_trainer.tuning.journal import Journal
 
@@ -414,3 +416,28 @@ def test_trials_that_were_left_in_the_middle_are_not_all_begun_at_once(store, se
     running = [event["trials"]["running"] for event in events if event["type"] == "progress"]
     states = [event["trial"]["state"] for event in events if event["type"] == "trial"]
     assert states == ["running", "succeeded"] * 4 and max(running) <= 4
+
+
+@pytest.mark.parametrize("refused, made", [(1, 2), (4, 1), (5, None)])
+def test_a_model_that_cannot_be_exported_gives_way_to_the_next_best(store, monkeypatch, refused, made):
+    tried = []
+
+    def publish(trained, *rest) -> dict:
+        tried.append(trained)
+        if len(tried) <= refused:
+            raise JobFailure(PARITY_FAILED, "the graph answers otherwise.")
+        return training.publish(trained, *rest)
+
+    monkeypatch.setattr(importlib.import_module("modelplane_trainer.tuning.run"), "publish", publish)
+    events = store.run(study_spec(store, num_trials=8, algorithm="random", top_k=2))
+    warned = [event["message"] for event in events if event["type"] == "warning"]
+    if made is None:
+        assert events[-1]["code"] == "PARITY_FAILED" and len(tried) == 5
+        return
+    versions = events[-1]["result"]["versions"]
+    assert len(versions) == made and len(warned) == refused
+    ranked = sorted(trials_of(events), key=lambda trial: trial["values"])
+    assert [version["number"] for version in versions] == [
+        trial["number"] for trial in ranked[refused : refused + made]
+    ]
+    assert warned[0] == f"Trial {ranked[0]['number']} gives no model: the graph answers otherwise."

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from ..dataset import Dataset, load
 from ..events import EventWriter
-from ..failures import DATA_UNREADABLE, JobFailure, unfit
+from ..failures import DATA_UNREADABLE, PARITY_FAILED, JobFailure, unfit
 from ..plan import make_plan
 from ..storage import Store
 from ..training import fit, fit_to_target, publish, refit, seed_random_sources
@@ -24,6 +24,8 @@ from .trial import STATES, SUCCEEDED, Trial
 
 # Written by the service where more trials are wanted than an attempt was told of.
 _MORE_TRIALS = "num_trials.json"
+# Trials that are trained in place of better ones whose export is refused.
+_MOST_SPARE_TRIALS = 3
 
 
 def run(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
@@ -94,12 +96,33 @@ class _Study:
             "search_seconds": seconds,
             "best": _described(history.best),
             "pareto_front": pareto_front(trials, objectives) if len(objectives) > 1 else None,
-            "versions": [self._train(trial) for trial in order[: self._spec["finish"]["top_k"]]],
+            "versions": self._train_best(order),
             "importance": importance(trials, self._space, self._search_spec),
             "history": _improvements(history),
             "parents": self._parents,
             "trials_file": self._write_trials(trials),
         }
+
+    def _train_best(self, order: list[Trial]) -> list[dict[str, Any]]:
+        """Models of the best trials, and of the next best where an export does not answer as its model does.
+
+        Raises:
+            JobFailure: none of them can be exported.
+        """
+        wanted, versions, refusal = self._spec["finish"]["top_k"], [], None
+        for trial in order[: wanted + _MOST_SPARE_TRIALS]:
+            if len(versions) == wanted:
+                break
+            try:
+                versions.append(self._train(trial))
+            except JobFailure as failure:
+                if failure.code != PARITY_FAILED:
+                    raise
+                refusal = failure
+                self._events.warning(f"Trial {trial.number} gives no model: {failure.message}")
+        if refusal is not None and not versions:
+            raise refusal
+        return versions
 
     def _train(self, trial: Trial) -> dict[str, Any]:
         """A trial's model as a training would make it."""
