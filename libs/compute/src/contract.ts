@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 
@@ -8,10 +8,11 @@ import { Ajv, type ValidateFunction } from 'ajv';
  * @param contractsDir default: `contracts` at the root of the repository
  */
 export function compileContract<T>(name: string, contractsDir = findContracts()): ValidateFunction<T> {
-  const [file] = name.split('#');
   // Each kind of event requires properties that only the schema around it defines.
   const ajv = new Ajv({ allowUnionTypes: true, strictTypes: false });
-  ajv.addSchema(JSON.parse(readFileSync(join(contractsDir, `${file}.schema.json`), 'utf8')) as object);
+  // All of them: one may refer to another.
+  for (const file of readdirSync(contractsDir).filter((each) => each.endsWith('.schema.json')))
+    ajv.addSchema(JSON.parse(readFileSync(join(contractsDir, file), 'utf8')) as object);
   return ajv.compile<T>({ $ref: name });
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -11,8 +10,7 @@ from typing import Any, NoReturn
 
 from . import credentials, giving_way
 from .job import run_job
-
-_PR_SET_PDEATHSIG = 1
+from .parent_death import die_with_parent
 
 
 def become_job(
@@ -53,12 +51,3 @@ def become_job(
             sys.stderr.flush()
         # Not sys.exit: the parent's exit handlers and unwinding are not this process's to run.
         os._exit(code)
-
-
-def die_with_parent(parent: int) -> None:
-    """On Linux the kernel kills this process when its parent ends, however that ends."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(70)

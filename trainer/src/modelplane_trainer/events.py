@@ -23,7 +23,7 @@ class EventWriter:
     """
 
     def __init__(self, descriptor: int, job_id: str, attempt: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._job_id = job_id
         self._attempt = attempt
         self._seq = 0
@@ -101,6 +101,10 @@ class EventWriter:
             }
         self._write("progress", **fields, **phase)
 
+    def trial(self, trial: dict[str, Any]) -> None:
+        """A trial of a study has begun or ended."""
+        self._write("trial", trial=trial)
+
     def succeeded(self, result: dict[str, Any]) -> None:
         if self._phase is not None:
             self._end_phase()
@@ -117,7 +121,7 @@ class EventWriter:
     def _write(self, kind: str, **fields: Any) -> None:
         self._seq += 1
         event = {"type": kind, "job_id": self._job_id, "attempt": self._attempt, "seq": self._seq}
-        write_line(self._descriptor, event | plain(fields))
+        write_line(self.descriptor, event | plain(fields))
 
 
 def _nothing_yet(total_epochs: int) -> dict[str, Any]:

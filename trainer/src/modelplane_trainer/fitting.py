@@ -40,18 +40,48 @@ class Silent:
         pass
 
 
+def seed_random_sources(seed: int) -> None:
+    """Seed what libraries draw from that were given no seed of their own."""
+    random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)
+
+
 def seed_and_threads(spec: dict[str, Any]) -> None:
     """Seed every random source and let OpenMP use the threads of the plan."""
-    seed = spec["training"]["seed"] % 2**32
-    random.seed(seed)
-    np.random.seed(seed)
+    seed_random_sources(spec["training"]["seed"])
     threads = make_plan(spec).threads
     os.environ["OMP_NUM_THREADS"] = str(threads)
     threadpoolctl.threadpool_limits(threads, user_api="openmp")
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Two parts of the rows as an estimator takes them; equal for all hyperparameters of it.
+
+    Attributes:
+        transformer: fitted on the training part.
+        train, validation: float32 [rows, columns], dense or sparse.
+    """
+
+    transformer: Any
+    train: Any
+    validation: Any
+
+
+def prepare(estimator: str, dataset: Dataset, train: np.ndarray, validation: np.ndarray) -> Prepared:
+    """Fit the preprocessing that an estimator wants on the training part, and apply it to both."""
+    fitted = transformer(dataset, **dataclasses.asdict(estimators.PREPARATIONS[estimator]))
+    learnt = fitted.fit_transform(frame(dataset.features, train))
+    return Prepared(fitted, learnt, fitted.transform(frame(dataset.features, validation)))
+
+
 def fit_pipeline(
-    plan: Plan, dataset: Dataset, train: np.ndarray, validation: np.ndarray, listener: Listener
+    plan: Plan,
+    dataset: Dataset,
+    train: np.ndarray,
+    validation: np.ndarray,
+    listener: Listener,
+    prepared: Prepared | None = None,
 ) -> tuple[Pipeline, Progress, bool]:
     """Fit preprocessing and estimator.
 
@@ -60,6 +90,7 @@ def fit_pipeline(
         dataset: the job's data.
         train, validation: row numbers; the second part is measured on, and decides early stopping.
         listener: told of the rounds.
+        prepared: both parts, where that is done.
 
     Returns:
         The fitted pipeline, its progress, and whether the solver had converged.
@@ -68,15 +99,14 @@ def fit_pipeline(
         JobFailure: the library refuses the settings.
     """
     target = dataset.target
-    preparation = estimators.PREPARATIONS[plan.estimator]
-    prepared = transformer(dataset, **dataclasses.asdict(preparation))
+    prepared = prepared or prepare(plan.estimator, dataset, train, validation)
     task = estimators.Task(
         plan=plan,
         model_type=target.model_type,
         classes=len(target.labels or ()),
-        X_train=prepared.fit_transform(frame(dataset.features, train)),
+        X_train=prepared.train,
         y_train=target.learnt[train],
-        X_validation=prepared.transform(frame(dataset.features, validation)),
+        X_validation=prepared.validation,
         y_validation=target.learnt[validation],
         class_weight=class_weight(plan, target),
     )
@@ -100,7 +130,7 @@ def fit_pipeline(
         reason = re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", str(error).strip().splitlines()[0]).rstrip(".")
         raise unfit(f"{plan.estimator} cannot be trained with these settings: {reason}.") from error
     converged = not any(issubclass(each.category, ConvergenceWarning) for each in caught)
-    return Pipeline([("prepare", prepared), ("model", model)]), progress, converged
+    return Pipeline([("prepare", prepared.transformer), ("model", model)]), progress, converged
 
 
 def fit_to_target(plan: Plan, target: Target, events: EventWriter) -> None:
@@ -160,6 +190,14 @@ def _as_key(label: Any) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
+def for_rounds(plan: Plan, best_epoch: int) -> Plan:
+    """The plan without early stopping, for as many rounds as that has found best."""
+    if plan.patience is None or plan.estimator not in ROUNDS:
+        return dataclasses.replace(plan, patience=None)
+    parameters = {**plan.parameters, ROUNDS[plan.estimator]: best_epoch}
+    return dataclasses.replace(plan, parameters=parameters, patience=None, rounds=best_epoch)
+
+
 def calibrate(
     plan: Plan, dataset: Dataset, pipeline: Pipeline, best_epoch: int, events: EventWriter
 ) -> Pipeline:
@@ -176,7 +214,7 @@ def calibrate(
             f"isotonic calibration has only {len(y)} rows to learn from and may overfit them; "
             f"sigmoid is safer below {calibration.FEWEST_ISOTONIC_ROWS}."
         )
-    part = without_stopping(plan, best_epoch)
+    part = for_rounds(plan, best_epoch)
     held_out = np.empty((len(y), len(target.labels)))
     cut = StratifiedKFold(folds, shuffle=True, random_state=plan.seed % 2**32)
     for number, (kept, held) in enumerate(cut.split(y, y), 1):
@@ -185,15 +223,6 @@ def calibrate(
         events.log(f"Calibration: predicted part {number} of {folds}.")
     maps = calibration.fit_maps(method, held_out, y)
     return Pipeline([*pipeline.steps[:-1], ("model", calibration.CalibratedClassifier(pipeline[-1], maps))])
-
-
-def without_stopping(plan: Plan, best_epoch: int) -> Plan:
-    """The plan that fits as many rounds to other rows as were kept of the ones that it was fitted to."""
-    parameters = dict(plan.parameters)
-    if plan.estimator in ROUNDS:
-        parameters[ROUNDS[plan.estimator]] = best_epoch if plan.patience is not None else plan.rounds
-    rounds = int(parameters.get(ROUNDS.get(plan.estimator, ""), 1))
-    return dataclasses.replace(plan, parameters=parameters, patience=None, rounds=rounds)
 
 
 def _shown_rate(plan: Plan) -> float | None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import Any
 
-from . import batch, contracts, inspection, training
+from . import batch, contracts, inspection, training, tuning
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, STORAGE_FULL, JobFailure, ran_out_of_disk
 from .fitting import seed_and_threads
@@ -20,7 +20,7 @@ _LONGEST_LINE = 500
 
 
 def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = None) -> int:
-    """Do what a specification says and tell it in events: train, inspect, score, calibrate, fit an ensemble.
+    """Do what a specification says and tell it in events, such as to train, to tune or to score.
 
     Args:
         spec: the parsed specification; checked here.
@@ -84,6 +84,8 @@ def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[st
         for problem in found["problems"]:
             problem["message"] = _sentence(problem["message"])
         return found
+    if spec["kind"] == "tuning":
+        return tuning.run(spec, events, store)
     trained = training.train(spec, events, store)
     return training.publish(trained, spec, events, store)
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from .dataset import load
 from .failures import unfit
-from .fitting import Silent, calibrate, fit_pipeline, fit_to_target, seed_and_threads, without_stopping
+from .fitting import Silent, calibrate, fit_pipeline, fit_to_target, for_rounds, seed_and_threads
 from .plan import make_plan
 from .preprocessing import frame
 from .storage import Store
@@ -65,7 +65,7 @@ def out_of_fold(training: dict[str, Any], best_round: int, folds: int, store: St
     # Rows of validation files are no part of the training data; held-out ones are.
     has_files = training["data"]["validation"] is not None
     rows = dataset.train if has_files else np.arange(len(target.values))
-    part = without_stopping(plan, best_round)
+    part = for_rounds(plan, best_round)
     answers = np.empty((len(rows), len(target.labels)) if target.labels is not None else len(rows))
     for kept, held in _parts(target.values[rows], target.labels, folds, plan.seed):
         without = dataclasses.replace(dataset, train=rows[kept], validation=rows[held])

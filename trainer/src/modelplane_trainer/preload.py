@@ -29,7 +29,10 @@ def warm() -> None:
     Reads no file but the contracts and starts no thread: the jobs' readers of Parquet and JSON
     are not run here, because pyarrow starts a thread pool at its first read.
     """
-    for name in ("training-spec.v1", "batch-spec.v1", "labelled-spec.v1", "job-event.v1", "signature.v1"):
+    for name in (
+        *("training-spec.v1", "batch-spec.v1", "labelled-spec.v1", "tuning-spec.v1"),
+        *("job-event.v1", "signature.v1"),
+    ):
         contracts.validator(name)
     for framework, known in contracts.estimators().items():
         for estimator in known["estimators"]:

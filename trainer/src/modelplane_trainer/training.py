@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +18,7 @@ from .calibration import CalibratedClassifier
 from .dataset import Dataset, load
 from .evaluation import classification_metrics, regression_metrics
 from .events import EventWriter, plain
-from .fitting import calibrate, fit_pipeline, fit_to_target
+from .fitting import calibrate, fit_pipeline, fit_to_target, for_rounds
 from .forest_export import FORESTS
 from .importance import importance
 from .model_card import as_markdown, model_card
@@ -57,6 +57,22 @@ class Trained:
     best_epoch: int
 
 
+@dataclass
+class Exported:
+    """A model as servers run it.
+
+    Attributes:
+        signature: with the core's.
+        model, core: serialized graphs, whole and without the encoding of the inputs.
+        decisions: of its trees, where it has nothing else.
+    """
+
+    signature: dict[str, Any]
+    model: bytes
+    core: bytes
+    decisions: core.Decisions | None
+
+
 def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None) -> Trained:
     """Read the data and fit the estimator; the same specification gives the same model.
 
@@ -71,6 +87,15 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     dataset = load(spec, events, store or open_store(spec["storage"], None))
     fit_to_target(plan, dataset.target, events)
     events.phase("fitting")
+    return fit(plan, dataset, events)
+
+
+def fit(plan: Plan, dataset: Dataset, events: EventWriter) -> Trained:
+    """Fit the estimator of a plan that fits the target, and calibrate it where that is asked for.
+
+    Raises:
+        JobFailure: the library refuses the settings.
+    """
     pipeline, progress, converged = fit_pipeline(plan, dataset, dataset.train, dataset.validation, events)
     events.flush_progress()
     if not converged:
@@ -90,8 +115,22 @@ def train(spec: dict[str, Any], events: EventWriter, store: Store | None = None)
     return Trained(plan, dataset, pipeline, train_frame, validation_frame, progress.best_epoch)
 
 
-def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+def refit(trained: Trained, events: EventWriter) -> Trained:
+    """The same model for as many rounds, fitted to the validation rows too."""
+    rows = np.sort(np.concatenate([trained.dataset.train, trained.dataset.validation]))
+    dataset = replace(trained.dataset, train=rows)
+    return fit(for_rounds(trained.plan, trained.best_epoch), dataset, events)
+
+
+def publish(
+    trained: Trained, spec: dict[str, Any], events: EventWriter, store: Store, measured: Trained | None = None
+) -> dict[str, Any]:
     """Export, check and write a trained model.
+
+    Args:
+        trained: what is written.
+        spec, events, store: of the job.
+        measured: the same without the validation rows, whose metrics and the like are told; None: `trained`.
 
     Returns:
         The result of the `succeeded` event.
@@ -99,22 +138,19 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     Raises:
         JobFailure: the exported graph does not answer as the pipeline does.
     """
-    dataset, plan = trained.dataset, trained.plan
+    measured = measured or trained
+    dataset, plan = measured.dataset, measured.plan
     target = dataset.target
     events.phase("exporting")
-    signature = onnx_export.signature(target, inputs(dataset), dataset.ignored)
-    versions = {name: version(name) for name in LIBRARIES}
-    metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
-    exported = onnx_export.export(trained.pipeline, signature["inputs"], metadata)
-    model = exported.SerializeToString()
-    signature["core"] = core.cut(exported, onnx_export.output_of(signature))
-    core_model = exported.SerializeToString()
+    versions = library_versions()
+    exported = export(trained.pipeline, dataset, plan, versions)
+    signature = exported.signature
+    asked = exported if measured is trained else export(measured.pipeline, dataset, plan, versions)
 
     events.phase("checking")
-    decisions = core.decisions_of(exported)
-    events.log(_check(trained, model, signature, decisions))
-    served = ServedModel(core_model, signature, plan.threads, decisions)
-    metrics, answers = _measure(trained, served, events)
+    events.log(_check(trained, exported))
+    served = ServedModel(asked.core, asked.signature, plan.threads, asked.decisions)
+    metrics, answers = _measure(measured, served, events)
     held_out = target.values[dataset.validation]
     calibration, curve = conformal.calibrate(held_out, answers, plan.seed)
     calibration |= {
@@ -123,7 +159,7 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
     events.phase("explaining")
-    found = importance(plan, _estimator(trained), served, dataset, events)
+    found = importance(plan, _estimator(measured), served, dataset, events)
     parameters = {
         "estimator": plan.estimator,
         **plan.parameters,
@@ -145,8 +181,8 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
         "model_type": target.model_type,
         "framework_version": versions[FRAMEWORKS[plan.framework]],
         "files": {
-            "model": store.write(folder, "model.onnx", model),
-            "core": store.write(folder, "core.onnx", core_model),
+            "model": store.write(folder, "model.onnx", exported.model),
+            "core": store.write(folder, "core.onnx", exported.core),
             "baseline": store.write(folder, "baseline.json", _json(baseline(dataset, predicted))),
             "background": store.write(folder, "background.json", _json(background(dataset, plan.seed))),
             "card": store.write(folder, "card.json", _json(card)),
@@ -162,17 +198,30 @@ def publish(trained: Trained, spec: dict[str, Any], events: EventWriter, store: 
     }
 
 
-def _check(
-    trained: Trained, model: bytes, signature: dict[str, Any], decisions: core.Decisions | None
-) -> str:
+def library_versions() -> dict[str, str]:
+    """Versions of all that has a part in a model, by name."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def export(pipeline: Pipeline, dataset: Dataset, plan: Plan, versions: dict[str, str]) -> Exported:
+    """Convert a fitted pipeline to what servers run."""
+    signature = onnx_export.signature(dataset.target, inputs(dataset), dataset.ignored)
+    metadata = onnx_export.metadata(signature, plan.estimator, plan.framework, versions)
+    graph = onnx_export.export(pipeline, signature["inputs"], metadata)
+    model = graph.SerializeToString()
+    signature["core"] = core.cut(graph, onnx_export.output_of(signature))
+    return Exported(signature, model, graph.SerializeToString(), core.decisions_of(graph))
+
+
+def _check(trained: Trained, exported: Exported) -> str:
     """Let the exported graph pass the gate; what was asked, in a sentence.
 
     Raises:
         JobFailure: it does not answer as the pipeline does.
     """
-    target = trained.dataset.target
+    target, signature, decisions = trained.dataset.target, exported.signature, exported.decisions
     names = {tensor: each["name"] for each in signature["inputs"] for tensor in onnx_export.tensors_of(each)}
-    gate = parity.Gate(trained.pipeline, onnx_export.session(model), names)
+    gate = parity.Gate(trained.pipeline, onnx_export.session(exported.model), names)
     if target.labels is None:
         learnt = target.learnt[trained.dataset.train]
         gate.centre, gate.spread = float(np.mean(learnt)), float(np.std(learnt)) or 1.0
