@@ -1,6 +1,7 @@
 export * from './errors.js';
 export { Explainer, MIXTURES_AT_ONCE } from './explanations/explainer.js';
 export type { Explanation } from './explanations/explainer.js';
+export { closestName } from './closest-name.js';
 export { FeatureErrors } from './feature-errors.js';
 export type { FeatureProblem } from './feature-errors.js';
 export { OnnxModel } from './onnx-model.js';

@@ -6,9 +6,10 @@ import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
 import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { TrainingData, type TrainingFiles } from './training-data.js';
-import { type TrainingSpec, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
-import { TrainerSpecs } from './trainer-specs.js';
+import { TrainingDataService, type TrainingFiles } from './training-data.service.js';
+import { VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
+import type { TrainingSpec } from './training-spec.dto.js';
+import { TrainerSpecsService } from './trainer-specs.service.js';
 
 /** What is read at most of the training or validation data: trainer/src/modelplane_trainer/inspection.py. */
 const MAX_FILES = 8;
@@ -20,8 +21,8 @@ const MAX_BYTES_OF_FILE = 8 * 2 ** 20;
 export class ValidationProcessor implements JobHandler<TrainingSpec, never, ValidationResult> {
   constructor(
     private readonly compute: Compute,
-    private readonly data: TrainingData,
-    private readonly specs: TrainerSpecs,
+    private readonly data: TrainingDataService,
+    private readonly specs: TrainerSpecsService,
     private readonly rate: RateLimiter,
     private readonly config: TrainingConfig,
   ) {}
