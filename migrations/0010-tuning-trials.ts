@@ -29,6 +29,9 @@ export class TuningTrials implements MigrationInterface {
         constraint tuning_trials_state_check check (state in ('running', 'succeeded', 'pruned', 'failed'))
       );
       create index tuning_trials_state_idx on tuning_trials (tenant_id, job_id, state, number);
+      -- A training makes one version of a model, a study one of a trial.
+      alter table model_versions drop constraint model_versions_job_key;
+      create unique index model_versions_job_key on model_versions (model_id, job_id, coalesce(data ->> 'trial', ''));
       create index jobs_tuning_model_idx on jobs (tenant_id, (spec ->> 'model_name'), id) where kind = 'tuning';
     `);
     await isolateTenants(runner, 'tuning_trials');
