@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './support/client.js';
 import { python } from './support/data.js';
@@ -208,6 +209,14 @@ describe('a study', () => {
     expect(told.map((each) => each.data.trial.number).sort((a, b) => a - b)).toEqual(
       trials.map(({ number }) => number),
     );
+  });
+
+  it('should leave nothing of its attempts and its journal behind', async () => {
+    const { data } = (await acme.get('/api/v1/tuning?model_name=tuned')).body;
+    const folder = `${service.stateDir}/objects/modelplane/acme-corp/jobs/${data[0].job_id}`;
+    const filesOf = () => readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+    // It is cleared away a moment after the study has ended.
+    while ((await filesOf()).some((entry) => entry.isFile())) await sleep(50);
   });
 
   it('should have the same trials after two kills of its worker, one at a time', async () => {
