@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from '../../config/project.js';
+import type { ModelType } from '../models/model.entity.js';
 import { EstimatorsService } from '../training/estimators.service.js';
-import { estimatorsOf, TRAINABLE_FRAMEWORKS } from '../training/estimators.js';
 import { countPoints, faultOfValue, readSpace, type SpaceParameter } from './search-space.js';
 
 const estimators = new EstimatorsService();
@@ -272,9 +275,12 @@ describe('a search space', () => {
 });
 
 describe('the default space', () => {
-  const all = TRAINABLE_FRAMEWORKS.flatMap((framework) =>
-    Object.entries(estimatorsOf(framework)).flatMap(([estimator, { model_types }]) =>
-      model_types.map((modelType) => ({ framework, estimator, modelType })),
+  const { frameworks } = JSON.parse(
+    readFileSync(join(PROJECT_ROOT, 'contracts', 'estimators.v1.json'), 'utf8'),
+  ) as { frameworks: Record<string, { estimators: Record<string, { model_types: ModelType[] }> }> };
+  const all = Object.values(frameworks).flatMap(({ estimators: described }) =>
+    Object.entries(described).flatMap(([estimator, { model_types }]) =>
+      model_types.map((modelType) => ({ estimator, modelType })),
     ),
   );
 
