@@ -4,23 +4,12 @@ import { JobClaimsRepository } from '../src/platform/jobs/job-claims.repository.
 import { TrialsService } from '../src/modules/tuning/trials/trials.service.js';
 import type { Answer, Client } from './support/client.js';
 import type { Service } from './support/service.js';
+import { SEED_STUDY } from './support/studies.js';
 import { startWithModels } from './support/trained-models.js';
 
-/** The request of the API document, for a model that has been trained. */
-const SEED = {
-  model_name: 'churn',
-  search_space: {
-    n_estimators: { type: 'choice', values: [50, 100, 200, 500] },
-    max_depth: { type: 'randint', min: 3, max: 20 },
-    learning_rate: { type: 'loguniform', min: 0.0001, max: 0.1 },
-    min_samples_split: { type: 'choice', values: [2, 5, 10] },
-  },
-  objective_metric: 'val_accuracy',
-  mode: 'max',
-  num_trials: 50,
-  algorithm: 'bayesian',
-  max_concurrent_trials: 4,
-};
+/** Of a model that has been trained. */
+const SEED = { ...SEED_STUDY, model_name: 'churn' };
+
 const SPACE = { max_depth: { type: 'randint', min: 3, max: 20 } };
 const DATA = { train_path: 's3://data/train.parquet', target_column: 'churned' };
 

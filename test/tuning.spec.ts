@@ -4,23 +4,8 @@ import type { Client } from './support/client.js';
 import { python } from './support/data.js';
 import { WorkerProcess } from './support/processes.js';
 import type { Service } from './support/service.js';
+import { SEED_STUDY } from './support/studies.js';
 import { startWithModels } from './support/trained-models.js';
-
-/** The request of the API document, as written. */
-const SEED = {
-  model_name: 'customer_churn_v2',
-  search_space: {
-    n_estimators: { type: 'choice', values: [50, 100, 200, 500] },
-    max_depth: { type: 'randint', min: 3, max: 20 },
-    learning_rate: { type: 'loguniform', min: 0.0001, max: 0.1 },
-    min_samples_split: { type: 'choice', values: [2, 5, 10] },
-  },
-  objective_metric: 'val_accuracy',
-  mode: 'max',
-  num_trials: 50,
-  algorithm: 'bayesian',
-  max_concurrent_trials: 4,
-};
 
 const DATA = { train_path: 's3://data/train.parquet', target_column: 'churned' };
 
@@ -106,7 +91,7 @@ describe('a study', () => {
       hyperparameters: { estimator: 'logistic_regression' },
     });
     await acme.waitForJob(`/api/v1/training/${training.body.job_id}`);
-    const submitted = await acme.post('/api/v1/tuning', SEED);
+    const submitted = await acme.post('/api/v1/tuning', SEED_STUDY);
     expect(submitted).toMatchObject({
       status: 202,
       body: { status: 'submitted', model_name: 'customer_churn_v2' },
@@ -130,8 +115,8 @@ describe('a study', () => {
         learning_rate: expect.any(Number),
         min_samples_split: expect.any(Number),
       });
-      expect(SEED.search_space.n_estimators.values).toContain(parameters.n_estimators);
-      expect(SEED.search_space.min_samples_split.values).toContain(parameters.min_samples_split);
+      expect(SEED_STUDY.search_space.n_estimators.values).toContain(parameters.n_estimators);
+      expect(SEED_STUDY.search_space.min_samples_split.values).toContain(parameters.min_samples_split);
       expect(parameters.max_depth).toBeGreaterThanOrEqual(3);
       expect(parameters.max_depth).toBeLessThan(20);
     }

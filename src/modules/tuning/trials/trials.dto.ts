@@ -118,7 +118,7 @@ export class TrialBody {
 
   /**
    * Why it failed or was pruned; else null.
-   * @example null
+   * @example The median of the trials before it was better after 10 rounds.
    */
   reason: string | null;
 }
