@@ -66,8 +66,13 @@ describe('a request for a study', () => {
         training_config: { seed: 0 },
         fixed_parameters: {},
         search_space: SEED.search_space,
-        ...{ pruner: 'none', cv_folds: null, max_concurrent_trials: 4, seed: 0, deterministic: true, lag: 4 },
+        ...{ pruner: 'none', max_concurrent_trials: 4, seed: 0, deterministic: true, lag: 4 },
         ...{ max_failed_share: 0.5, top_k: 1, refit_on: 'train' },
+      });
+      const again = await understood(await submit(body.request));
+      expect({ request: again.request, warnings: again.warnings }).toEqual({
+        request: body.request,
+        warnings: [],
       });
       const listed = (await acme.get('/api/v1/tuning?model_name=churn&status=submitted')).body.data;
       expect(listed.map(({ job_id }: { job_id: string }) => job_id)).toContain(submitted.body.job_id);
@@ -475,7 +480,7 @@ describe('the trials of a study', () => {
     expect(ended).toEqual(seen.filter((number) => number !== 1));
   });
 
-  it.each(['?state=lost', '?format=csv', '?cursor=x', '?limit=0', '?page=2'])(
+  it.each(['?state=lost', '?format=parquet&state=failed', '?format=csv', '?cursor=x', '?limit=0', '?page=2'])(
     'should not be listed by %s',
     async (query) => {
       expect((await acme.get(`/api/v1/tuning/${id}/trials${query}`)).status).toBe(400);

@@ -108,6 +108,8 @@ describe('a study', () => {
       estimated_completion: expect.any(String),
       metrics: { val_accuracy: body.best.value },
     });
+    const { number, value } = body.best;
+    expect(body.history.at(-1)).toEqual({ number, value });
     for (const { parameters } of await trialsOf(path)) {
       expect(parameters).toEqual({
         n_estimators: expect.any(Number),

@@ -119,7 +119,7 @@ export interface StudyProgress {
   trials: TrialCountsBody;
   num_trials: number;
   best: BestTrialBody | null;
-  history?: ImprovementBody[];
+  history: ImprovementBody[];
   estimated_completion: string | null;
 }
 
@@ -140,10 +140,11 @@ export interface StudyResult extends Findings {
 /** What the row of a study that has succeeded keeps. */
 export type TuningResult = Findings & TuningResultBody;
 
-/** The request as it was understood. */
+/** The request as it was understood, without what it leaves open: it could be submitted as it is. */
 function toTuningRequest({ space, hyperparameters, ...spec }: TuningSpec): object {
   const search_space = Object.fromEntries(space.map(({ name, ...range }) => [name, range]));
-  return { ...spec, fixed_parameters: hyperparameters, search_space };
+  const said = Object.entries(spec).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(said), fixed_parameters: hyperparameters, search_space };
 }
 
 export const TUNING = new JobKind<TuningSpec, StudyProgress, TuningResult, TuningSummary>({

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '../../platform/auth/identity.js';
-import { Problem, unfit } from '../../platform/errors/problem.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { StudyRequests } from './study-requests.js';
@@ -57,7 +57,7 @@ export class TuningService {
     return toTuningBody(job);
   }
 
-  /** @throws Problem 404; 409 where the file of all trials is asked for and there is none */
+  /** @throws Problem 404; 400 where some trials are asked for as a file, 409 where there is no file of all */
   async listTrials(
     tenant: string,
     id: string,
@@ -65,6 +65,9 @@ export class TuningService {
   ): Promise<TrialPage | TrialsParquetBody> {
     const job = await this.jobs.get(tenant, TUNING, id);
     if (query.format !== 'parquet') return this.trials.list(tenant, job, job.spec.objectives.length, query);
+    for (const name of ['state', 'cursor'] as const)
+      if (query[name] !== undefined)
+        throw invalid(name, 'must not be given with parquet, which has all trials');
     if (job.result) return job.result.trials_file;
     throw new Problem(
       'JOB_STATE_CONFLICT',
