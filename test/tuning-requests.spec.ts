@@ -136,6 +136,19 @@ describe('a request for a study', () => {
     ]);
   });
 
+  it('should try all points of a grid, those of conditions where these hold', async () => {
+    const search_space = {
+      bootstrap: { type: 'choice', values: [true, false] },
+      max_samples: { type: 'quniform', min: 0.1, max: 0.5, q: 0.2, when: { bootstrap: true } },
+      n_estimators: { type: 'randint', min: 10, max: 12 },
+    };
+    const request = { ...SEED, data_config: DATA, search_space, algorithm: 'grid', num_trials: undefined };
+    expect(await understood(await submit(request))).toMatchObject({
+      estimator: 'random_forest',
+      num_trials: 8,
+    });
+  });
+
   it('should be repeated with changes', async () => {
     const { body: first } = await submit({ ...SEED, data_config: DATA });
     const rerun = await acme.post(`/api/v1/tuning/${first.job_id}/rerun`, {

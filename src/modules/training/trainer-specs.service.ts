@@ -13,7 +13,7 @@ export class TrainerSpecsService {
     private readonly kinds: JobKinds,
   ) {}
 
-  /** @param memoryBytes of the process, where that is not one that trains */
+  /** @param memoryBytes of the process, where that is not one of a training */
   make(
     spec: TrainingSpec,
     train: TrainingFiles,
@@ -54,7 +54,7 @@ export class TrainerSpecsService {
         importance_seconds: training_config.importance_seconds ?? 10,
       },
       limits: {
-        memory_bytes: Math.min(memoryBytes ?? trainingBytes, trainingBytes),
+        memory_bytes: memoryBytes ?? trainingBytes,
         training_memory_bytes: trainingBytes,
         max_features: this.config.maxFeatures,
       },

@@ -4,10 +4,11 @@ import { Compute } from '../../platform/compute/compute.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
+import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { TrainingDataService, type TrainingFiles } from './training-data.service.js';
-import { VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
+import { TRAINING, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
 import type { TrainingSpec } from './training-spec.dto.js';
 import { TrainerSpecsService } from './trainer-specs.service.js';
 
@@ -24,6 +25,7 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
     private readonly data: TrainingDataService,
     private readonly specs: TrainerSpecsService,
     private readonly rate: RateLimiter,
+    private readonly kinds: JobKinds,
     private readonly config: TrainingConfig,
   ) {}
 
@@ -34,7 +36,11 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
     this.rate.charge(claim.tenant, Math.ceil(bytes / this.config.validationBytesPerToken));
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
-    const spec = this.specs.make(job.spec, train, validation, nowhere, this.config.validationMemoryBytes);
+    const memoryBytes = Math.min(
+      this.config.validationMemoryBytes,
+      this.kinds.limitsOf(TRAINING).memoryBytes,
+    );
+    const spec = this.specs.make(job.spec, train, validation, nowhere, memoryBytes);
     const outcome = await this.compute.run(attempt, VALIDATION_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type FieldError, jsonPointer } from '../../platform/errors/problem.js';
 import type { ModelType } from '../models/model.entity.js';
 import { betterMode, faultOfMetric, type Objective } from './objectives.js';
@@ -106,15 +107,18 @@ function faultsOfGrid(space: readonly SpaceParameter[]): FieldError[] {
       pointer: jsonPointer('search_space', name, 'type'),
       message: `a grid has no points of ${type}; choose choice, randint or quniform`,
     }));
-  if (space.length === 0 || countCombinations(space, 0, new Map()) <= MAX_POINTS) return [];
+  if (space.length === 0 || countGrid(space) <= MAX_POINTS) return [];
   return [{ pointer: '/search_space', message: `must not have more than ${MAX_POINTS} points for a grid` }];
 }
 
-/** How many points a grid has, as far as they are not too many. */
-function countCombinations(
+/**
+ * How many points a grid has, as far as they are not too many.
+ * @param from the parameter before which values are chosen
+ */
+export function countGrid(
   space: readonly SpaceParameter[],
-  from: number,
-  chosen: ReadonlyMap<string, unknown>,
+  from = 0,
+  chosen: ReadonlyMap<string, unknown> = new Map(),
 ): number {
   // Without conditions all values of a parameter have as many points behind them.
   const rest = space.slice(from);
@@ -122,12 +126,12 @@ function countCombinations(
     return rest.reduce((points, parameter) => points * countPoints(parameter)!, 1);
   const [parameter] = rest as [SpaceParameter];
   const isActive = Object.entries(parameter.when ?? {}).every(
-    ([name, value]) => chosen.has(name) && JSON.stringify(chosen.get(name)) === JSON.stringify(value),
+    ([name, value]) => chosen.has(name) && isDeepStrictEqual(chosen.get(name), value),
   );
-  if (!isActive) return countCombinations(space, from + 1, chosen);
+  if (!isActive) return countGrid(space, from + 1, chosen);
   let points = 0;
   for (const value of pointsOf(parameter)) {
-    points += countCombinations(space, from + 1, new Map(chosen).set(parameter.name, value));
+    points += countGrid(space, from + 1, new Map(chosen).set(parameter.name, value));
     if (points > MAX_POINTS) break;
   }
   return points;
@@ -172,7 +176,7 @@ function faultOfPlace(
   trial: Readonly<Record<string, unknown>>,
 ): string | null {
   const other = Object.entries(when).find(
-    ([name, value]) => Object.hasOwn(trial, name) && JSON.stringify(trial[name]) !== JSON.stringify(value),
+    ([name, value]) => Object.hasOwn(trial, name) && !isDeepStrictEqual(trial[name], value),
   );
   return other ? `is searched only where ${other[0]} is ${JSON.stringify(other[1])}` : null;
 }

@@ -14,7 +14,7 @@ import { TrainingService } from '../training/training.service.js';
 import type { TrainingSpec } from '../training/training-spec.dto.js';
 import { isSameObjectives, LATENCY, type Objective } from './objectives.js';
 import { readSpace, type SpaceParameter } from './search-space.js';
-import { faultsOfSearch, objectivesOf } from './search-rules.js';
+import { countGrid, faultsOfSearch, objectivesOf } from './search-rules.js';
 import type { SubmitTuningDto } from './submit-tuning.dto.js';
 import { TUNING, type TuningSpec } from './tuning-job.js';
 
@@ -179,7 +179,7 @@ function searchOf(
     objectives,
     constraints: dto.constraints ?? [],
     cv_folds: dto.cv_folds ?? null,
-    num_trials: dto.num_trials ?? NUM_TRIALS,
+    num_trials: dto.num_trials ?? (algorithm === 'grid' ? countGrid(space) : NUM_TRIALS),
     max_concurrent_trials: dto.max_concurrent_trials ?? 1,
     max_minutes: dto.max_minutes ?? null,
     target: dto.target ?? null,
