@@ -7,6 +7,7 @@ import { Outbox } from './0006-outbox.js';
 import { ApiKeys } from './0007-api-keys.js';
 import { Quotas } from './0008-quotas.js';
 import { VersionCertainties } from './0009-version-certainties.js';
+import { TuningTrials } from './0010-tuning-trials.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   ApiKeys,
   Quotas,
   VersionCertainties,
+  TuningTrials,
 ];

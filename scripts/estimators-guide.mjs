@@ -16,7 +16,8 @@ async function guide() {
   return `# Estimators and their settings\n\nMade from \`contracts/estimators.v1.json\`. ${description}\n\n${sections.join('\n')}`;
 }
 
-function section(name, { description, model_types, hyperparameters, training_config, only }, isDefault) {
+function section(name, estimator, isDefault) {
+  const { description, model_types, hyperparameters, training_config, only, default_space } = estimator;
   const settings = Object.entries(hyperparameters).map(([hyperparameter, schema]) => {
     const note = only[hyperparameter] ? ` For ${only[hyperparameter]} only.` : '';
     return `| \`${hyperparameter}\` | ${cell(schema.description + note)} | ${cell(allowed(schema))} | ${code(schema.default)} |`;
@@ -29,8 +30,18 @@ function section(name, { description, model_types, hyperparameters, training_con
     `${description} Does ${model_types.join(' and ')}.`,
     ['| hyperparameter | meaning | allowed | default |', '| --- | --- | --- | --- |', ...settings].join('\n'),
     ['| `training_config` | meaning |', '| --- | --- |', ...configuration].join('\n'),
+    ['| `autotune` searches | |', '| --- | --- |', ...Object.entries(default_space).map(range)].join('\n'),
     '',
   ].join('\n\n');
+}
+
+/** A row of a default space. */
+function range([name, { type, when, ...bounds }]) {
+  const values = Object.entries(bounds).map(([bound, value]) => `${bound} ${code(value)}`);
+  const condition = when
+    ? ` where ${Object.entries(when).map(([other, value]) => `\`${other}\` is ${code(value)}`)}`
+    : '';
+  return `| \`${name}\` | ${cell(`\`${type}\` ${values.join(', ')}${condition}`)} |`;
 }
 
 /** A schema fragment as a cell: types and bounds, or the values themselves. */

@@ -9,6 +9,7 @@ import { ObjectsModule } from './modules/objects/objects.module.js';
 import { PredictionLogModule } from './modules/prediction-log/prediction-log.module.js';
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
+import { TuningModule } from './modules/tuning/tuning.module.js';
 import { ApiKeysModule } from './platform/auth/api-keys/api-keys.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
 import { ChangesModule } from './platform/changes/changes.module.js';
@@ -57,6 +58,7 @@ import { UsageModule } from './platform/usage/usage.module.js';
     ModelsModule,
     ObjectsModule,
     TrainingModule,
+    TuningModule,
     CalibrationsModule,
     EnsemblesModule,
     PredictionsModule,

@@ -20,6 +20,7 @@ interface Names {
   batch: string;
   calibration: string;
   ensembleFit: string;
+  study: string;
   schedule: string;
   apiKey: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
@@ -204,6 +205,18 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/predictions/exports/${exported}` },
   ],
   'GET /api/v1/predictions/{request_id}': ({ request }) => [{ path: `/api/v1/predictions/${request}` }],
+  'GET /api/v1/tuning': ({ modelName }) => [{ path: `/api/v1/tuning?model_name=${modelName}` }],
+  // Before it has trained models of these names itself, whose data would be taken.
+  'POST /api/v1/tuning': ({ modelName, object, study }) => {
+    const search_space = { max_depth: { type: 'randint', min: 3, max: 20 } };
+    const body = { model_name: modelName, search_space, objective_metric: 'val_accuracy' };
+    const data_config = { train_path: `s3://tenants/globex/${object}`, target_column: 'y' };
+    return [
+      { path: '/api/v1/tuning', body },
+      { path: '/api/v1/tuning', body: { ...body, data_config } },
+      { path: '/api/v1/tuning', body: { ...body, data_config, parents: [study] } },
+    ];
+  },
   'POST /api/v1/training': ({ modelName, object }) =>
     ['s3://tenants/globex/x.csv', ...OBJECT_FOLDERS.map((folder) => `s3://${folder}/${object}`)].map(
       (train_path) => ({
@@ -225,6 +238,23 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
         data_config: { train_path: `s3://${folder}/${object}`, target_column: 'y' },
       },
     })),
+  'GET /api/v1/tuning/{job_id}': ({ study }) => [{ path: `/api/v1/tuning/${study}` }],
+  'DELETE /api/v1/tuning/{job_id}': ({ study }) => [{ path: `/api/v1/tuning/${study}` }],
+  'GET /api/v1/tuning/{job_id}/logs': ({ study }) => [{ path: `/api/v1/tuning/${study}/logs` }],
+  'GET /api/v1/tuning/{job_id}/events': ({ study }) => [{ path: `/api/v1/tuning/${study}/events` }],
+  'POST /api/v1/tuning/{job_id}/pause': ({ study }) => [{ path: `/api/v1/tuning/${study}/pause` }],
+  'POST /api/v1/tuning/{job_id}/resume': ({ study }) => [{ path: `/api/v1/tuning/${study}/resume` }],
+  'POST /api/v1/tuning/{job_id}/rerun': ({ study }) => [
+    { path: `/api/v1/tuning/${study}/rerun` },
+    { path: `/api/v1/tuning/${study}/rerun`, body: { unknown: 1 } },
+  ],
+  'GET /api/v1/tuning/{job_id}/trials': ({ study }) => [
+    { path: `/api/v1/tuning/${study}/trials` },
+    { path: `/api/v1/tuning/${study}/trials?format=parquet` },
+  ],
+  'POST /api/v1/tuning/{job_id}/trials': ({ study }) => [
+    { path: `/api/v1/tuning/${study}/trials`, body: { add_trials: 1 } },
+  ],
   'GET /api/v1/training': ({ modelName }) => [
     { path: `/api/v1/training?model_name=${modelName}&status=running` },
   ],
@@ -357,6 +387,7 @@ describe('a tenant', () => {
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    study: 'tune-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
     object: 'absent.csv',
@@ -488,6 +519,7 @@ describe('a tenant', () => {
           'stored_bytes',
           'stored_items',
           'tenant_usage',
+          'tuning_trials',
         ]),
       );
     });
@@ -699,6 +731,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     batch: 'batch-019c1a7c-0b3e-7c41-9d2e-000000000001',
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-000000000001',
     ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    study: 'tune-019c1a7c-0b3e-7c41-9d2e-000000000001',
     schedule: '',
     apiKey: '',
     object: 'secret.csv',
@@ -768,11 +801,28 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
       },
     ],
   );
+  await database.query(
+    `insert into jobs (id, tenant_id, kind, status, spec, submitted_by, engine, attempt, lease_until)
+     values ($1, 'acme-corp', 'tuning', 'running', $2, 'ana', 'local', 1, now() + interval '1 hour')`,
+    [
+      names.study,
+      {
+        ...{ model_name: names.modelName, framework: 'sklearn', estimator: 'gradient_boosting' },
+        ...{ algorithm: 'random', num_trials: 50 },
+        objectives: [{ metric: 'val_accuracy', mode: 'max' }],
+      },
+    ],
+  );
+  await database.query(
+    `insert into tuning_trials (tenant_id, job_id, number, state, origin, parameters, metrics, steps, started_at, tries)
+     values ('acme-corp', $1, 0, 'running', 'suggested', '{"max_depth": 3}', '{}', '[]', now(), 1)`,
+    [names.study],
+  );
   await acme.put(`/api/v1/models/${names.model}/versions/1.0.0/threshold`, { value: 0.25 });
   await database.query(
     `insert into job_events (tenant_id, job_id, attempt, seq, type, data)
      select 'acme-corp', id, 1, 1, 'log', '{"level": "info", "message": "a secret"}' from unnest($1::text[]) as id`,
-    [[names.job, names.batch, names.calibration, names.ensembleFit]],
+    [[names.job, names.batch, names.calibration, names.ensembleFit, names.study]],
   );
   const request = {
     model_id: names.model,
@@ -812,6 +862,7 @@ async function view(
     batch,
     calibration,
     ensembleFit,
+    study,
     schedule,
     apiKey,
     object,
@@ -834,6 +885,8 @@ async function view(
     `/api/v1/predictions/batch/${batch}/logs`,
     `/api/v1/calibrations/${calibration}`,
     `/api/v1/ensemble-fits/${ensembleFit}`,
+    `/api/v1/tuning/${study}`,
+    `/api/v1/tuning/${study}/trials`,
     `/api/v1/schedules/${schedule}`,
     '/api/v1/events',
     `/api/v1/api-keys/${apiKey}`,

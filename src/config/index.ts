@@ -19,6 +19,7 @@ import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
 import { TasksConfig } from './tasks.config.js';
 import { TelemetryConfig } from './telemetry.config.js';
 import { TrainingConfig } from './training.config.js';
+import { TuningConfig } from './tuning.config.js';
 import { UploadsConfig } from './uploads.config.js';
 
 export {
@@ -41,6 +42,7 @@ export {
   TasksConfig,
   TelemetryConfig,
   TrainingConfig,
+  TuningConfig,
   UploadsConfig,
 };
 
@@ -56,6 +58,7 @@ const types: readonly ConfigClass[] = [
   TasksConfig,
   EventsConfig,
   TrainingConfig,
+  TuningConfig,
   PredictionsConfig,
   PredictionLogConfig,
   AsyncPredictionsConfig,

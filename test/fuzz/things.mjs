@@ -62,6 +62,14 @@ export async function makeThings({ url, token }) {
     post(`/models/${ensembles[at]}/versions/1.0.0/calibration`, labelled),
   );
   const fits = await jobs((at) => post(`/ensembles/${ensembles[at]}/fit`, { method: 'greedy', ...labelled }));
+  const studies = await jobs((at) =>
+    post('/tuning', {
+      model_name: `model-${at}`,
+      autotune: true,
+      objective_metric: 'val_loss',
+      num_trials: 2,
+    }),
+  );
   const later = await jobs((at) => post('/predictions/async', { model_id: models[at], features: rowOf(at) }));
   const batches = await jobs((at) => post('/predictions/batch', batch(models[at], `scores-${at}`)));
   const exports = await jobs((at) =>
@@ -78,6 +86,7 @@ export async function makeThings({ url, token }) {
     ['/(training|jobs)/', 'job_id', trainings.map(({ job_id }) => job_id)],
     ['/calibrations/', 'job_id', calibrations],
     ['/ensemble-fits/', 'job_id', fits],
+    ['/tuning/', 'job_id', studies],
     ['/predictions/async/', 'job_id', later],
     ['/predictions/batch/', 'job_id', batches],
     ['/predictions/exports/', 'job_id', exports],

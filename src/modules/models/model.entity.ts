@@ -194,7 +194,6 @@ export class Model {
 @Entity('model_versions')
 @Unique('model_versions_tenant_id_id_key', ['tenantId', 'id'])
 @Unique('model_versions_number_key', ['tenantId', 'modelId', 'major', 'minor', 'patch'])
-@Unique('model_versions_job_key', ['modelId', 'jobId'])
 @Index('model_versions_job_idx', ['tenantId', 'jobId'])
 @Index('model_versions_one_production_idx', ['tenantId', 'modelId'], {
   unique: true,
@@ -264,7 +263,8 @@ export class ModelVersion {
   @Index('model_versions_members_idx', { synchronize: false })
   parameters: Record<string, unknown>;
 
-  /** What it was trained on: paths, files, rows, split. */
+  /** What it was trained on: paths, files, rows, split; of a study also its trial. */
+  @Index('model_versions_job_key', { synchronize: false })
   @Column('jsonb', { default: {} })
   data: Record<string, unknown>;
 

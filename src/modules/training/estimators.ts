@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
+import { closestName } from '#libs/inference';
 import { PROJECT_ROOT } from '../../config/project.js';
 import { type FieldError, fieldsProblem, jsonPointer, unfit } from '../../platform/errors/problem.js';
 import type { ModelType } from '../models/model.entity.js';
@@ -8,13 +9,21 @@ import type { ModelType } from '../models/model.entity.js';
 export const TRAINABLE_FRAMEWORKS = ['sklearn', 'xgboost', 'lightgbm'] as const;
 export type TrainableFramework = (typeof TRAINABLE_FRAMEWORKS)[number];
 
-interface Estimator {
+export interface Estimator {
   model_types: ModelType[];
   hyperparameters: Record<string, Record<string, unknown>>;
   /** Hyperparameters that exist for one model type. */
   only: Record<string, ModelType>;
   /** By field of a request's `training_config`, and its `batch_size`: the hyperparameter that it is. */
   training_config: Record<string, { hyperparameter?: string }>;
+  /** What a study searches that names no space, as requests write it. */
+  default_space: Record<string, Record<string, unknown>>;
+}
+
+/** Name of an estimator of a framework. */
+export interface NamedEstimator {
+  framework: TrainableFramework;
+  estimator: string;
 }
 
 /** What of a hyperparameter's description says its default. */
@@ -31,6 +40,16 @@ interface Estimators {
 const { frameworks } = JSON.parse(
   readFileSync(join(PROJECT_ROOT, 'contracts', 'estimators.v1.json'), 'utf8'),
 ) as Estimators;
+
+/** Estimators of a framework by name, in the order in which they are looked at. */
+export function estimatorsOf(framework: TrainableFramework): Readonly<Record<string, Estimator>> {
+  return frameworks[framework].estimators;
+}
+
+/** Pairs of characters that are compared to find the name that was meant. */
+const MAX_COMPARISONS = 100_000;
+/** Of several values at fault, so many are shown. */
+const MAX_SHOWN = 3;
 
 const ajv = new Ajv({ strict: false, allErrors: true, useDefaults: false });
 
@@ -96,59 +115,79 @@ export function filledIn(
   return { ...Object.fromEntries(defaults), ...Object.fromEntries(general), ...given };
 }
 
-function choose(framework: TrainableFramework, modelType: ModelType | undefined, names: string[]): string {
+/** The estimator of a framework that hyperparameters of these names are for, by the rule that the contract states. */
+export function choose(
+  framework: TrainableFramework,
+  modelType: ModelType | undefined,
+  names: readonly string[],
+): string {
   const { default: preferred, estimators } = frameworks[framework];
   const fitting = Object.entries(estimators)
     .filter(([, { model_types }]) => !modelType || model_types.includes(modelType))
     .map(([name]) => name);
   if (names.length === 0) return fitting.includes(preferred) ? preferred : (fitting[0] as string);
-  const having = (count: (known: Record<string, unknown>) => boolean) =>
-    fitting.find((name) => count((estimators[name] as Estimator).hyperparameters));
   // Where none has all of the names, the one that has most of them explains best what is wrong.
-  return (
-    having((known) => names.every((name) => Object.hasOwn(known, name))) ??
-    mostInCommon(fitting, estimators, names)
-  );
+  const known = (estimator: string) => countKnown(estimators[estimator] as Estimator, names);
+  return fitting.reduce((best, next) => (known(next) > known(best) ? next : best));
 }
 
-function mostInCommon(fitting: string[], estimators: Record<string, Estimator>, names: string[]): string {
-  const known = (estimator: string) =>
-    names.filter((name) => Object.hasOwn((estimators[estimator] as Estimator).hyperparameters, name)).length;
-  return fitting.reduce((best, next) => (known(next) > known(best) ? next : best));
+/** How many of the names are hyperparameters of an estimator. */
+export function countKnown({ hyperparameters }: Estimator, names: readonly string[]): number {
+  return names.filter((name) => Object.hasOwn(hyperparameters, name)).length;
 }
 
 function refuseMisfits(
   estimator: string,
-  { hyperparameters, only }: Estimator,
+  description: Estimator,
   modelType: ModelType | undefined,
   given: Record<string, unknown>,
 ): void {
-  const errors: FieldError[] = [];
-  const names = Object.keys(hyperparameters).sort().join(', ');
-  for (const [name, value] of Object.entries(given)) {
-    const pointer = jsonPointer('hyperparameters', name);
-    if (!Object.hasOwn(hyperparameters, name)) {
-      errors.push({
-        pointer,
-        message: `${estimator} has no hyperparameter ${JSON.stringify(name)}; it has ${names}`,
-      });
-      continue;
-    }
-    if (modelType && only[name] && only[name] !== modelType) {
-      errors.push({ pointer, message: `${name} has a meaning for ${only[name]} only; this is ${modelType}` });
-      continue;
-    }
-    const schema = hyperparameters[name] as Record<string, unknown>;
-    if (!ajv.validate(schema, value)) errors.push({ pointer, message: describe(name, value, schema) });
-  }
-  if (errors.length > 0) {
-    throw fieldsProblem('VALIDATION_ERROR', errors);
-  }
+  const errors = Object.entries(given).flatMap<FieldError>(([name, value]) => {
+    const message =
+      faultOfName(estimator, description, modelType, name) ?? faultOfValues(description, name, [value]);
+    return message === null ? [] : [{ pointer: jsonPointer('hyperparameters', name), message }];
+  });
+  if (errors.length > 0) throw fieldsProblem('VALIDATION_ERROR', errors);
 }
 
-function describe(name: string, value: unknown, schema: Record<string, unknown>): string {
-  const shown = JSON.stringify(value)?.slice(0, 80);
-  return `${name} is ${shown}; ${allowed(schema)}`;
+/** Why an estimator takes no hyperparameter of this name, or null. */
+export function faultOfName(
+  estimator: string,
+  { hyperparameters, only }: Estimator,
+  modelType: ModelType | undefined,
+  name: string,
+): string | null {
+  if (!Object.hasOwn(hyperparameters, name)) {
+    const names = Object.keys(hyperparameters).sort();
+    const meant = closestName(name, names, { left: MAX_COMPARISONS });
+    const hint = meant === null ? '' : `; did you mean ${meant}?`;
+    return `${estimator} has no hyperparameter ${shown(name)}${hint || `; it has ${names.join(', ')}`}`;
+  }
+  if (modelType && only[name] && only[name] !== modelType)
+    return `${name} has a meaning for ${only[name]} only; this is ${modelType}`;
+  return null;
+}
+
+/**
+ * Why an estimator does not take values of a hyperparameter that it has, or null. Several are taken only where one
+ * alternative of its schema takes them all: with the ends of a range it then takes what lies between them.
+ */
+export function faultOfValues(
+  { hyperparameters }: Estimator,
+  name: string,
+  values: readonly unknown[],
+): string | null {
+  const schema = hyperparameters[name] as Record<string, unknown>;
+  const alternatives = (schema.oneOf ?? schema.anyOf ?? [schema]) as Record<string, unknown>[];
+  if (alternatives.some((each) => values.every((value) => ajv.validate(each, value)))) return null;
+  const wrong = values.filter((value) => !ajv.validate(schema, value));
+  return wrong.length > 0
+    ? `${name} is ${wrong.slice(0, MAX_SHOWN).map(shown).join(', ')}; ${allowed(schema)}`
+    : `${name} is anything from ${shown(values[0])} to ${shown(values.at(-1))}; ${allowed(schema)}, and not both`;
+}
+
+function shown(value: unknown): string {
+  return String(JSON.stringify(value)).slice(0, 80);
 }
 
 /** A schema fragment in words. */

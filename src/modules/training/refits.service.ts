@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { DataFile } from '../../platform/storage/data-files.js';
-import { TrainerSpecs } from './trainer-specs.js';
-import { TrainingData } from './training-data.js';
+import { TrainerSpecsService } from './trainer-specs.service.js';
+import { TrainingDataService } from './training-data.service.js';
 import { TRAINING } from './training-job.js';
 
 /** A training that another job of the trainer can do again, on parts of its rows. */
@@ -19,8 +19,8 @@ export interface Refit {
 export class RefitsService {
   constructor(
     private readonly jobs: JobsService,
-    private readonly data: TrainingData,
-    private readonly specs: TrainerSpecs,
+    private readonly data: TrainingDataService,
+    private readonly specs: TrainerSpecsService,
   ) {}
 
   /** @throws Problem 404, 403 or 422 where the training or its data is not there any more */

@@ -25,6 +25,8 @@ import { IsModelNameOrId } from '../models/models.dto.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
 import { FEATURE_TYPES, type FeatureType, IsFeatureTypes } from './feature-types.js';
 
+export { TRAINABLE_FRAMEWORKS, type TrainableFramework };
+
 export class DataConfigDto {
   /**
    * Rows to train on: a file, a folder or a glob of Parquet, CSV or JSON lines.

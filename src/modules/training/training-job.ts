@@ -1,49 +1,13 @@
-import { Type } from 'class-transformer';
-import { IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { ComputeContract } from '../../platform/compute/compute-contract.js';
 import { JobsConfig, TrainingConfig } from '../../config/index.js';
 import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
 import { JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
-import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
-import { filledIn, TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
-import { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
+import { filledIn } from './estimators.js';
 import type { ProgressBody, TrainingBody, TrainingResultBody } from './training.dto.js';
+import { TrainingSpec, TrainingSummary } from './training-spec.dto.js';
 import type { TrainedModel } from './trained-model.js';
 import type { TrainingValidationBody } from './validation.dto.js';
-
-/** What answers show of the spec of a training. */
-export class TrainingSummary {
-  @IsString()
-  model_name: string;
-
-  @IsIn(TRAINABLE_FRAMEWORKS)
-  framework: TrainableFramework;
-
-  @IsString()
-  estimator: string;
-
-  /** null or absent: the target column decides. */
-  @IsOptional()
-  @IsIn(MODEL_TYPES)
-  model_type?: ModelType | null;
-}
-
-/** What the row of a training keeps of its request, checked and with the choices made. */
-export class TrainingSpec extends TrainingSummary {
-  @IsObject()
-  hyperparameters: Record<string, unknown>;
-
-  @IsObject()
-  @ValidateNested()
-  @Type(() => DataConfigDto)
-  data_config: DataConfigDto;
-
-  @IsObject()
-  @ValidateNested()
-  @Type(() => TrainingConfigDto)
-  training_config: TrainingConfigDto;
-}
 
 /** The request as it was understood; what only the data can tell is null or, among hyperparameters, absent. */
 function toTrainingRequest(spec: TrainingSpec): object {

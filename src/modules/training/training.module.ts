@@ -3,12 +3,14 @@ import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { RateLimitModule } from '../../platform/rate-limit/rate-limit.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
 import { ModelsModule } from '../models/models.module.js';
+import { EstimatorsService } from './estimators.service.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import { TrainingController } from './training.controller.js';
 import { RefitsService } from './refits.service.js';
-import { TrainingData } from './training-data.js';
+import { TrainingDataService } from './training-data.service.js';
 import { TRAINING, VALIDATION } from './training-job.js';
-import { TrainerSpecs } from './trainer-specs.js';
+import { TrainedVersionsService } from './trained-versions.service.js';
+import { TrainerSpecsService } from './trainer-specs.service.js';
 import { TrainingProcessor } from './training.processor.js';
 import { TrainingService } from './training.service.js';
 import { ValidationProcessor } from './validation.processor.js';
@@ -18,15 +20,24 @@ import { ValidationService } from './validation.service.js';
   imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule, RateLimitModule],
   controllers: [TrainingController],
   providers: [
+    EstimatorsService,
     RefitsService,
-    TrainerSpecs,
-    TrainingData,
+    TrainedVersionsService,
+    TrainerSpecsService,
+    TrainingDataService,
     TrainingProcessor,
     TrainingService,
     ValidationProcessor,
     ValidationService,
   ],
-  exports: [RefitsService],
+  exports: [
+    EstimatorsService,
+    RefitsService,
+    TrainedVersionsService,
+    TrainerSpecsService,
+    TrainingDataService,
+    TrainingService,
+  ],
 })
 export class TrainingModule {
   constructor(schedulables: Schedulables, training: TrainingService) {

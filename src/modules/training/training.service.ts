@@ -3,13 +3,15 @@ import { TrainingConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
+import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { Grants } from '../../platform/storage/grants.js';
 import { refuseUnclear } from '../models/certainty/threshold.dto.js';
 import type { Model, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
-import { TRAINING, type TrainingSpec } from './training-job.js';
+import { TRAINING } from './training-job.js';
+import type { TrainingSpec } from './training-spec.dto.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
 import type { RerunTrainingBody, SubmittedTrainingBody } from './training.dto.js';
 
@@ -43,6 +45,13 @@ export class TrainingService {
   async rerun(caller: Identity, id: string, changes: unknown): Promise<RerunTrainingBody> {
     const dto = await this.reruns.request(caller.tenant, TRAINING, id, SubmitTrainingDto, changes);
     return { ...(await this.submit(caller, dto, id)), rerun_of: id };
+  }
+
+  /** The newest training of a model that has not failed or been cancelled; null where the tenant has none. */
+  newestOf(tenant: string, modelName: string): Promise<Job<TrainingSpec> | null> {
+    return this.jobs.newest(tenant, TRAINING, ['submitted', 'running', 'succeeded'], {
+      model_name: modelName,
+    });
   }
 
   /**

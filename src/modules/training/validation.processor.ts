@@ -4,11 +4,13 @@ import { Compute } from '../../platform/compute/compute.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
+import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { TrainingData, type TrainingFiles } from './training-data.js';
-import { type TrainingSpec, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
-import { TrainerSpecs } from './trainer-specs.js';
+import { TrainingDataService, type TrainingFiles } from './training-data.service.js';
+import { TRAINING, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
+import type { TrainingSpec } from './training-spec.dto.js';
+import { TrainerSpecsService } from './trainer-specs.service.js';
 
 /** What is read at most of the training or validation data: trainer/src/modelplane_trainer/inspection.py. */
 const MAX_FILES = 8;
@@ -20,9 +22,10 @@ const MAX_BYTES_OF_FILE = 8 * 2 ** 20;
 export class ValidationProcessor implements JobHandler<TrainingSpec, never, ValidationResult> {
   constructor(
     private readonly compute: Compute,
-    private readonly data: TrainingData,
-    private readonly specs: TrainerSpecs,
+    private readonly data: TrainingDataService,
+    private readonly specs: TrainerSpecsService,
     private readonly rate: RateLimiter,
+    private readonly kinds: JobKinds,
     private readonly config: TrainingConfig,
   ) {}
 
@@ -33,7 +36,11 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
     this.rate.charge(claim.tenant, Math.ceil(bytes / this.config.validationBytesPerToken));
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
-    const spec = this.specs.make(job.spec, train, validation, nowhere, this.config.validationMemoryBytes);
+    const memoryBytes = Math.min(
+      this.config.validationMemoryBytes,
+      this.kinds.limitsOf(TRAINING).memoryBytes,
+    );
+    const spec = this.specs.make(job.spec, train, validation, nowhere, memoryBytes);
     const outcome = await this.compute.run(attempt, VALIDATION_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };

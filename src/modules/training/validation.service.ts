@@ -10,12 +10,8 @@ import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import { Refusals } from '../../platform/load/refusals.js';
 import type { SubmitTrainingDto } from './submit-training.dto.js';
-import {
-  type TrainingSpec,
-  type TrainingSummary,
-  VALIDATION,
-  type ValidationResult,
-} from './training-job.js';
+import { VALIDATION, type ValidationResult } from './training-job.js';
+import type { TrainingSpec, TrainingSummary } from './training-spec.dto.js';
 import { TrainingService } from './training.service.js';
 import type { TrainingValidationBody } from './validation.dto.js';
 

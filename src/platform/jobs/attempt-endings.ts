@@ -9,12 +9,13 @@ import { Problem } from '../errors/problem.js';
 import { AppLogger } from '../observability/logger.js';
 import { type JobAttempt, withoutNul } from './job-attempt.js';
 import { closingEvents } from './job-events.repository.js';
-import type { Outcome } from './job-handlers.js';
+import { GoesOn, type Outcome } from './job-handlers.js';
 import type { JobKind } from './job-kind.js';
 import type { AttemptEnd } from './job-metrics.js';
 import { JobQueues } from './job-queues.js';
 import { UnreadableSpec } from './job-spec.js';
 import { JobTrees } from './job-trees.js';
+import type { Job } from './job.entity.js';
 import { type AttemptUpdate, type Ending, JobsRepository } from './jobs.repository.js';
 
 /** Failures of what the work needs and not of the work: another attempt may go better. */
@@ -84,6 +85,8 @@ export class AttemptEndings {
         });
       } catch (error) {
         if (error instanceof Problem) return this.fail(attempt, error.code, error.detail);
+        if (error instanceof GoesOn)
+          return this.giveBack(attempt, { isCounted: false, reason: error.message, level: 'info' });
         if (!(error instanceof MayNotPublish)) throw error;
       }
     }
@@ -130,12 +133,12 @@ export class AttemptEndings {
   private async publish(
     scope: TenantScope,
     { claim }: JobAttempt,
-    commit: (scope: TenantScope) => Promise<unknown>,
+    commit: (scope: TenantScope, row: Job) => Promise<unknown>,
   ): Promise<Ending> {
     const row = await this.jobs.lock(scope, claim.id);
     if (row?.attempt !== claim.attempt || row.status !== 'running' || row.cancelRequestedAt)
       throw new MayNotPublish();
-    return { status: 'succeeded', result: await commit(scope) };
+    return { status: 'succeeded', result: await commit(scope, row) };
   }
 
   private fail(attempt: JobAttempt, errorCode: string, errorMessage: string): Promise<AttemptEnd> {

@@ -17,6 +17,11 @@ export type StopReason = 'cancelled' | 'paused' | 'lost' | 'shutdown' | 'time li
 export type AttemptReport<Progress> =
   JobReport | { type: 'progress'; progress: Progress; metrics: Record<string, number | null> };
 
+/** Writes rows of a module's own for events of its job, in the transaction that writes the events. */
+export type KeepEvents = (scope: TenantScope, events: readonly EventBody[]) => Promise<void>;
+
+type UnwrittenEvent = EventBody & { readonly createdAt?: Date };
+
 const HEARTBEAT_MS = 1000;
 
 /**
@@ -26,9 +31,10 @@ const HEARTBEAT_MS = 1000;
 export class JobAttempt<Spec = unknown, Progress = unknown> {
   private readonly controller = new AbortController();
   private readonly givingWay = new AbortController();
-  private pending: { update: AttemptUpdate; events: Partial<JobEvent>[] } = { update: {}, events: [] };
+  private pending: { update: AttemptUpdate; events: UnwrittenEvent[] } = { update: {}, events: [] };
   /** The warnings of the submission and of earlier attempts are kept; a warning that is repeated is kept once. */
   private readonly warnings: Set<string>;
+  private keep: KeepEvents | undefined;
   private seq = 0;
   private logLines = 0;
   private heartbeat?: NodeJS.Timeout;
@@ -86,6 +92,11 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
     if (!this.signal.aborted) this.controller.abort(reason);
   }
 
+  /** From now on `keep` is called with all events that are written: each one once, in their order. */
+  keepEvents(keep: KeepEvents): void {
+    this.keep = keep;
+  }
+
   askToGiveWay(): void {
     this.givingWay.abort();
   }
@@ -129,7 +140,7 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
 
   /** Writes the events that are not written yet, and the last ones, in the transaction that lets the job go. */
   async writeEvents(scope: TenantScope, last: readonly EventBody[]): Promise<void> {
-    await this.events.add(scope, this.numbered([...this.pending.events, ...last]));
+    await this.write(scope, [...this.pending.events, ...last]);
   }
 
   private async flush(): Promise<void> {
@@ -138,7 +149,7 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
     try {
       const requests = await this.database.asTenant(this.claim.tenant, async (scope) => {
         const held = await this.jobs.heartbeat(scope, this.claim, this.limits.leaseSeconds, update);
-        if (held) await this.events.add(scope, this.numbered(events));
+        if (held) await this.write(scope, events);
         return held;
       });
       this.lastBeat = Date.now();
@@ -154,7 +165,12 @@ export class JobAttempt<Spec = unknown, Progress = unknown> {
     }
   }
 
-  private numbered(events: readonly Partial<JobEvent>[]): Partial<JobEvent>[] {
+  private async write(scope: TenantScope, events: readonly UnwrittenEvent[]): Promise<void> {
+    await this.events.add(scope, this.numbered(events));
+    await this.keep?.(scope, events);
+  }
+
+  private numbered(events: readonly UnwrittenEvent[]): Partial<JobEvent>[] {
     const { tenant, id, attempt } = this.claim;
     return events.map((event) => ({ ...event, tenantId: tenant, jobId: id, attempt, seq: ++this.seq }));
   }

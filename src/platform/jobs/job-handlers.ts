@@ -11,12 +11,20 @@ import type { Job } from './job.entity.js';
  * After `gave_way` another attempt goes on with what this one has kept.
  */
 export type Outcome<Result = unknown> =
-  | { type: 'succeeded'; metrics: Job['metrics']; commit: (scope: TenantScope) => Promise<Result> }
+  | {
+      type: 'succeeded';
+      metrics: Job['metrics'];
+      /** @param row the job as it is now, locked @throws GoesOn */
+      commit: (scope: TenantScope, row: Job) => Promise<Result>;
+    }
   | { type: 'failed'; code: string; message: string }
   /** `cause` names what the job itself did to its process; the same name in two attempts in a row is enough. */
   | { type: 'crashed'; cause?: string | null; message: string }
   | { type: 'gave_way' }
   | { type: 'aborted' };
+
+/** Thrown by `commit` where the job was given more to do after its attempt began: another attempt goes on. */
+export class GoesOn extends Error {}
 
 /** Does the work of one kind of job. */
 export interface JobHandler<Spec = unknown, Progress = unknown, Result = unknown> {

@@ -46,10 +46,11 @@ export class Job<Spec = unknown, Progress = unknown, Result = unknown> {
   status: JobStatus;
 
   /** What the caller asked for, checked. */
-  // All on expressions, which the decorator cannot say; migrations/0001-jobs.ts and 0009-version-certainties.ts.
+  // All on expressions, which the decorator cannot say; migrations/0001, 0009 and 0010.
   @Index('jobs_batch_output_key', { synchronize: false })
   @Index('jobs_calibration_key', { synchronize: false })
   @Index('jobs_training_model_idx', { synchronize: false })
+  @Index('jobs_tuning_model_idx', { synchronize: false })
   @Column('jsonb')
   spec: Spec;
 

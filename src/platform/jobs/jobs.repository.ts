@@ -22,7 +22,8 @@ export interface Requests {
 
 /** Which jobs of one kind; `where` compares texts of the spec. */
 export interface JobFilter {
-  status?: JobStatus;
+  /** One of these. */
+  status?: readonly JobStatus[];
   where?: Readonly<Record<string, string>>;
   /** Id of the job before which the page begins. */
   before?: string;
@@ -106,7 +107,7 @@ export class JobsRepository {
       .setParameter('fields', kind.summaryFields)
       .orderBy('job.id', 'DESC')
       .limit(filter.limit);
-    if (filter.status) query.andWhere('job.status = :status', { status: filter.status });
+    if (filter.status) query.andWhere('job.status in (:...status)', { status: filter.status });
     Object.entries(filter.where ?? {}).forEach(([field, text], at) =>
       query.andWhere(`job.spec ->> :field${at} = :text${at}`, { [`field${at}`]: field, [`text${at}`]: text }),
     );
@@ -345,6 +346,10 @@ export class JobsRepository {
        where tenant_id = $1 and id = $2 and ended_at is null`,
       [tenant, id],
     );
+  }
+
+  async setSpec({ manager, tenant }: TenantScope, id: string, spec: object): Promise<void> {
+    await manager.update(Job, { tenantId: tenant, id }, { spec, updatedAt: () => 'clock_timestamp()' });
   }
 
   /** Lets a paused job wait for a worker again, and takes back what was asked of a running one. */

@@ -128,6 +128,21 @@ export class JobsService {
     throw new Problem('JOB_STATE_CONFLICT', `The job ${id} was submitted by another job; rerun that one.`);
   }
 
+  /** The newest job of a kind in one of these states, whole; `where` compares texts of the spec. */
+  async newest<Spec extends object, Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Spec, Progress, Result, Summary>,
+    status: readonly JobStatus[],
+    where: { [field in keyof Summary]?: string },
+  ): Promise<Job<Spec, Progress, Result> | null> {
+    return this.database.asTenant(tenant, async (scope) => {
+      const filter = { status, where: withoutUndefined(where), limit: 1 };
+      const [newest] = await this.jobs.list(scope, kind, filter);
+      const row = newest && (await this.jobs.find(scope, kind.name, newest.id));
+      return row ? kind.read(row) : null;
+    });
+  }
+
   /** @throws Problem 404 where the tenant has no such job of this kind */
   async refuseUnknown(tenant: string, kind: JobKind, id: string): Promise<void> {
     await this.find(tenant, kind, id);
@@ -144,7 +159,7 @@ export class JobsService {
     const before = decodeCursor(tenant, query.cursor, (key) => isJobId(kind, key));
     const rows = await this.database.asTenant(tenant, (scope) =>
       this.jobs.list(scope, kind, {
-        status: query.status,
+        status: query.status && [query.status],
         where: withoutUndefined(where),
         before,
         limit: query.limit + 1,
@@ -213,6 +228,23 @@ export class JobsService {
         this.queues.wake(kind.name, { tenant, id, attempt }, `${id}-${attempt}-resumed-${newId()}`),
       );
     return job;
+  }
+
+  /**
+   * Gives a job that has not ended another spec; an attempt that runs has to hear of it otherwise, and `commit` sees it.
+   * @throws Problem 404, or 409 where the job has ended or shall be cancelled
+   */
+  amend<Summary extends object, Spec extends Summary, Progress, Result>(
+    tenant: string,
+    kind: JobKind<Spec, Progress, Result, Summary>,
+    id: string,
+    amended: (spec: Spec) => Spec,
+  ): Promise<Job<Summary, Progress, Result>> {
+    return this.change<Progress, Result, Summary>(tenant, kind, id, (scope, before) => {
+      if (before.cancelRequestedAt)
+        throw new Problem('JOB_STATE_CONFLICT', 'The job is being cancelled: it takes no further work.');
+      return this.jobs.setSpec(scope, id, amended(kind.read(before).spec));
+    });
   }
 
   /** The job's log, oldest line first. */

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
-import type { TrainingFiles } from './training-data.js';
-import { TRAINING, type TrainingSpec } from './training-job.js';
+import type { TrainingFiles } from './training-data.service.js';
+import { TRAINING } from './training-job.js';
+import type { TrainingSpec } from './training-spec.dto.js';
 
 /** What the trainer is told of a training or a validation: contracts/training-spec.v1.schema.json. */
 @Injectable()
-export class TrainerSpecs {
+export class TrainerSpecsService {
   constructor(
     private readonly config: TrainingConfig,
     private readonly kinds: JobKinds,
@@ -56,7 +57,7 @@ export class TrainerSpecs {
         importance_seconds: training_config.importance_seconds ?? 10,
       },
       limits: {
-        memory_bytes: Math.min(memoryBytes ?? trainingBytes, trainingBytes),
+        memory_bytes: memoryBytes ?? trainingBytes,
         training_memory_bytes: trainingBytes,
         max_features: this.config.maxFeatures,
       },

@@ -13,7 +13,7 @@ export interface TrainingFiles {
 
 /** Finds the files that a job learns from. */
 @Injectable()
-export class TrainingData {
+export class TrainingDataService {
   constructor(
     private readonly data: DataFiles,
     private readonly config: TrainingConfig,

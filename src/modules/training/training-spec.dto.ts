@@ -1,0 +1,38 @@
+import { Type } from 'class-transformer';
+import { IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
+import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
+import { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
+
+/** What answers show of the spec of a training. */
+export class TrainingSummary {
+  @IsString()
+  model_name: string;
+
+  @IsIn(TRAINABLE_FRAMEWORKS)
+  framework: TrainableFramework;
+
+  @IsString()
+  estimator: string;
+
+  /** null or absent: the target column decides. */
+  @IsOptional()
+  @IsIn(MODEL_TYPES)
+  model_type?: ModelType | null;
+}
+
+/** What the row of a training keeps of its request, checked and with the choices made. */
+export class TrainingSpec extends TrainingSummary {
+  @IsObject()
+  hyperparameters: Record<string, unknown>;
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => DataConfigDto)
+  data_config: DataConfigDto;
+
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TrainingConfigDto)
+  training_config: TrainingConfigDto;
+}
