@@ -11,7 +11,7 @@ const LONGEST_MS = 60_000;
 const MODEL = 'under_fire';
 
 /** Customers of whom the old and quiet churn; enough rows that training lasts for a second or two. */
-function customers(rows) {
+export function customers(rows) {
   const lines = ['orders,days,value,churned'];
   for (let row = 0; row < rows; row += 1) {
     const [orders, days, value] = [(row * 7919) % 61, (row * 104_729) % 367, ((row * 1_299_709) % 9973) / 10];

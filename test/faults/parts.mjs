@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { commandLine, gone, parentOf, processIdentity } from '../../scripts/parts/process-identity.mjs';
 import { WORKERS } from './stack.mjs';
 
-/** What can be hit, and `seaweedfs` where objects lie on S3. */
+/** What can be hit, and `seaweedfs` where objects lie on S3; of a study also `trial`. */
 export const PARTS = ['api', 'worker', 'trainer', 'job', 'redis', 'postgres'];
+
+const OF_A_JOB = ['worker', 'trainer', 'job', 'trial'];
 
 const isPython = (pid) => commandLine(pid).includes('modelplane_trainer');
 
@@ -29,17 +31,16 @@ export const isTraining = ({ supervisor }) =>
 
 /**
  * The process of a part and everything below it, or none while it does not run. Of the workers it is the one that
- * holds the job; `trainer` is the warm Python below it, `job` the process that it forked.
+ * holds the job; `trainer` is the warm Python below it, `job` the process that it forked, `trial` one that this forked.
  */
 async function processesOf({ supervisor, ledger }, part, jobId) {
-  if (!['worker', 'trainer', 'job'].includes(part))
-    return supervisor.pid(part) ? family(supervisor.pid(part)) : [];
+  if (!OF_A_JOB.includes(part)) return supervisor.pid(part) ? family(supervisor.pid(part)) : [];
   const pids = WORKERS.map((name) => supervisor.pid(name)).filter(Boolean);
   const holder = await ledger.holderOf(jobId);
   const worker = pids.includes(holder) ? holder : pids[0];
   if (part === 'worker') return worker ? family(worker) : [];
-  const [trainer, job] = pythons(worker);
-  const wanted = part === 'job' ? job : trainer;
+  const [trainer, job, trial] = pythons(worker);
+  const wanted = { trainer, job, trial }[part];
   return wanted ? family(wanted) : [];
 }
 

@@ -5,6 +5,7 @@ import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
 import { installEverything } from '../../scripts/parts/install-everything.mjs';
 import { reportProblem } from '../../scripts/parts/problem.mjs';
 import { Steps } from '../../scripts/parts/steps.mjs';
+import { randomFrom } from './random.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -24,16 +25,6 @@ onEnding(
   () => process.exit(130), // the leashes end what is left
 );
 onNpmGone(() => end(130));
-
-/** Mulberry32: a seed gives the same faults again. */
-function randomFrom(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 try {
   await installEverything({ steps, say, needsS3: values.storage === 's3' });
