@@ -29,7 +29,7 @@ export const ApiJobEvents = (): MethodDecorator =>
     }),
     ApiOkResponse({
       description:
-        'Server-sent events: started, log, warning, progress, and last succeeded, failed or cancelled, after which ' +
+        'Server-sent events: started, log, warning, progress, of a study trial, and last succeeded, failed or cancelled, after which ' +
         'the stream ends. It also ends with the token; a client then comes back with `Last-Event-ID`.',
       content: { 'text/event-stream': { schema: EVENT } },
     }),
