@@ -39,7 +39,6 @@ def test_passes_are_those_of_scikit_learn(store):
     y = (x[:, 0] > 0.3).astype(int)
     from modelplane_trainer.estimators.passes import fit_sgd
     from modelplane_trainer.estimators.task import Task
-    from modelplane_trainer.fitting import Silent
     from modelplane_trainer.plan import make_plan
     from modelplane_trainer.progress import Progress
 
@@ -50,7 +49,7 @@ def test_passes_are_those_of_scikit_learn(store):
     for name in ("loss", "epsilon"):
         plan.parameters.pop(name)
     task = Task(plan, "classification", 2, x, y, x, y)
-    ours = fit_sgd(task, Progress(Silent(), 7, None, 0.1, y, y, True))
+    ours = fit_sgd(task, Progress(None, 7, None, 0.1, y, y, True))
     theirs = SGDClassifier(
         loss="log_loss",
         eta0=0.1,

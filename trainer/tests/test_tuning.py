@@ -37,14 +37,14 @@ class Plainly:
         }
         if self.folds is None:
             prunes = self.spec["search"]["pruner"] != "none"
-            rounds = Rounds(trial) if prunes else Quiet()
+            rounds = Rounds(trial) if prunes else None
             measured = self.measured(parameters, self.data.train, self.data.validation, rounds)
             return measured if len(measured) > 1 else measured[0]
         y, values = self.data.target.values[self.data.train], []
         cut = StratifiedKFold(self.folds, shuffle=True, random_state=self.spec["training"]["seed"])
         for number, (kept, held) in enumerate(cut.split(y, y), 1):
             parts = self.data.train[kept], self.data.train[held]
-            values += self.measured(parameters, *parts, Quiet())
+            values += self.measured(parameters, *parts, None)
             trial.report(values[-1], number)
             if trial.should_prune():
                 raise optuna.TrialPruned

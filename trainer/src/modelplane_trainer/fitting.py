@@ -33,13 +33,6 @@ class Listener(Protocol):
     def progress(self, **fields: Any) -> None: ...
 
 
-class Silent:
-    """Stands for an EventWriter where the rounds are of no interest."""
-
-    def progress(self, **_fields: object) -> None:
-        pass
-
-
 def seed_random_sources(seed: int) -> None:
     """Seed what libraries draw from that were given no seed of their own."""
     random.seed(seed % 2**32)
@@ -80,7 +73,7 @@ def fit_pipeline(
     dataset: Dataset,
     train: np.ndarray,
     validation: np.ndarray,
-    listener: Listener,
+    listener: Listener | None,
     prepared: Prepared | None = None,
 ) -> tuple[Pipeline, Progress, bool]:
     """Fit preprocessing and estimator.
@@ -89,7 +82,7 @@ def fit_pipeline(
         plan: settings.
         dataset: the job's data.
         train, validation: row numbers; the second part is measured on, and decides early stopping.
-        listener: told of the rounds.
+        listener: told of the rounds; None where they are of no interest.
         prepared: both parts, where that is done.
 
     Returns:
@@ -218,7 +211,7 @@ def calibrate(
     held_out = np.empty((len(y), len(target.labels)))
     cut = StratifiedKFold(folds, shuffle=True, random_state=plan.seed % 2**32)
     for number, (kept, held) in enumerate(cut.split(y, y), 1):
-        fitted, _, _ = fit_pipeline(part, dataset, dataset.train[kept], dataset.train[held], Silent())
+        fitted, _, _ = fit_pipeline(part, dataset, dataset.train[kept], dataset.train[held], None)
         held_out[held] = fitted.predict_proba(frame(dataset.features, dataset.train[held]))
         events.log(f"Calibration: predicted part {number} of {folds}.")
     maps = calibration.fit_maps(method, held_out, y)

@@ -14,13 +14,13 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from .dataset import load
 from .failures import unfit
-from .fitting import Silent, calibrate, fit_pipeline, fit_to_target, for_rounds, seed_and_threads
+from .fitting import calibrate, fit_pipeline, fit_to_target, for_rounds, seed_and_threads
 from .plan import make_plan
 from .preprocessing import frame
 from .storage import Store
 
 
-class _Quiet(Silent):
+class _Quiet:
     """Stands for an EventWriter: what a training says of its data and settings was said when it was one."""
 
     def log(self, *_words: object) -> None:
@@ -69,7 +69,7 @@ def out_of_fold(training: dict[str, Any], best_round: int, folds: int, store: St
     answers = np.empty((len(rows), len(target.labels)) if target.labels is not None else len(rows))
     for kept, held in _parts(target.values[rows], target.labels, folds, plan.seed):
         without = dataclasses.replace(dataset, train=rows[kept], validation=rows[held])
-        pipeline, _, _ = fit_pipeline(part, without, without.train, without.validation, quiet)
+        pipeline, _, _ = fit_pipeline(part, without, without.train, without.validation, None)
         if plan.calibration is not None:
             pipeline = calibrate(part, without, pipeline, best_round, quiet)
         asked = frame(dataset.features, rows[held])

@@ -14,7 +14,6 @@ from sklearn.pipeline import Pipeline
 from . import contracts, estimators, onnx_export, parity
 from .columns import Column
 from .dataset import Dataset
-from .fitting import Silent
 from .plan import make_plan
 from .preprocessing import frame, inputs, transformer
 from .progress import Progress
@@ -78,7 +77,7 @@ def _warm(framework: str, estimator: str) -> None:
             target.values[dataset.validation],
         )
         progress = Progress(
-            Silent(), plan.rounds, None, None, task.y_train, task.y_validation, task.is_classification
+            None, plan.rounds, None, None, task.y_train, task.y_validation, task.is_classification
         )
         pipeline = Pipeline([("prepare", prepared), ("model", estimators.fit(task, progress))])
     graph = onnx_export.session(onnx_export.export(pipeline, inputs(dataset), {}).SerializeToString())

@@ -24,7 +24,7 @@ class Progress:
     """Watches the rounds of an estimator.
 
     Args:
-        events: where progress is told.
+        events: where progress is told; None where nobody asks for it.
         total: rounds at most.
         patience: rounds without a better validation loss before it stops; None never.
         learning_rate: shown as it is.
@@ -32,6 +32,7 @@ class Progress:
         is_classification: loss is log loss, else mean squared error.
 
     Attributes:
+        is_watched: whether rounds have to be measured; else an estimator may tell of the last one alone.
         epoch: the last round.
         best_epoch: the round to keep: the one with the least validation loss when stopping
             early, else the last.
@@ -39,7 +40,7 @@ class Progress:
 
     def __init__(
         self,
-        events: EventWriter,
+        events: EventWriter | None,
         total: int,
         patience: int | None,
         learning_rate: float | None,
@@ -48,6 +49,7 @@ class Progress:
         is_classification: bool,
     ) -> None:
         self.total = total
+        self.is_watched = events is not None or patience is not None
         self.epoch = 0
         self.best_epoch = 0
         self._events = events
@@ -96,14 +98,15 @@ class Progress:
             self._best_validation, self.best_epoch = validation_loss, epoch
         shown = metrics.get("train_loss", validation_loss)
         self._best_shown = min(self._best_shown, shown)
-        self._events.progress(
-            current_epoch=epoch,
-            total_epochs=max(self.total, epoch),
-            current_loss=shown,
-            best_loss=self._best_shown,
-            learning_rate=self._learning_rate,
-            metrics=metrics,
-        )
+        if self._events is not None:
+            self._events.progress(
+                current_epoch=epoch,
+                total_epochs=max(self.total, epoch),
+                current_loss=shown,
+                best_loss=self._best_shown,
+                learning_rate=self._learning_rate,
+                metrics=metrics,
+            )
         return self._patience is not None and epoch - self.best_epoch >= self._patience
 
     def _from_raw(self, raw: np.ndarray) -> np.ndarray:

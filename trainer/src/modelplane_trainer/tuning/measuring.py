@@ -102,7 +102,7 @@ class Measuring:
         seed_random_sources(seed)
         plan = make_plan({**self._spec, "hyperparameters": hyperparameters})
         fit_to_target(plan, dataset.target, Quiet())
-        listener = _Rounds(self._objective, report) if self._prunes_by_rounds else Quiet()
+        listener = _Rounds(self._objective, report) if self._prunes_by_rounds else None
         prepared = part.prepared or prepare(plan.estimator, dataset, dataset.train, dataset.validation)
         pipeline, progress, _ = fit_pipeline(
             plan, dataset, dataset.train, dataset.validation, listener, prepared
