@@ -274,7 +274,6 @@ describe('a request for a study', () => {
       { constraints: [{ metric: 'latency', at_most: 1 }] },
       [['/constraints/0/metric', /no metric/]],
     ],
-    ['gaussian processes', { algorithm: 'gp' }, [['/algorithm', /needs PyTorch/]]],
     [
       'a grid of what has no points',
       { ...noPoints, algorithm: 'grid' },

@@ -16,6 +16,7 @@ from modelplane_trainer import dataset, fitting, storage
 from modelplane_trainer.evaluation import classification_metrics
 from modelplane_trainer.plan import make_plan
 from modelplane_trainer.preprocessing import frame
+from modelplane_trainer.tuning.gaussian_process import GaussianProcessSampler
 from modelplane_trainer.tuning.measuring import Quiet
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -84,6 +85,7 @@ SCRIPTS = {
     "random": ({"algorithm": "random"}, lambda: optuna.samplers.RandomSampler(seed=3), None),
     "qmc": ({"algorithm": "qmc"}, lambda: optuna.samplers.QMCSampler(seed=3, scramble=True), None),
     "cmaes": ({"algorithm": "cmaes"}, lambda: optuna.samplers.CmaEsSampler(seed=3), None),
+    "gp": ({"algorithm": "gp"}, lambda: GaussianProcessSampler(3), None),
     "several objectives": (
         {"objectives": BOTH, "num_trials": 40},
         lambda: optuna.samplers.NSGAIISampler(seed=3, population_size=16),
@@ -146,7 +148,7 @@ def internal(parameters: dict) -> dict:
     return parameters | {"max_depth": parameters["max_depth"] - 1}
 
 
-@pytest.mark.parametrize("name", ["bayesian", "hyperband", "several objectives", "wilcoxon of folds"])
+@pytest.mark.parametrize("name", ["bayesian", "gp", "hyperband", "several objectives", "wilcoxon of folds"])
 def test_how_many_run_at_once_changes_no_trial(tmp_path, name):
     settings = SCRIPTS[name][0] | {"num_trials": 20}
 

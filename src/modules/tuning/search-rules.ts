@@ -67,13 +67,6 @@ function faultsOfMetrics(dto: SubmitTuningDto, modelType: ModelType | undefined)
 
 function faultsOfAlgorithm(dto: SubmitTuningDto): FieldError[] {
   const { algorithm = 'bayesian', objectives = [] } = dto;
-  if (algorithm === 'gp')
-    return [
-      {
-        pointer: '/algorithm',
-        message: 'gp needs PyTorch, which the trainer does not have; choose bayesian',
-      },
-    ];
   if (objectives.length < 2) return [];
   const faults: FieldError[] = OF_ONE_OBJECTIVE.filter((name) => dto[name] !== undefined).map((name) => ({
     pointer: `/${name}`,

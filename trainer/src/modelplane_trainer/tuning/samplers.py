@@ -9,6 +9,7 @@ import optuna
 from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
+from .gaussian_process import GaussianProcessSampler
 from .space import Space
 
 # Generations of NSGA-II; Optuna's 50 would leave most studies with their first generation, which is random.
@@ -42,6 +43,8 @@ def _sampler(search: dict[str, Any], space: Space) -> samplers.BaseSampler:
             group=space.is_conditional,
             seed=seed,
         )
+    if algorithm == "gp":
+        return GaussianProcessSampler(seed)
     if algorithm == "cmaes":
         return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     if algorithm == "qmc":
