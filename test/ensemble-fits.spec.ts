@@ -1,3 +1,4 @@
+import { Changes } from '../src/platform/changes/changes.js';
 import { BatchScene } from './support/batch-scene.js';
 import { type Row, rowsOf } from './support/batches.js';
 import type { Answer, Client } from './support/client.js';
@@ -38,7 +39,10 @@ describe('the weights of an ensemble, learned by a labelled table', () => {
     acme.post(`/api/v1/ensembles/${id}/fit`, { method: 'greedy', data_config: TABLE, ...changes });
   async function ended({ status, body }: Answer): Promise<Row> {
     expect({ status, body }).toMatchObject({ status: 202, body: { status: 'submitted' } });
-    return (await acme.waitForJob(`/api/v1/ensemble-fits/${body.job_id}`)).body;
+    const job = await acme.waitForJob(`/api/v1/ensemble-fits/${body.job_id}`);
+    // The end can be read a moment before the process that predicts has heard of it.
+    await scene.service.app.get(Changes, { strict: false }).look();
+    return job.body;
   }
   /** Some of the rows that the members were trained on. */
   async function trainingRows(): Promise<Row[]> {

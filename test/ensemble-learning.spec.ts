@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Changes } from '../src/platform/changes/changes.js';
 import { BatchScene, CUSTOMERS } from './support/batch-scene.js';
 import { jsonLines, type Row } from './support/batches.js';
 import type { Answer, Client } from './support/client.js';
@@ -37,8 +38,12 @@ describe('an ensemble that a labelled table teaches', () => {
   }
   const fit = (id: string, more: object = {}) =>
     acme.post(`/api/v1/ensembles/${id}/fit`, { method: 'stacking', data_config: FRESH_TABLE, ...more });
-  const ended = async (jobId: string): Promise<Row> =>
-    (await acme.waitForJob(`/api/v1/ensemble-fits/${jobId}`)).body;
+  async function ended(jobId: string): Promise<Row> {
+    const { body } = await acme.waitForJob(`/api/v1/ensemble-fits/${jobId}`);
+    // The end can be read a moment before the process that predicts has heard of it.
+    await scene.service.app.get(Changes, { strict: false }).look();
+    return body;
+  }
   async function taught(method: string, more: object = {}): Promise<string> {
     const { body } = await create(method, more);
     expect(await ended(body.job_id)).toMatchObject({ status: 'succeeded', error: null, warnings: [] });
