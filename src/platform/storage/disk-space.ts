@@ -42,6 +42,11 @@ export class DiskSpace {
     return (this.free = bavail * bsize);
   }
 
+  /** Has the file system be asked again, as something was deleted. */
+  askAgain(): void {
+    this.askedAt = -Infinity;
+  }
+
   /** Whether no more is left than the settings ask for. */
   async isShort(): Promise<boolean> {
     return (await this.freeBytes()) <= Math.max(this.config.minFreeDiskBytes, FULL_BYTES);

@@ -130,6 +130,7 @@ export class TenantStorage implements OnApplicationBootstrap {
   /** Deleting works also where nothing can be written; what could not be counted is counted later. */
   async delete(address: ObjectAddress): Promise<void> {
     await this.store.delete(address);
+    this.disk.askAgain();
     const uri = formatObjectUri(address);
     await this.items
       .find(uri)
