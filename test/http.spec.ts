@@ -191,6 +191,7 @@ describe('HTTP', () => {
         queues: {
           training: IDLE,
           'training-validation': IDLE,
+          tuning: IDLE,
           calibration: IDLE,
           'ensemble-fit': IDLE,
           batch: IDLE,
@@ -243,6 +244,7 @@ describe('a service whose servers go away', () => {
           queues: {
             training: null,
             'training-validation': null,
+            tuning: null,
             calibration: null,
             'ensemble-fit': null,
             batch: null,
