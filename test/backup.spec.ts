@@ -2,6 +2,7 @@ import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderObjectStore } from '#libs/object-store';
+import { PredictionCounter } from '../src/modules/prediction-log/counts/prediction-counter.js';
 import { UsageCounter } from '../src/platform/usage/usage-counter.js';
 import { backup } from '../src/platform/backup/backup.js';
 import type { Manifest } from '../src/platform/backup/backup-format.js';
@@ -80,6 +81,7 @@ describe('a backup', () => {
     await addFamily(source);
     whole = join(scratch, 'whole');
     // What was counted until now, so that the source says the same afterwards.
+    await source.app.get(PredictionCounter, { strict: false }).flush();
     await source.app.get(UsageCounter, { strict: false }).flush();
     manifest = await save(whole);
   });
