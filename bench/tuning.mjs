@@ -260,9 +260,8 @@ async function predictAll({ client }, { model_id, version }, file) {
     assert.equal(cells.length, names.length, 'no cell of these tables has a comma');
     return Object.fromEntries(names.map((name, at) => [name, valueOf(cells[at])]));
   });
-  const { features } = await client
-    .send('GET', `/api/v1/models/${model_id}/versions/${version}`)
-    .then(({ signature }) => ({ features: new Set(signature.inputs.map(({ name }) => name)) }));
+  const { signature } = await client.send('GET', `/api/v1/models/${model_id}/versions/${version}`);
+  const features = new Set(signature.inputs.map(({ name }) => name));
   const scores = [];
   for (let at = 0; at < rows.length; at += ROWS_A_REQUEST) {
     const part = rows.slice(at, at + ROWS_A_REQUEST);

@@ -60,7 +60,7 @@ try {
       await sleep(random() * 4000);
       const left = parts.filter((part) => !hit.has(ONCE_A_STUDY) || part !== ONCE_A_STUDY);
       const part = left[Math.floor(random() * left.length)];
-      if (await hasEnded(id)) break;
+      if (await endedStudy(id)) break;
       // Of a study that waits for its next attempt there is no process.
       const orphans = await kill(stack, part, id).catch(() => null);
       if (!orphans) continue;
@@ -111,14 +111,15 @@ async function submit() {
   return body.job_id;
 }
 
-async function hasEnded(id) {
+/** The study, once it has ended. */
+async function endedStudy(id) {
   const { body } = await stack.caller.until('GET', `/api/v1/tuning/${id}`);
-  return Boolean(body.ended_at) && body;
+  return body.ended_at ? body : undefined;
 }
 
 async function untilEnd(id) {
   for (const last = Date.now() + LONGEST_MS; Date.now() < last; await sleep(100)) {
-    const study = await hasEnded(id);
+    const study = await endedStudy(id);
     if (study) return study;
   }
   throw new Error(`study ${id} has not ended ${LONGEST_MS / 1000} s after its last fault`);

@@ -14,10 +14,10 @@ from studies import Engine, study_spec, trials_of, what_decides
 
 from modelplane_trainer import dataset, fitting, storage
 from modelplane_trainer.evaluation import classification_metrics
+from modelplane_trainer.events import Quiet
 from modelplane_trainer.plan import make_plan
 from modelplane_trainer.preprocessing import frame
 from modelplane_trainer.tuning.gaussian_process import GaussianProcessSampler
-from modelplane_trainer.tuning.measuring import Quiet
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { RankScale, SignatureDefinition } from '#libs/inference';
 import type { ThresholdCurve } from '#libs/statistics';
@@ -36,9 +35,7 @@ export class RankScales {
     }
     const baseline = servable.ensemble ? undefined : servable.files.baseline;
     if (!baseline) return 'keeps no values of held-out rows, as only regressions do that are trained here';
-    const bytes = await this.artifacts.read(tenant, baseline.sha256, MAX_BASELINE_BYTES);
-    if (createHash('sha256').update(bytes).digest('hex') !== baseline.sha256)
-      throw new Error(`the baseline ${baseline.sha256} of ${tenant} is damaged`);
+    const bytes = await this.artifacts.readChecked(tenant, baseline.sha256, MAX_BASELINE_BYTES);
     const { predictions_validation } = JSON.parse(bytes.toString('utf8')) as Baseline;
     const scale = scaleOfQuantiles(predictions_validation.quantiles);
     return scale.values.length > 1 ? scale : 'gave all held-out rows the same value';

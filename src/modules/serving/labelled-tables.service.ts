@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { IsIn, IsOptional, IsString } from 'class-validator';
-import { type Config, JobsConfig, TrainingConfig, UploadsConfig } from '../../config/index.js';
+import { type Config, TrainingConfig, UploadsConfig } from '../../config/index.js';
 import { Problem, unfit } from '../../platform/errors/problem.js';
-import type { JobKind, JobLimits } from '../../platform/jobs/job-kind.js';
+import { configuredLimits, type JobKind, type JobLimits } from '../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import {
   DATA_FORMATS,
@@ -47,14 +47,7 @@ interface FoundTable {
 
 /** A labelled table is scored as a batch is, and takes the room of a training. */
 export function limitsOfLabelledTables(config: Config): JobLimits {
-  const { concurrency, maxRunSeconds, memoryBytes } = config.get(TrainingConfig);
-  return {
-    concurrency,
-    maxRunSeconds,
-    memoryBytes,
-    cpus: 1,
-    keptSeconds: config.get(JobsConfig).keptSeconds,
-  };
+  return configuredLimits(config, config.get(TrainingConfig));
 }
 
 /**

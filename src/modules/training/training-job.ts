@@ -1,7 +1,7 @@
 import { ComputeContract } from '../../platform/compute/compute-contract.js';
-import { JobsConfig, TrainingConfig } from '../../config/index.js';
-import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
-import { JobKind } from '../../platform/jobs/job-kind.js';
+import { TrainingConfig } from '../../config/index.js';
+import { toJobBody, toTrainedBody } from '../../platform/jobs/job-body.js';
+import { configuredLimits, JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { filledIn } from './estimators.js';
 import type { ProgressBody, TrainingBody, TrainingResultBody } from './training.dto.js';
@@ -34,16 +34,7 @@ export const TRAINING = new JobKind<TrainingSpec, ProgressBody, TrainingResultBo
   writes: true,
   spec: TrainingSpec,
   summary: TrainingSummary,
-  limits: (config) => {
-    const { concurrency, maxRunSeconds, memoryBytes } = config.get(TrainingConfig);
-    return {
-      concurrency,
-      maxRunSeconds,
-      memoryBytes,
-      cpus: 1,
-      keptSeconds: config.get(JobsConfig).keptSeconds,
-    };
-  },
+  limits: (config) => configuredLimits(config, config.get(TrainingConfig)),
   request: toTrainingRequest,
   needs: ({ training_config }) => ({ cpus: training_config.num_workers }),
 });
@@ -91,18 +82,11 @@ export function toTrainingBody(job: Job<TrainingSummary, ProgressBody, TrainingR
   const { model_name, framework, estimator } = job.spec;
   return {
     ...toJobBody(job),
+    ...toTrainedBody(job),
     model_name,
     framework,
     estimator,
     progress: job.progress,
-    metrics: job.metrics,
-    resources: {
-      workers: job.resources.workers ?? 0,
-      gpus: job.resources.gpus ?? 0,
-      duration_minutes: durationMinutes(job),
-    },
     result: job.result,
-    engine: job.engine,
-    engine_job_id: job.engineJobId,
   };
 }

@@ -1,8 +1,8 @@
 import { IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString } from 'class-validator';
-import { JobsConfig, TuningConfig } from '../../config/index.js';
+import { TuningConfig } from '../../config/index.js';
 import { ComputeContract } from '../../platform/compute/compute-contract.js';
-import { durationMinutes, toJobBody } from '../../platform/jobs/job-body.js';
-import { JobKind } from '../../platform/jobs/job-kind.js';
+import { toJobBody, toTrainedBody } from '../../platform/jobs/job-body.js';
+import { configuredLimits, JobKind } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import type { TrainedModel } from '../training/trained-versions.service.js';
 import { TrainingSpec } from '../training/training-spec.dto.js';
@@ -155,16 +155,7 @@ export const TUNING = new JobKind<TuningSpec, StudyProgress, TuningResult, Tunin
   spec: TuningSpec,
   summary: TuningSummary,
   request: toTuningRequest,
-  limits: (config) => {
-    const { concurrency, maxRunSeconds, memoryBytes } = config.get(TuningConfig);
-    return {
-      concurrency,
-      maxRunSeconds,
-      memoryBytes,
-      cpus: 1,
-      keptSeconds: config.get(JobsConfig).keptSeconds,
-    };
-  },
+  limits: (config) => configuredLimits(config, config.get(TuningConfig)),
   needs: (spec) => ({ cpus: spec.max_concurrent_trials * cpusOfTrial(spec) }),
   canPause: true,
   canGiveWay: true,
@@ -190,6 +181,7 @@ export function toTuningBody(job: Job<TuningSummary, StudyProgress, TuningResult
   const told = result ?? progress;
   return {
     ...toJobBody(job),
+    ...toTrainedBody(job),
     ...{ model_name, framework, estimator, algorithm, objectives, num_trials },
     phase: progress?.phase ?? null,
     // Nothing of a study runs that is paused, waits, or has ended, whatever it told last.
@@ -199,15 +191,7 @@ export function toTuningBody(job: Job<TuningSummary, StudyProgress, TuningResult
     estimated_completion:
       job.endedAt?.toISOString() ??
       (job.status === 'running' ? (progress?.estimated_completion ?? null) : null),
-    metrics: job.metrics,
-    resources: {
-      workers: job.resources.workers ?? 0,
-      gpus: job.resources.gpus ?? 0,
-      duration_minutes: durationMinutes(job),
-    },
     result: result && toResultBody(result),
-    engine: job.engine,
-    engine_job_id: job.engineJobId,
   };
 }
 

@@ -33,6 +33,20 @@ export function toListedJobBody(job: Job, kind: JobKind | undefined): ListedJobB
   };
 }
 
+/** What kinds that train tell beside: what their engine measured, and what it uses. */
+export function toTrainedBody(job: Job) {
+  return {
+    metrics: job.metrics,
+    resources: {
+      workers: job.resources.workers ?? 0,
+      gpus: job.resources.gpus ?? 0,
+      duration_minutes: durationMinutes(job),
+    },
+    engine: job.engine,
+    engine_job_id: job.engineJobId,
+  };
+}
+
 /** Time since a job was first started, in minutes, up to its end. */
 export function durationMinutes({ startedAt, endedAt }: Job): number {
   if (!startedAt) return 0;

@@ -1,5 +1,5 @@
 import type { ClassConstructor } from 'class-transformer';
-import type { Config } from '../../config/index.js';
+import { type Config, JobsConfig } from '../../config/index.js';
 import type { Job } from './job.entity.js';
 import { fieldsOf, parseSpec, UnreadableSpec } from './job-spec.js';
 
@@ -27,6 +27,16 @@ export interface JobLimits extends JobNeeds {
   readonly maxRunSeconds: number;
   /** How long a job is kept once it has ended. */
   readonly keptSeconds: number;
+}
+
+/** Limits of a kind by the settings of its own; its rows are kept for as long as those of most kinds. */
+export function configuredLimits(
+  config: Config,
+  { concurrency, maxRunSeconds, memoryBytes }: Omit<JobLimits, 'cpus' | 'keptSeconds'>,
+  cpus = 1,
+): JobLimits {
+  const { keptSeconds } = config.get(JobsConfig);
+  return { concurrency, maxRunSeconds, memoryBytes, cpus, keptSeconds };
 }
 
 export interface JobKindDeclaration<Spec extends object, Summary extends object> {

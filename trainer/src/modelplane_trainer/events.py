@@ -151,3 +151,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+class Quiet:
+    """Stands for an EventWriter where what is said of data and settings has been said already."""
+
+    def log(self, _message: str) -> None:
+        pass
+
+    def warning(self, _message: str) -> None:
+        pass

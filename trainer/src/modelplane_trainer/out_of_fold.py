@@ -13,21 +13,12 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from .dataset import load
+from .events import Quiet
 from .failures import unfit
 from .fitting import calibrate, fit_pipeline, fit_to_target, for_rounds, seed_and_threads
 from .plan import make_plan
 from .preprocessing import frame
 from .storage import Store
-
-
-class _Quiet:
-    """Stands for an EventWriter: what a training says of its data and settings was said when it was one."""
-
-    def log(self, *_words: object) -> None:
-        pass
-
-    def warning(self, *_words: object) -> None:
-        pass
 
 
 @dataclass
@@ -58,7 +49,7 @@ def out_of_fold(training: dict[str, Any], best_round: int, folds: int, store: St
         JobFailure: the data or the settings cannot be trained.
     """
     seed_and_threads(training)
-    plan, quiet = make_plan(training), _Quiet()
+    plan, quiet = make_plan(training), Quiet()
     dataset = load(training, quiet, store)
     target = dataset.target
     fit_to_target(plan, target, quiet)

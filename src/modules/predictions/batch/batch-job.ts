@@ -1,8 +1,8 @@
 import { IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString } from 'class-validator';
-import { BatchConfig, JobsConfig } from '../../../config/index.js';
+import { BatchConfig } from '../../../config/index.js';
 import { ComputeContract } from '../../../platform/compute/compute-contract.js';
 import { durationMinutes, toJobBody } from '../../../platform/jobs/job-body.js';
-import { JobKind } from '../../../platform/jobs/job-kind.js';
+import { configuredLimits, JobKind } from '../../../platform/jobs/job-kind.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
 import type { ManifestPart } from './batch-output.js';
@@ -81,14 +81,8 @@ export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, Batc
   }),
   canGiveWay: true,
   limits: (config) => {
-    const { concurrency, maxRunSeconds, threads, memoryBytes } = config.get(BatchConfig);
-    return {
-      concurrency,
-      maxRunSeconds,
-      cpus: threads,
-      memoryBytes,
-      keptSeconds: config.get(JobsConfig).keptSeconds,
-    };
+    const batch = config.get(BatchConfig);
+    return configuredLimits(config, batch, batch.threads);
   },
 });
 

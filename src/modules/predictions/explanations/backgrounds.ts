@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type Problem, unfit } from '../../../platform/errors/problem.js';
 import { Artifacts } from '../../../platform/storage/artifacts.js';
@@ -19,10 +18,7 @@ export class Backgrounds {
 
   /** Features by name, at least one row. @throws Problem 422 where the version has none */
   async read(tenant: string, servable: ServableFile): Promise<Record<string, unknown>[]> {
-    const sha256 = backgroundOf(servable);
-    const bytes = await this.artifacts.read(tenant, sha256, MAX_BYTES);
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256)
-      throw new Error(`the background ${sha256} of ${tenant} is damaged`);
+    const bytes = await this.artifacts.readChecked(tenant, backgroundOf(servable), MAX_BYTES);
     const { features, rows } = JSON.parse(bytes.toString('utf8')) as Background;
     if (rows.length === 0)
       throw unexplained(servable.version, 'its training data had no row that a prediction takes');

@@ -108,7 +108,7 @@ def _best_point(
     random: np.random.Generator,
 ) -> np.ndarray:
     """The point of the greatest expected improvement that is found, as it is once it has been rounded."""
-    low, high = transform.bounds.T
+    dimensions = points.shape[1]
     asked = {point.tobytes() for point in points}
 
     def rounded(candidates: np.ndarray) -> np.ndarray:
@@ -122,19 +122,21 @@ def _best_point(
         return np.where([point.tobytes() in asked for point in candidates], -1.0, expected)
 
     def near(point: np.ndarray, step: float) -> np.ndarray:
-        moves = random.normal(0, step, (_CLOSER, len(low))) * (high - low)
-        return np.clip(point + moves, low, high)
+        return np.clip(point + random.normal(0, step, (_CLOSER, dimensions)), 0, 1)
 
     known = points[int(np.argmax(values))]
-    everywhere = random.uniform(low, high, (_CANDIDATES, len(low)))
-    candidates = rounded(np.concatenate([everywhere, *(near(known, step) for step in _STEPS)]))
-    expected = improvement(candidates)
-    place = int(np.argmax(expected))
-    best, most = candidates[place], expected[place]
-    for step in _STEPS:
-        candidates = rounded(near(best, step))
+    best, most = known, -np.inf
+
+    def consider(candidates: np.ndarray) -> None:
+        nonlocal best, most
+        candidates = rounded(candidates)
         expected = improvement(candidates)
         place = int(np.argmax(expected))
         if expected[place] > most:
             best, most = candidates[place], expected[place]
+
+    everywhere = random.uniform(0, 1, (_CANDIDATES, dimensions))
+    consider(np.concatenate([everywhere, *(near(known, step) for step in _STEPS)]))
+    for step in _STEPS:
+        consider(near(best, step))
     return best

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from ..dataset import Dataset
 from ..evaluation import classification_metrics, regression_metrics
+from ..events import Quiet
 from ..failures import unfit
 from ..fitting import Prepared, calibrate, fit_pipeline, fit_to_target, prepare, seed_random_sources
 from ..memory import left_bytes
@@ -27,19 +28,6 @@ _WARM_UP_ROWS, _TIMED_ROWS = 50, 1_000
 
 # Told of a step and its value; raises where the trial shall end.
 Report = Callable[[int, float], None]
-
-
-class Quiet:
-    """Stands for an EventWriter in a trial, whose warnings are those of every other one."""
-
-    def log(self, _message: str) -> None:
-        pass
-
-    def warning(self, _message: str) -> None:
-        pass
-
-    def progress(self, **_fields: Any) -> None:
-        pass
 
 
 @dataclass
@@ -134,7 +122,7 @@ class Measuring:
         return regression_metrics(target.values[rows], predicted)
 
 
-class _Rounds(Quiet):
+class _Rounds:
     """Tells the pruner of rounds, by what an estimator measures after each: a loss, or the accuracy.
 
     A loss is told with its sign changed where more of the objective is better: the pruner has its mode.

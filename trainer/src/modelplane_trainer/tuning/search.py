@@ -189,14 +189,16 @@ class Search:
 
     def _tell_study(self, number: int) -> None:
         """Tell the study all that the suggestion of a trial may know, in an order that can be repeated."""
-        if self._search["deterministic"]:
-            due = self.trials[self._told : max(self._told, number - self._search["lag"] + 1)]
-        else:
-            due = self.ended[self._told :]
-        for each in due:
+        for each in self._due(number):
             self._tell_one(each, self._asked[each.number])
             self._known_history.add(each)
             self._told += 1
+
+    def _due(self, number: int) -> list[Trial]:
+        """Trials that the suggestion of a trial has to know, and the study has not been told."""
+        if not self._search["deterministic"]:
+            return self.ended[self._told :]
+        return self.trials[self._told : max(self._told, number - self._search["lag"] + 1)]
 
     def _tell_one(self, trial: Trial, asked: optuna.Trial) -> None:
         for step in trial.steps if len(self._search["objectives"]) == 1 else []:
@@ -261,10 +263,8 @@ class Search:
     def _may_ask(self) -> bool:
         """Whether another trial begins now."""
         number = len(self.trials)
-        if self._search["deterministic"]:
-            needed = self.trials[self._told : max(self._told, number - self._search["lag"] + 1)]
-            if any(trial.state == RUNNING for trial in needed):
-                return False
+        if any(trial.state == RUNNING for trial in self._due(number)):
+            return False
         self._tell_study(number)
         self.stopped_by = self._reason_to_stop()
         return not self.stopped_by and not self._gives_way
