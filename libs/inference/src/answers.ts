@@ -86,7 +86,7 @@ export function readProbabilities(
 }
 
 /** Turns logits into probabilities, in place. The largest is taken away first, so that none overflows. */
-function softmax(values: number[]): void {
+export function softmax(values: number[]): void {
   const largest = Math.max(...values);
   let sum = 0;
   for (let at = 0; at < values.length; at++) sum += values[at] = Math.exp(values[at]! - largest);

@@ -1,4 +1,4 @@
-import type { Answers } from '../answers.js';
+import { type Answers, softmax } from '../answers.js';
 
 /**
  * A linear model over the answers of members, as scikit-learn's StackingClassifier and StackingRegressor have it by
@@ -31,7 +31,9 @@ export function stackedProbabilities(meta: MetaModel, answers: readonly Answers[
       return ofRow.length === 2 ? ofRow[1]! : ofRow;
     });
     const scores = scoresOf(meta, read);
-    return scores.length === 1 ? logistic(scores[0]!) : softmax(scores);
+    if (scores.length === 1) return logistic(scores[0]!);
+    softmax(scores);
+    return scores;
   });
 }
 
@@ -44,12 +46,4 @@ function scoresOf({ coefficients, intercepts }: MetaModel, read: readonly number
 function logistic(score: number): number[] {
   const second = 1 / (1 + Math.exp(-score));
   return [1 - second, second];
-}
-
-/** The largest is taken away first, so that none overflows. */
-function softmax(scores: readonly number[]): number[] {
-  const largest = Math.max(...scores);
-  const powers = scores.map((score) => Math.exp(score - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
 }
