@@ -2,3 +2,9 @@ export { adaptiveSet, highestCoverage, intervalAround, quantileOf } from './conf
 export type { Interval, ScoreTable, Spread } from './conformal.js';
 export { chooseThreshold, pointsOf } from './threshold.js';
 export type { ThresholdChoice, ThresholdCurve, ThresholdPoint } from './threshold.js';
+export { andersonDarling } from './drift/anderson-darling.js';
+export { chiSquared, gTest } from './drift/contingency.js';
+export { jensenShannon, LEAST_SHARE, populationStability, wasserstein } from './drift/distances.js';
+export { benjaminiHochberg } from './drift/false-discovery.js';
+export { EXACT_KS_TO, ksTwoSample } from './drift/ks-two-sample.js';
+export type { TestResult } from './drift/test-result.js';
