@@ -2,7 +2,9 @@
 import './parts/node-version.mjs';
 import { onEnding, onNpmGone } from './parts/ending.mjs';
 import { installEverything } from './parts/install-everything.mjs';
+import { inRoot } from './parts/paths.mjs';
 import { reportProblem } from './parts/problem.mjs';
+import { pythonWith } from './parts/python-environment.mjs';
 import { Steps } from './parts/steps.mjs';
 import { createTemplateDatabase } from './parts/template-database.mjs';
 import { startTemporaryServices } from './parts/temporary-services.mjs';
@@ -39,6 +41,10 @@ try {
   });
   const environment = testEnvironment(services);
   const jestArguments = process.argv.slice(2);
+  if (jestArguments.length === 0)
+    environment.MODELPLANE_TEST_FEAST_PYTHON = await steps.run('Feast, to compare features with', () =>
+      pythonWith('feast', inRoot('test', 'feast', 'requirements.lock')),
+    );
   const runners = testRunners(services.stateDir, jestArguments);
   const results = await runTests(jestArguments.length > 0 ? runners.slice(0, 1) : runners, environment, {
     folder: services.stateDir,

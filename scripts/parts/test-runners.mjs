@@ -62,7 +62,10 @@ export function testRunners(folder, jestArguments) {
     },
     nodeTests('node --test', results('scripts.tap'), 20_000, scriptTests()),
     // Node takes the whole file for one test, too. Each fault has a bound of its own: campaign.mjs.
-    nodeTests('Faults', results('faults.tap'), 600_000, [inRoot('test', 'faults', 'faults.test.mjs')]),
+    nodeTests('Faults', results('faults.tap'), 600_000, [
+      inRoot('test', 'faults', 'faults.test.mjs'),
+      inRoot('test', 'faults', 'features.test.mjs'),
+    ]),
     nodeTests('Neighbours', results('neighbours.tap'), 600_000, [
       inRoot('bench', 'neighbours', 'neighbours.test.mjs'),
     ]),

@@ -93,15 +93,15 @@ class Store:
             place[name] = value
         return copy.deepcopy(spec)
 
-    def run(self, spec) -> list[dict]:
+    def run(self, spec, credentials=None) -> list[dict]:
         """Run a job in this process; every event is checked against the contract."""
         reading, writing = os.pipe()
         path = self.root.parent / "events"
         os.close(reading)
         os.close(writing)
         with path.open("wb") as file:
-            code = run_job(spec, file.fileno())
-        events = checked(path.read_text().splitlines())
+            code = run_job(spec, file.fileno(), credentials)
+        events = checked(path.read_bytes().splitlines())
         assert code == (1 if events[-1]["type"] == "failed" else 0)
         return events
 
@@ -110,14 +110,14 @@ class Store:
         contracts.validator("signature.v1").validate(result["signature"])
         return result
 
-    def result_of(self, spec) -> dict:
+    def result_of(self, spec, credentials=None) -> dict:
         """Of a job of any kind."""
-        last = self.run(spec)[-1]
+        last = self.run(spec, credentials)[-1]
         assert last["type"] == "succeeded", last
         return last["result"]
 
-    def failure(self, spec) -> tuple[str, str]:
-        last = self.run(spec)[-1]
+    def failure(self, spec, credentials=None) -> tuple[str, str]:
+        last = self.run(spec, credentials)[-1]
         assert last["type"] == "failed", last
         message = last["message"]
         assert "Traceback" not in message and "\n" not in message and str(self.root) not in message
@@ -133,7 +133,7 @@ class Store:
         return (self.path(uri) / "model.onnx").read_bytes()
 
 
-def checked(lines: list[str]) -> list[dict]:
+def checked(lines: list[str] | list[bytes]) -> list[dict]:
     """Event lines parsed, valid by the contract, numbered from 1, with one ending."""
     events = [json.loads(line) for line in lines]
     for event in events:

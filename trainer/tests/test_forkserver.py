@@ -266,7 +266,7 @@ def test_keys_of_the_object_store_reach_the_job_and_not_the_parent(server, store
         (job,) = server.children()
         os.kill(job, signal.SIGSTOP)
         keys = {"access_key_id": "id", "secret_access_key": SECRET.decode(), "session_token": None}
-        client.sendall(json.dumps(keys).encode() + b"\n")
+        client.sendall(json.dumps({"storage": keys}).encode() + b"\n")
         # The parent serves others and could read the line before the job does.
         assert server.run(quick(store))[-1]["exit_code"] == 0
         assert in_memory_of(os.getpid(), SECRET)  # it is found where it is

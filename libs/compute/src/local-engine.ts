@@ -27,10 +27,10 @@ export interface LocalEngineOptions {
   /** What to pick the few variables from that jobs may see; never handed on whole, it holds secrets. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /**
-   * What a job sends for once it runs, to reach the object store; null where it needs nothing. The warm parent
-   * never sees it, so that no other job inherits it.
+   * What the job of a spec sends for once it runs: `storage`, to reach the object store, and of a materialization
+   * `redis_url`. The warm parent never sees it, so that no other job inherits it.
    */
-  readonly credentials?: () => Promise<object | null>;
+  readonly credentials?: (spec: object) => Promise<object>;
   /** Default 60,000: importing the Python packages takes 5 s on an idle machine. */
   readonly startTimeoutMs?: number;
   /** What the Python process writes beside events, line by line. */
@@ -174,7 +174,7 @@ async function converse(
   spec: object,
   run: JobRun,
   { signal, giveWay }: RunOptions,
-  credentials: LocalEngineOptions['credentials'] = () => Promise.resolve(null),
+  credentials: LocalEngineOptions['credentials'] = () => Promise.resolve({}),
 ): Promise<void> {
   let failure: unknown = null;
   let timer: NodeJS.Timeout | undefined;
@@ -195,8 +195,8 @@ async function converse(
       fail(error);
     }
   };
-  const answerWith = async (ask: () => Promise<object | null>) => {
-    const answer = await ask().catch(fail);
+  const answerWith = async (ask: NonNullable<LocalEngineOptions['credentials']>) => {
+    const answer = await ask(spec).catch(fail);
     if (failure === null && !signal.aborted) socket.write(`${JSON.stringify(answer)}\n`);
   };
   let isAsked = false;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LocalEngine } from '#libs/compute';
-import { RuntimeConfig } from '../../config/index.js';
+import { FeaturesConfig, RuntimeConfig } from '../../config/index.js';
 import { PROCESS_ENVIRONMENT, PROJECT_ROOT } from '../../config/project.js';
 import { AppLogger } from '../observability/logger.js';
 import { StorageLocation } from '../storage/storage-location.js';
@@ -11,6 +11,7 @@ import { StorageLocation } from '../storage/storage-location.js';
 export class EmbeddedEngine extends LocalEngine implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly config: RuntimeConfig,
+    features: FeaturesConfig,
     logger: AppLogger,
     storage: StorageLocation,
   ) {
@@ -19,7 +20,11 @@ export class EmbeddedEngine extends LocalEngine implements OnApplicationBootstra
       python: config.trainerPython,
       trainerDir,
       environment: PROCESS_ENVIRONMENT,
-      credentials: () => storage.credentials(),
+      credentials: async (spec) => ({
+        storage: await storage.credentials(),
+        // No other kind of job writes to the online store.
+        ...((spec as { kind?: string }).kind === 'materialization' && { redis_url: features.redisUrl }),
+      }),
       onLog: (line) => logger.info('trainer', { line }),
     });
   }

@@ -21,6 +21,8 @@ import { type AttemptUpdate, type Ending, JobsRepository } from './jobs.reposito
 /** Failures of what the work needs and not of the work: another attempt may go better. */
 const PASSING_FAILURES: readonly string[] = [
   'OBJECT_STORE_UNAVAILABLE',
+  'ONLINE_STORE_UNAVAILABLE',
+  'FEATURES_UNAVAILABLE',
   'DATABASE_UNAVAILABLE',
   'ENGINE_UNAVAILABLE',
 ];

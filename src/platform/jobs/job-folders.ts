@@ -1,4 +1,5 @@
 import type { ObjectOwner } from '../storage/object-owners.js';
+import type { AttemptRef } from './job-kind.js';
 
 /**
  * What jobs keep between attempts, and what an attempt writes before it is published: useless once the job has ended.
@@ -13,4 +14,9 @@ export const JOB_FOLDERS: ObjectOwner = {
 /** Key of a job's folder in the platform's bucket, without a slash at its end. */
 export function folderOfJob({ tenant, id }: { tenant: string; id: string }): string {
   return `${tenant}/${JOB_FOLDERS.folder.name}/${id}`;
+}
+
+/** Key of the folder where one attempt writes, and no other, without a slash at its end. */
+export function folderOfAttempt(claim: AttemptRef): string {
+  return `${folderOfJob(claim)}/attempts/${claim.attempt}`;
 }

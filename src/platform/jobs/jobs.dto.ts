@@ -141,6 +141,18 @@ export class JobBody {
   ended_at: string | null;
 }
 
+/** How far a phase of a job is. */
+export class PhaseProgressBody {
+  @ApiProperty({ description: 'What is done.', example: 340 })
+  done: number;
+
+  @ApiProperty({ description: 'What there is to do.', example: 2000 })
+  total: number;
+
+  @ApiProperty({ description: 'What is counted.', example: 'columns' })
+  of: string;
+}
+
 class JobLinksBody {
   @ApiProperty({
     description:

@@ -33,6 +33,8 @@ export interface Submission<Spec> {
   parent?: AttemptRef;
 }
 
+const OPEN = ['submitted', 'running', 'paused'] as const;
+
 /** What a tenant can do with its jobs, whatever their kind. */
 @Injectable()
 export class JobsService {
@@ -173,6 +175,16 @@ export class JobsService {
       (row) => row,
     );
     return { data: data.flatMap((row) => this.shown(kind, row, toItem)), page };
+  }
+
+  /** All jobs of a kind that have not ended, newest first, as one statement sees them. */
+  async open<Progress, Result, Summary extends object>(
+    tenant: string,
+    kind: JobKind<Summary, Progress, Result, Summary>,
+  ): Promise<Job<Summary, Progress, Result>[]> {
+    const filter = { status: OPEN, limit: 2 ** 31 - 1 };
+    const rows = await this.database.asTenant(tenant, (scope) => this.jobs.list(scope, kind, filter));
+    return rows.flatMap((row) => this.shown(kind, row, (job) => job));
   }
 
   /**

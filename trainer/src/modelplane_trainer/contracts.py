@@ -17,6 +17,10 @@ _CONTRACTS = {
     "batch": "batch-spec.v1",
     "calibration": "labelled-spec.v1",
     "ensemble-fit": "labelled-spec.v1",
+    "erasure": "features-spec.v1",
+    "historical": "features-spec.v1",
+    "materialization": "features-spec.v1",
+    "skew": "features-spec.v1",
     "tuning": "tuning-spec.v1",
 }
 

@@ -1,4 +1,8 @@
-"""How a job learns the keys of an object store without their standing in its specification."""
+"""How a job learns what is secret without its standing in its specification.
+
+That is an object: `storage`, the keys of an object store, where it wants any; and of a materialization
+`redis_url`, which may hold a password.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,11 @@ _BLOCK = 4096
 def are_wanted(spec: dict[str, Any]) -> bool:
     """Whether a job with this specification, which is not checked yet, will ask."""
     storage = spec.get("storage")
-    return isinstance(storage, dict) and storage.get("kind") == "s3"
+    is_s3 = isinstance(storage, dict) and storage.get("kind") == "s3"
+    return is_s3 or spec.get("kind") == "materialization"
 
 
-def ask(connection: int) -> dict[str, Any] | None:
+def ask(connection: int) -> dict[str, Any]:
     """Ask whoever started the job, on the connection that its events go to, and wait for the line.
 
     Raises:
@@ -32,12 +37,13 @@ def ask(connection: int) -> dict[str, Any] | None:
     return json.loads(line)
 
 
-def from_environment() -> dict[str, Any] | None:
-    """For a process of its own: what every S3 tool reads; None lets the library look for itself."""
-    if "AWS_ACCESS_KEY_ID" not in os.environ:
-        return None
-    return {
-        "access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
-        "secret_access_key": os.environ.get("AWS_SECRET_ACCESS_KEY", ""),
-        "session_token": os.environ.get("AWS_SESSION_TOKEN"),
-    }
+def from_environment() -> dict[str, Any]:
+    """For a process of its own: what every tool for S3 and for Redis reads."""
+    keys = None
+    if "AWS_ACCESS_KEY_ID" in os.environ:
+        keys = {
+            "access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+            "secret_access_key": os.environ.get("AWS_SECRET_ACCESS_KEY", ""),
+            "session_token": os.environ.get("AWS_SESSION_TOKEN"),
+        }
+    return {"storage": keys, "redis_url": os.environ.get("REDIS_URL")}

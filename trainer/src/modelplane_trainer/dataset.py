@@ -15,7 +15,8 @@ from .events import EventWriter
 from .failures import column_not_found, listed, unfit
 from .float32 import MOST_ROUNDING, centre_of, rounding_of
 from .reading.interpreting import interpret
-from .reading.tables import Table, read_files
+from .reading.tables import Table
+from .rows import Rows
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
 
@@ -59,10 +60,11 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
     """
     data, seed = spec["data"], spec["training"]["seed"]
     choose = chooser(data, spec["limits"]["max_features"])
-    table = read_files(store, data["train"], choose, events.warning)
+    rows = Rows(spec, store, events.warning)
+    table = rows.read("train", choose)
     train_rows = len(table)
     if data["validation"] is not None:
-        table = with_validation(table, store, data, events.warning)
+        table = with_validation(table, rows, data)
     events.log(f"Read {len(table)} rows and {len(table.columns.column_names)} columns.")
 
     target_name = data["target_column"]
@@ -103,12 +105,15 @@ def load(spec: dict[str, Any], events: EventWriter, store: Store) -> Dataset:
         "validation_uris": data["validation"]["uris"] if data["validation"] else None,
         "ignored": refused,
     }
+    if rows.views:
+        description["feature_views"] = rows.views
     ignored = [name for name in table.names if name != target_name and name not in used]
     return Dataset(features, target, train, validation, ignored, categories, description, usable)
 
 
 def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], list[str]]:
-    """Which of a file's columns to read: the features in the file's order, then the target."""
+    """Which columns to read: the features in the order of the file or of their service, then the target."""
+    joined = data["features"]["output_order"] if "features" in data else None
 
     def choose(names: list[str]) -> list[str]:
         target, wanted = data["target_column"], data["feature_columns"]
@@ -123,6 +128,10 @@ def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], l
             raise unfit(
                 f"feature_columns names the target column '{target}'; a model cannot use it as a feature."
             )
+        if joined is not None and target in joined:
+            raise unfit(f"the feature service has the target column '{target}' among its features.")
+        if wanted is None:
+            wanted = joined
         left_out = {target, *data["exclude_columns"]}
         chosen = [name for name in (wanted if wanted is not None else names) if name not in left_out]
         chosen = list(dict.fromkeys(chosen))
@@ -138,7 +147,7 @@ def chooser(data: dict[str, Any], most_features: int) -> Callable[[list[str]], l
     return choose
 
 
-def with_validation(table: Table, store: Store, data: dict[str, Any], warn: Callable[[str], None]) -> Table:
+def with_validation(table: Table, rows: Rows, data: dict[str, Any]) -> Table:
     """The rows of the validation data below those of the training data.
 
     Raises:
@@ -151,7 +160,7 @@ def with_validation(table: Table, store: Store, data: dict[str, Any], warn: Call
             raise column_not_found("validation data", absent, names)
         return table.columns.column_names
 
-    validation = read_files(store, data["validation"], choose, warn)
+    validation = rows.read("validation", choose)
     if data["validation"]["format"] != data["train"]["format"]:
         raise unfit("training and validation data must have the same format.")
     return table.below(validation, ["the training data", "the validation data"])

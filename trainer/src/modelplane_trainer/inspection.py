@@ -13,7 +13,8 @@ from .failures import JobFailure, unfit
 from .fitting import fit_to_target
 from .plan import make_plan
 from .reading.parquet_file import least_bytes, too_large
-from .reading.tables import Table, read_files
+from .reading.tables import Table
+from .rows import Rows
 from .sampling import Sample
 from .storage import Store
 from .target import Target, check_classes_for_split, read_target
@@ -98,11 +99,13 @@ def _read(spec: dict[str, Any], sample: Sample, found: Findings) -> tuple[Table,
             data[part] = data[part] | {"uris": data[part]["uris"][:MOST_FILES]}
             sample.was_cut = True
     choose = chooser(data, spec["limits"]["max_features"])
-    table = read_files(sample, data["train"], choose, found.warning)
-    rows = len(table)
+    # Of a view every row is read: what is known of an entity may stand in any of them.
+    rows = Rows(spec | {"data": data}, sample.whole_store, found.warning, rows_from=sample)
+    table = rows.read("train", choose)
+    train_rows = len(table)
     if data["validation"] is not None:
-        table = with_validation(table, sample, data, found.warning)
-    return table, rows
+        table = with_validation(table, rows, data)
+    return table, train_rows
 
 
 def _tell_too_large(sample: Sample, table: Table, allowed: int, found: Findings) -> None:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from typing import Any
 
-from . import batch, contracts, inspection, training, tuning
+from . import batch, contracts, features, inspection, training, tuning
 from .events import EventWriter
 from .failures import INTERNAL_ERROR, OUT_OF_MEMORY, STORAGE_FULL, JobFailure, ran_out_of_disk
 from .fitting import seed_and_threads
@@ -25,7 +25,7 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
     Args:
         spec: the parsed specification; checked here.
         descriptor: where event lines are written.
-        credentials: of the object store, where it wants any.
+        credentials: see `credentials`; absent where nothing is secret.
 
     Returns:
         The exit code: 0 after `succeeded` and `gave_way`, 1 after `failed`.
@@ -37,7 +37,9 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
     try:
         contracts.check_spec(spec)
         limit_memory(spec["limits"]["memory_bytes"])
-        result = _attempt(spec, events, open_store(spec["storage"], credentials))
+        secrets = credentials or {}
+        store = open_store(spec["storage"], secrets.get("storage"))
+        result = _attempt(spec, events, store, secrets.get("redis_url"))
     except GaveWay:
         events.gave_way()
         return 0
@@ -71,13 +73,23 @@ def run_job(spec: Any, descriptor: int, credentials: dict[str, Any] | None = Non
     return 0
 
 
-def _attempt(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
+def _attempt(
+    spec: dict[str, Any], events: EventWriter, store: Store, redis_url: str | None
+) -> dict[str, Any]:
     if spec["kind"] == "batch":
         return batch.run(spec, events, store)
     if spec["kind"] == "calibration":
         return batch.calibrate(spec, events, store)
     if spec["kind"] == "ensemble-fit":
         return batch.fit_ensemble(spec, events, store)
+    if spec["kind"] == "materialization":
+        return features.materialize(spec, events, store, redis_url)
+    if spec["kind"] == "erasure":
+        return features.erase(spec, events, store)
+    if spec["kind"] == "historical":
+        return features.write_training_set(spec, events, store)
+    if spec["kind"] == "skew":
+        return features.compare(spec, events, store)
     seed_and_threads(spec)
     if spec["kind"] == "validation":
         found = inspection.inspect(spec, events, store)

@@ -29,7 +29,7 @@ def warm() -> None:
     are not run here, because pyarrow starts a thread pool at its first read.
     """
     for name in (
-        *("training-spec.v1", "batch-spec.v1", "labelled-spec.v1", "tuning-spec.v1"),
+        *("training-spec.v1", "batch-spec.v1", "labelled-spec.v1", "tuning-spec.v1", "features-spec.v1"),
         *("job-event.v1", "signature.v1"),
     ):
         contracts.validator(name)

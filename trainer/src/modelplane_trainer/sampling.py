@@ -24,12 +24,13 @@ class Sample:
         most_bytes: bytes of a text file, up to the last whole line.
 
     Attributes:
+        whole_store: the store itself.
         was_cut: whether a file had more.
         whole: of the Parquet files that had more, columns and number of rows.
     """
 
     def __init__(self, store: Store, most_rows: int, most_bytes: int) -> None:
-        self._store = store
+        self.whole_store = store
         self._most_rows = most_rows
         self._most_bytes = most_bytes
         self.was_cut = False
@@ -44,20 +45,20 @@ class Sample:
         try:
             with self.open_in_place(uri) as whole:
                 if whole.read(len(PARQUET)) == PARQUET:
-                    return self._first_rows(whole) or self._store.open(uri)
+                    return self._first_rows(whole) or self.whole_store.open(uri)
                 whole.seek(0)
                 return self._first_lines(whole.read(self._most_bytes + 1))
         except OSError:
             # A server that went away while it was read: the store can say so.
-            return self._store.open(uri)
+            return self.whole_store.open(uri)
 
     def open_in_place(self, uri: str) -> BinaryIO:
         """The whole file of a URI, where it lies."""
-        return self._store.open_in_place(uri)
+        return self.whole_store.open_in_place(uri)
 
     def write(self, folder_uri: str, name: str, content: bytes) -> dict[str, Any]:
         """Put an object whole, as the store does."""
-        return self._store.write(folder_uri, name, content)
+        return self.whole_store.write(folder_uri, name, content)
 
     def _first_lines(self, content: bytes) -> BinaryIO:
         if len(content) <= self._most_bytes:

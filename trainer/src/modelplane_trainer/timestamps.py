@@ -29,6 +29,12 @@ def milliseconds_of(text: str) -> float | None:
     A time without an offset is UTC; what is finer than a millisecond is cut off; blanks around it do not
     count.
     """
+    found = microseconds_of(text)
+    return None if found is None else float(found // 1000)
+
+
+def microseconds_of(text: str) -> int | None:
+    """The same in microseconds; what is finer is cut off."""
     found = _TEXT.fullmatch(text.strip())
     if not found:
         return None
@@ -42,9 +48,10 @@ def milliseconds_of(text: str) -> float | None:
     if hour > 23 or minute > 59 or second > 59 or hours > 23 or minutes > 59:
         return None
     offset = (hours * 60 + minutes) * (-1 if sign == "-" else 1)
-    of_day = ((hour * 60 + minute - offset) * 60 + second) * 1000 + int((fraction or "0").ljust(3, "0")[:3])
-    value = days * int(_DAY) + of_day
-    return float(value) if EARLIEST_MILLISECONDS <= value <= LATEST_MILLISECONDS else None
+    seconds = days * 86_400 + (hour * 60 + minute - offset) * 60 + second
+    value = seconds * 1_000_000 + int((fraction or "0").ljust(6, "0")[:6])
+    is_time = EARLIEST_MILLISECONDS <= value // 1000 <= LATEST_MILLISECONDS
+    return value if is_time else None
 
 
 def parts_of(milliseconds: np.ndarray) -> dict[str, np.ndarray]:

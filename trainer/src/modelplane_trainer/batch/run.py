@@ -22,6 +22,7 @@ from ..reading.tables import name_of
 from ..storage import Store
 from .ahead import ahead
 from .blocks import Block, Source, Wanted
+from .by_entity import joined_input
 from .csv_blocks import CsvSource
 from .ensemble import Ensemble
 from .json_blocks import JsonLinesSource
@@ -127,7 +128,9 @@ def open_source(
 class _Run:
     def __init__(self, spec: dict[str, Any], events: EventWriter, store: Store, opened: ExitStack) -> None:
         self._spec, self._events, self._store = spec, events, store
-        self._files = spec["input"]["files"]
+        # Rows that name entities are scored as they are once features are joined to them.
+        self._input = joined_input(spec, events, store) if "features" in spec else spec["input"]
+        self._files = self._input["files"]
         # Told by the thread that reads, and written by the one that writes events.
         self._oddities: list[str] = []
         # The first row that this attempt could not score, in words.
@@ -169,7 +172,7 @@ class _Run:
             **totals,
             "columns": [{"name": each.name, "type": _type_name(each)} for each in self._scorer.schema],
             "unseen_values": unseen,
-            "parts": [_described(part, self._files) for part in self._parts],
+            "parts": [_described(part, self._shown(part.file)) for part in self._parts],
             "scoring_seconds": round(seconds, 3),
             "rows_per_second": round((totals["rows_read"] - self._rows_before) / max(seconds, 1e-3), 1),
         }
@@ -182,19 +185,23 @@ class _Run:
             self._spec["output"]["passthrough_columns"],
             {each["name"]: each["type"] for each in inputs},
         )
-        format_ = self._spec["input"]["format"]
+        format_ = self._input["format"]
         source, self._rows_total = open_source(
             self._files, format_, wanted, self._store, self._oddities.append
         )
         return source
 
+    def _shown(self, number: int) -> str:
+        """What a file of the input is called: the one with joined features is nobody's."""
+        return self._spec["features"]["shown_as"] if "features" in self._spec else self._files[number]["uri"]
+
     def _score_file(self, number: int, start: dict[str, int]) -> None:
-        uri = self._files[number]["uri"]
+        file_uri, uri = self._files[number]["uri"], self._shown(number)
         part_rows = self._spec["batch"]["part_rows"]
         source, shown = self._source, name_of(uri)
         with (
-            self._store.open(uri) as file,
-            ahead(source.blocks(file, shown, start, partitions_of(uri))) as blocks,
+            self._store.open(file_uri) as file,
+            ahead(source.blocks(file, shown, start, partitions_of(file_uri))) as blocks,
         ):
             scored = self._scored(blocks)
             for first in scored:
@@ -313,11 +320,11 @@ def _plan_of(spec: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
-def _described(part: Part, files: list[dict[str, Any]]) -> dict[str, Any]:
+def _described(part: Part, file: str) -> dict[str, Any]:
     """A part as the manifest has it."""
     return {
         "number": part.number,
-        "input": files[part.file]["uri"],
+        "input": file,
         "first_row": part.first_row,
         **{name: getattr(part, name) for name in _COUNTS},
         "output": part.output,
