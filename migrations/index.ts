@@ -8,6 +8,7 @@ import { ApiKeys } from './0007-api-keys.js';
 import { Quotas } from './0008-quotas.js';
 import { VersionCertainties } from './0009-version-certainties.js';
 import { TuningTrials } from './0010-tuning-trials.js';
+import { Features } from './0011-features.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   Quotas,
   VersionCertainties,
   TuningTrials,
+  Features,
 ];

@@ -3,6 +3,7 @@ import { ConfigModule } from './config/config.module.js';
 import type { Config } from './config/index.js';
 import { CalibrationsModule } from './modules/calibrations/calibrations.module.js';
 import { EnsemblesModule } from './modules/ensembles/ensembles.module.js';
+import { FeaturesModule } from './modules/features/features.module.js';
 import { MeModule } from './modules/me/me.module.js';
 import { ModelsModule } from './modules/models/models.module.js';
 import { ObjectsModule } from './modules/objects/objects.module.js';
@@ -61,6 +62,7 @@ import { UsageModule } from './platform/usage/usage.module.js';
     TuningModule,
     CalibrationsModule,
     EnsemblesModule,
+    FeaturesModule,
     PredictionsModule,
     PredictionLogModule,
     ApiKeysModule,

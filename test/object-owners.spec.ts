@@ -92,7 +92,7 @@ describe('objects of a later owner', () => {
       const known = await objectOwners();
       expect(known).toEqual(plain.app.get(ObjectOwners, { strict: false }).all);
       expect(new Set(known.map(({ folder }) => folder.name))).toEqual(
-        new Set(['artifacts', 'jobs', 'uploads']),
+        new Set(['artifacts', 'features', 'jobs', 'uploads']),
       );
     } finally {
       await plain.stop();

@@ -156,7 +156,7 @@ describe('schedules', () => {
 
   it('should name the kinds that there are', async () => {
     const { body } = await client.post('/api/v1/schedules', { ...training(), kind: 'none' });
-    expect(body.detail).toBe('/kind must be one of batch, training, tuning');
+    expect(body.detail).toBe('/kind must be one of batch, feature-materialization, training, tuning');
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { loadConfig, RuntimeConfig, S3Config, StorageConfig } from '../src/confi
 import { openObjectStore } from '../src/platform/storage/open-object-store.js';
 import { readOutput, rowsOf } from './support/batches.js';
 import type { Client } from './support/client.js';
+import { FeatureScene, hoursAgo } from './support/feature-scene.js';
 import { onS3 } from './support/s3.js';
 import { Service } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
@@ -129,6 +130,22 @@ describe('a service whose objects lie on an S3 server', () => {
     expect(await look('dated.parquet', 'churned')).toMatchObject({ body: { ...whole, rows_read: 500 } });
     const beginning = { is_trainable: true, is_complete: false, rows_read: 20_000 };
     expect(await look('long.parquet', 'churned')).toMatchObject({ body: beginning });
+  });
+
+  it('should put features online and join them, of files and of rows that were pushed', async () => {
+    const scene = await FeatureScene.on(service);
+    const rest = { avg_order_value: 10, days_since_last_order: 1 };
+    await scene.view('customer_features', [
+      { customer_id: 'one', ts: hoursAgo(5), total_orders: 1, ...rest },
+    ]);
+    const pushed = { customer_id: 'two', event_timestamp: hoursAgo(4), total_orders: 2, ...rest };
+    expect((await scene.push('customer_features', [pushed], 'offline')).status).toBe(200);
+    expect(await scene.materialize('customer_features')).toMatchObject({ rows_read: 2, written: 2 });
+    const reference = 'customer_features:total_orders';
+    expect(await scene.online(reference, 'one', 'two')).toEqual([1, 2]);
+    const entity_rows = ['two', 'one'].map((customer_id) => ({ customer_id, event_timestamp: hoursAgo(1) }));
+    const { rows } = await scene.join({ feature_refs: [reference], entity_rows });
+    expect(rows.map(({ total_orders }) => total_orders)).toEqual([2, 1]);
   });
 
   it('should keep no object in its folder, and no secret in a spec, an event or a log', async () => {

@@ -23,6 +23,13 @@ interface Names {
   study: string;
   schedule: string;
   apiKey: string;
+  featureEntity: string;
+  featureView: string;
+  featureService: string;
+  materialization: string;
+  historical: string;
+  erasure: string;
+  skew: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -39,6 +46,11 @@ const ensembleOf = (...models: string[]) => ({
   models: models.map((model_id) => ({ model_id })),
 });
 const SCHEDULE = { name: 'secret scores', kind: 'batch', cron: '30 2 * * *' };
+const FEATURE_VIEW = {
+  source: { path: 's3://tenants/acme-corp/customers.parquet' },
+  timestamp_column: 'event_timestamp',
+  features: [{ name: 'total_orders', type: 'int64' }],
+};
 const OBJECT_FOLDERS = ['data', 'predictions', 'tenants/acme-corp', 'modelplane/acme-corp'];
 
 /** Every operation that names something, in its path, query or body. */
@@ -317,6 +329,125 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
   'POST /api/v1/schedules/{schedule_id}/run': ({ schedule }) => [
     { path: `/api/v1/schedules/${schedule}/run` },
   ],
+  'GET /api/v1/features/entities/{name}': ({ featureEntity }) => [
+    { path: `/api/v1/features/entities/${featureEntity}` },
+  ],
+  'PUT /api/v1/features/entities/{name}': ({ featureEntity }) => [
+    { path: `/api/v1/features/entities/${featureEntity}`, body: { keys: [] } },
+  ],
+  'DELETE /api/v1/features/entities/{name}': ({ featureEntity }) => [
+    { path: `/api/v1/features/entities/${featureEntity}` },
+  ],
+  'DELETE /api/v1/features/entities/{name}/{key}': ({ featureEntity }) => [
+    { path: `/api/v1/features/entities/${featureEntity}/cust-123` },
+  ],
+  'GET /api/v1/features/erasures/{job_id}': ({ erasure }) => [
+    { path: `/api/v1/features/erasures/${erasure}` },
+  ],
+  'DELETE /api/v1/features/erasures/{job_id}': ({ erasure }) => [
+    { path: `/api/v1/features/erasures/${erasure}` },
+  ],
+  'GET /api/v1/features/erasures/{job_id}/logs': ({ erasure }) => [
+    { path: `/api/v1/features/erasures/${erasure}/logs` },
+  ],
+  'GET /api/v1/features/erasures/{job_id}/events': ({ erasure }) => [
+    { path: `/api/v1/features/erasures/${erasure}/events` },
+  ],
+  'GET /api/v1/features/views/{name}': (names) => viewCalls(names),
+  'PUT /api/v1/features/views/{name}': ({ featureEntity, ...names }) =>
+    viewCalls(names).map((call) => ({ ...call, body: { ...FEATURE_VIEW, entities: [featureEntity] } })),
+  'DELETE /api/v1/features/views/{name}': (names) => viewCalls(names),
+  'PUT /api/v1/features/views/{name}/promote': (names) => viewCalls(names, '/promote'),
+  'GET /api/v1/features/views/{name}/versions': (names) => viewCalls(names, '/versions'),
+  'GET /api/v1/features/views/{name}/lineage': (names) => viewCalls(names, '/lineage'),
+  'GET /api/v1/features/views/{name}/statistics': (names) => viewCalls(names, '/statistics'),
+  'GET /api/v1/features/services/{name}': ({ featureService }) => [
+    { path: `/api/v1/features/services/${featureService}` },
+  ],
+  'PUT /api/v1/features/services/{name}': ({ featureService, featureView }) => [
+    {
+      path: `/api/v1/features/services/${featureService}`,
+      body: { features: [`${featureView}:total_orders`] },
+    },
+  ],
+  'DELETE /api/v1/features/services/{name}': ({ featureService }) => [
+    { path: `/api/v1/features/services/${featureService}` },
+  ],
+  'GET /api/v1/features/services/{name}/lineage': ({ featureService }) => [
+    { path: `/api/v1/features/services/${featureService}/lineage` },
+  ],
+  'POST /api/v1/features/plan': ({ featureEntity, featureView, featureService }) => [
+    {
+      path: '/api/v1/features/plan',
+      body: {
+        entities: { [featureEntity]: { keys: [{ name: 'id', type: 'int64' }] } },
+        views: { [featureView]: { ...FEATURE_VIEW, entities: ['customer'] } },
+        services: { [featureService]: { features: [`${featureView}:total_orders`] } },
+      },
+    },
+  ],
+  'POST /api/v1/features/online': ({ featureView, featureService }) =>
+    [{ feature_refs: [`${featureView}:total_orders`] }, { feature_service: featureService }].map((of) => ({
+      path: '/api/v1/features/online',
+      body: { ...of, entity_rows: [{ customer_id: 'cust-123' }] },
+    })),
+  'POST /api/v1/features/push': ({ featureView }) => [
+    {
+      path: '/api/v1/features/push',
+      body: {
+        view: featureView,
+        rows: [{ customer_id: 'cust-123', event_timestamp: '2026-02-12T10:00:00Z', total_orders: 99 }],
+      },
+    },
+  ],
+  'POST /api/v1/features/materialize': ({ featureView }) => [
+    { path: '/api/v1/features/materialize', body: { feature_views: [featureView] } },
+  ],
+  'GET /api/v1/features/materialize/{job_id}': ({ materialization }) => [
+    { path: `/api/v1/features/materialize/${materialization}` },
+  ],
+  'DELETE /api/v1/features/materialize/{job_id}': ({ materialization }) => [
+    { path: `/api/v1/features/materialize/${materialization}` },
+  ],
+  'GET /api/v1/features/materialize/{job_id}/logs': ({ materialization }) => [
+    { path: `/api/v1/features/materialize/${materialization}/logs` },
+  ],
+  'GET /api/v1/features/materialize/{job_id}/events': ({ materialization }) => [
+    { path: `/api/v1/features/materialize/${materialization}/events` },
+  ],
+  'POST /api/v1/features/historical': ({ featureView, featureService }) =>
+    [{ feature_refs: [`${featureView}:total_orders`] }, { feature_service: featureService }].map((of) => ({
+      path: '/api/v1/features/historical',
+      body: {
+        ...of,
+        name: 'taken',
+        entity_rows: [{ customer_id: 'cust-123', event_timestamp: '2026-02-12T10:00:00Z' }],
+      },
+    })),
+  'GET /api/v1/features/historical/{job_id}': ({ historical }) => [
+    { path: `/api/v1/features/historical/${historical}` },
+  ],
+  'DELETE /api/v1/features/historical/{job_id}': ({ historical }) => [
+    { path: `/api/v1/features/historical/${historical}` },
+  ],
+  'GET /api/v1/features/historical/{job_id}/logs': ({ historical }) => [
+    { path: `/api/v1/features/historical/${historical}/logs` },
+  ],
+  'GET /api/v1/features/historical/{job_id}/events': ({ historical }) => [
+    { path: `/api/v1/features/historical/${historical}/events` },
+  ],
+  'POST /api/v1/features/skew': ({ model }) => [
+    {
+      path: '/api/v1/features/skew',
+      body: { model_id: model, from: '2026-02-11T00:00:00Z', to: '2026-02-12T00:00:00Z' },
+    },
+  ],
+  'GET /api/v1/features/skew/{job_id}': ({ skew }) => [{ path: `/api/v1/features/skew/${skew}` }],
+  'DELETE /api/v1/features/skew/{job_id}': ({ skew }) => [{ path: `/api/v1/features/skew/${skew}` }],
+  'GET /api/v1/features/skew/{job_id}/logs': ({ skew }) => [{ path: `/api/v1/features/skew/${skew}/logs` }],
+  'GET /api/v1/features/skew/{job_id}/events': ({ skew }) => [
+    { path: `/api/v1/features/skew/${skew}/events` },
+  ],
   'GET /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
   'POST /api/v1/api-keys/{key_id}/rotate': ({ apiKey }) => [
     { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { overlap_seconds: 0 } },
@@ -350,6 +481,13 @@ const NAMING_NOTHING = [
   'GET /api/v1/ensembles',
   'GET /api/v1/predictions/batch',
   'GET /api/v1/schedules',
+  'GET /api/v1/features/entities',
+  'GET /api/v1/features/views',
+  'GET /api/v1/features/services',
+  'GET /api/v1/features/materialize',
+  'GET /api/v1/features/historical',
+  'GET /api/v1/features/erasures',
+  'GET /api/v1/features/skew',
   'GET /api/v1/events',
   'GET /api/v1/api-keys',
   'GET /api/v1/me',
@@ -362,6 +500,12 @@ const NAMING_NOTHING = [
 
 function objectCalls({ object }: Names): Call[] {
   return OBJECT_FOLDERS.map((folder) => ({ path: `/api/v1/objects/${folder}/${object}` }));
+}
+
+function viewCalls({ featureView }: Pick<Names, 'featureView'>, below = ''): Call[] {
+  return [featureView, `${featureView}@v1`].map((name) => ({
+    path: `/api/v1/features/views/${name}${below}`,
+  }));
 }
 
 /** A signature can only be guessed: every signed URL is acme-corp's own. */
@@ -388,8 +532,15 @@ describe('a tenant', () => {
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     study: 'tune-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    materialization: 'mat-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    historical: 'hist-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    erasure: 'erase-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
+    skew: 'skew-019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     schedule: '019c1a7c-0b3e-7c41-9d2e-ffffffffffff',
     apiKey: '019c1a7c-0b3e-7c41-9d2e-eeeeeeeeeeee',
+    featureEntity: 'absent_entity',
+    featureView: 'absent_view',
+    featureService: 'absent_service',
     object: 'absent.csv',
   };
 
@@ -504,6 +655,14 @@ describe('a tenant', () => {
       expect(tables).toEqual(
         expect.arrayContaining([
           'api_keys',
+          'feature_dropped_views',
+          'feature_entities',
+          'feature_files',
+          'feature_online_ids',
+          'feature_pushed_rows',
+          'feature_runs',
+          'feature_services',
+          'feature_views',
           'idempotency_keys',
           'jobs',
           'job_events',
@@ -677,6 +836,9 @@ describe('a tenant', () => {
         'select tenant_id from outbox',
         `insert into outbox (id, tenant_id, type, data) values (gen_random_uuid(), 'x', 'x', '{}')`,
         'select last from outbox_sequences',
+        'delete from feature_dropped_views',
+        'select name from feature_views',
+        'select entity_key from feature_pushed_rows',
       ]) {
         await expect(asSystem(sql)).rejects.toMatchObject(REFUSED);
       }
@@ -732,8 +894,15 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     calibration: 'calib-019c1a7c-0b3e-7c41-9d2e-000000000001',
     ensembleFit: 'fit-019c1a7c-0b3e-7c41-9d2e-000000000001',
     study: 'tune-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    materialization: 'mat-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    historical: 'hist-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    erasure: 'erase-019c1a7c-0b3e-7c41-9d2e-000000000001',
+    skew: 'skew-019c1a7c-0b3e-7c41-9d2e-000000000001',
     schedule: '',
     apiKey: '',
+    featureEntity: 'secret_entity',
+    featureView: 'secret_view',
+    featureService: 'secret_service',
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -832,6 +1001,7 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
   // What is counted in memory is written before it is read.
   expect((await acme.get('/api/v1/usage')).status).toBe(200);
   names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
+  await defineFeatures(acme, database, names);
   await acme.put(`/api/v1/models/${names.model}/prediction-log`, { sample_rate: 1 });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
   await database.query(
@@ -850,6 +1020,51 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
   return names;
 }
 
+/** Definitions of features, with what runs and pushes leave behind. */
+async function defineFeatures(acme: Client, database: TestDatabase, names: Names): Promise<void> {
+  const { featureEntity, featureView, featureService } = names;
+  const definitions: [string, object][] = [
+    [`entities/${featureEntity}`, { keys: [{ name: 'customer_id', type: 'string' }] }],
+    [`views/${featureView}`, { ...FEATURE_VIEW, entities: [featureEntity] }],
+    [`services/${featureService}`, { features: [`${featureView}:total_orders`] }],
+  ];
+  for (const [path, body] of definitions)
+    expect([path, (await acme.put(`/api/v1/features/${path}`, body)).status]).toEqual([path, 201]);
+  const view = { feature_views: [`${featureView}@v1`], incremental: true, start: null, end: null };
+  const specs: [string, string, object][] = [
+    [names.materialization, 'feature-materialization', view],
+    [names.erasure, 'feature-erasure', { entity: featureEntity, key: { customer_id: 'x' }, id_column: null }],
+    [
+      names.historical,
+      'feature-historical',
+      { name: 'secret', output_path: 's3://tenants/acme-corp/secret/' },
+    ],
+    [names.skew, 'feature-skew', { model_id: names.model, version: '1.0.0', from: 'then', to: 'now' }],
+  ];
+  for (const [id, kind, spec] of specs)
+    await database.query(
+      `insert into jobs (id, tenant_id, kind, spec, submitted_by, engine)
+       values ($1, 'acme-corp', $2, $3, 'ana', 'local')`,
+      [id, kind, spec],
+    );
+  await database.query(
+    `insert into feature_runs (tenant_id, view, version, job_id, interval_end, counts, violations, statistics)
+     values ('acme-corp', $1, 1, $2, now(), '{}', '[]', '{}')`,
+    [featureView, names.materialization],
+  );
+  await database.query(`insert into feature_dropped_views (tenant_id, online_id) values ('acme-corp', 999)`);
+  await database.query(
+    `insert into feature_pushed_rows (tenant_id, view, version, entity_key, event_us, created_us, "values")
+     values ('acme-corp', $1, 1, 'cust-123', 1, 1, '{}')`,
+    [featureView],
+  );
+  await database.query(
+    `insert into feature_files (id, tenant_id, kind, uri, format, view, version, entities, key_columns, job_id, rows, size_bytes, sha256)
+     values ($1, 'acme-corp', 'pushed', 's3://modelplane/acme-corp/features/secret.jsonl', 'json_lines', $2, 1, '[]', '[]', $3, 1, 1, $4)`,
+    [randomUUID(), featureView, names.materialization, 'ab'.repeat(32)],
+  );
+}
+
 /** All that acme-corp sees of its own things. */
 async function view(
   acme: Client,
@@ -865,6 +1080,13 @@ async function view(
     study,
     schedule,
     apiKey,
+    featureEntity,
+    featureView,
+    featureService,
+    materialization,
+    historical,
+    erasure,
+    skew,
     object,
   }: Names,
 ): Promise<unknown[]> {
@@ -888,11 +1110,21 @@ async function view(
     `/api/v1/tuning/${study}`,
     `/api/v1/tuning/${study}/trials`,
     `/api/v1/schedules/${schedule}`,
+    `/api/v1/features/entities/${featureEntity}`,
+    `/api/v1/features/views/${featureView}`,
+    `/api/v1/features/views/${featureView}/statistics`,
+    `/api/v1/features/services/${featureService}`,
+    `/api/v1/features/materialize/${materialization}`,
+    `/api/v1/features/historical/${historical}`,
+    `/api/v1/features/erasures/${erasure}`,
+    `/api/v1/features/skew/${skew}`,
     '/api/v1/events',
     `/api/v1/api-keys/${apiKey}`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
-  const answers = await Promise.all(paths.map((path) => acme.get(path)));
+  const answers: Answer[] = [];
+  // One after the other: all at once would wait for connections of the database, on a busy machine for too long.
+  for (const path of paths) answers.push(await acme.get(path));
   expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
   // How long a running job has run is the one thing that changes by itself.
   return answers.map(({ body }) => ({ body: body.resources ? { ...body, resources: null } : body }));

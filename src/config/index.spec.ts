@@ -3,6 +3,7 @@ import {
   ConfigError,
   DatabaseConfig,
   environmentExample,
+  FeaturesConfig,
   HttpConfig,
   loadConfig,
   RateLimitConfig,
@@ -38,6 +39,12 @@ describe('the environment', () => {
     });
     expect(config.get(HttpConfig)).toMatchObject({ host: '127.0.0.1', port: 8000 });
     expect(config.get(StorageConfig).grants.size).toBe(0);
+  });
+
+  it('should keep features in the Redis of all else unless they have one of their own', () => {
+    const urlOf = (env: NodeJS.ProcessEnv) => loadConfig({ ...VALID, ...env }).get(FeaturesConfig).redisUrl;
+    expect(urlOf({})).toBe(VALID.REDIS_URL);
+    expect(urlOf({ MODELPLANE_FEATURES_REDIS_URL: 'redis://features:6379' })).toBe('redis://features:6379');
   });
 
   it('should be read with white space around a value, and an empty value as none', () => {

@@ -5,6 +5,9 @@ import { CommandsConfig } from './commands.config.js';
 import { DatabaseConfig } from './database.config.js';
 import { type ConfigClass, ConfigError, describeEnvironment, readConfig } from './environment.js';
 import { EventsConfig } from './events.config.js';
+import { FeatureJobsConfig } from './feature-jobs.config.js';
+import { FeaturesConfig } from './features.config.js';
+import { FeatureDefinitionsConfig } from './feature-definitions.config.js';
 import { HttpConfig } from './http.config.js';
 import { JobsConfig } from './jobs.config.js';
 import { PredictionLogConfig } from './prediction-log.config.js';
@@ -29,6 +32,9 @@ export {
   ConfigError,
   DatabaseConfig,
   EventsConfig,
+  FeatureJobsConfig,
+  FeaturesConfig,
+  FeatureDefinitionsConfig,
   HttpConfig,
   JobsConfig,
   PredictionLogConfig,
@@ -63,6 +69,9 @@ const types: readonly ConfigClass[] = [
   PredictionLogConfig,
   AsyncPredictionsConfig,
   BatchConfig,
+  FeatureJobsConfig,
+  FeaturesConfig,
+  FeatureDefinitionsConfig,
   UploadsConfig,
   RateLimitConfig,
   QuotasConfig,
@@ -140,6 +149,7 @@ function checkTogether(config: Config, faults: string[]): void {
     faults.push('MODELPLANE_API_PROCESSES: more than one needs MODELPLANE_ROLE=api, and workers beside it');
   }
   config.get(RateLimitConfig).processes ||= processes;
+  config.get(FeaturesConfig).redisUrl ||= config.get(RedisConfig).url;
   const storage = config.get(StorageConfig);
   const s3 = config.get(S3Config);
   if (storage.kind === 's3' && !s3.accessKeyId !== !s3.secretAccessKey) {

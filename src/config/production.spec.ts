@@ -45,6 +45,15 @@ describe('production', () => {
     ]);
   });
 
+  it('should judge a Redis of features by itself, and not twice where it is the other', () => {
+    const known = 'redis://:changeme@cache:6379';
+    expect(faultsOf({ MODELPLANE_FEATURES_REDIS_URL: known })).toEqual([
+      'MODELPLANE_FEATURES_REDIS_URL: its password is a well-known one; make another',
+    ]);
+    expect(faultsOf({ REDIS_URL: known })).toHaveLength(1);
+    expect(faultsOf({ REDIS_URL: known, MODELPLANE_FEATURES_REDIS_URL: known })).toHaveLength(1);
+  });
+
   it.each([
     ...[
       'postgres',

@@ -1,6 +1,7 @@
 import { AuthConfig } from './auth.config.js';
 import { DatabaseConfig } from './database.config.js';
 import type { ConfigClass } from './environment.js';
+import { FeaturesConfig } from './features.config.js';
 import { RedisConfig } from './redis.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
@@ -32,6 +33,7 @@ export function productionFaults(get: Settings): string[] {
     ...passwordFaults('MODELPLANE_DATABASE_SYSTEM_URL', get(DatabaseConfig).systemUrl),
     ...sharedPasswordFaults(get(DatabaseConfig)),
     ...passwordFaults('REDIS_URL', get(RedisConfig).url),
+    ...featuresRedisFaults(get(FeaturesConfig), get(RedisConfig)),
     ...secretFaults('AWS_SECRET_ACCESS_KEY', get(S3Config).secretAccessKey),
     ...secretFaults('MODELPLANE_URL_SIGNING_SECRET', get(StorageConfig).urlSigningSecret),
     ...grantFaults(get(StorageConfig)),
@@ -68,6 +70,11 @@ function passwordFaults(name: string, url: string): string[] {
   if (secret.length < SHORTEST_PASSWORD)
     return [`${name}: its password has fewer than ${SHORTEST_PASSWORD} characters`];
   return [];
+}
+
+/** One that is that of REDIS_URL has been judged with it. */
+function featuresRedisFaults({ redisUrl }: FeaturesConfig, { url }: RedisConfig): string[] {
+  return redisUrl === url ? [] : passwordFaults('MODELPLANE_FEATURES_REDIS_URL', redisUrl);
 }
 
 function secretFaults(name: string, secret: string, what = ''): string[] {

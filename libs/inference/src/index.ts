@@ -4,6 +4,7 @@ export { MIXTURES_AT_ONCE } from './explanations/model-subject.js';
 export { RowSubject } from './explanations/row-subject.js';
 export type { Explanation } from './explanations/explainer.js';
 export { closestName } from './closest-name.js';
+export type { ComparisonBudget } from './closest-name.js';
 export { FeatureErrors } from './feature-errors.js';
 export type { FeatureProblem } from './feature-errors.js';
 export { OnnxModel } from './onnx-model.js';

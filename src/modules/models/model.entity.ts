@@ -265,6 +265,7 @@ export class ModelVersion {
 
   /** What it was trained on: paths, files, rows, split; of a study also its trial. */
   @Index('model_versions_job_key', { synchronize: false })
+  @Index('model_versions_feature_service_idx', { synchronize: false })
   @Column('jsonb', { default: {} })
   data: Record<string, unknown>;
 

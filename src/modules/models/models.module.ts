@@ -7,6 +7,7 @@ import { CertaintyController } from './certainty/certainty.controller.js';
 import { VersionCertainty } from './certainty/version-certainty.entity.js';
 import { CombinedVersions } from './combined-versions.service.js';
 import { EnsembleVersionsService } from './ensemble-versions.service.js';
+import { FeatureVersionsService } from './feature-versions.service.js';
 import { Model, ModelVersion, StageChange, VersionFile } from './model.entity.js';
 import { ModelCardController } from './model-card.controller.js';
 import { ModelCardsService } from './model-cards.service.js';
@@ -30,6 +31,7 @@ import { VersionsService } from './versions.service.js';
     CertaintiesService,
     CombinedVersions,
     EnsembleVersionsService,
+    FeatureVersionsService,
     ModelCardsService,
     ModelFinder,
     ModelsRepository,
@@ -37,6 +39,13 @@ import { VersionsService } from './versions.service.js';
     UploadsService,
     VersionsService,
   ],
-  exports: [CertaintiesService, CombinedVersions, EnsembleVersionsService, ModelsService, VersionsService],
+  exports: [
+    CertaintiesService,
+    CombinedVersions,
+    EnsembleVersionsService,
+    FeatureVersionsService,
+    ModelsService,
+    VersionsService,
+  ],
 })
 export class ModelsModule {}

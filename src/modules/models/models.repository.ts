@@ -28,6 +28,18 @@ export interface ModelFilter {
 /** A version with its files, of which an empty one has none. */
 export type VersionWithFiles = ModelVersion & { files: Partial<VersionFiles> };
 
+/** Name of a feature service, or a regular expression that a reference of a feature matches. */
+export type FeatureFilter = { readonly service: string } | { readonly references: string };
+
+/** A version that was trained on the features of a service. */
+export interface FeatureVersion extends VersionNumber {
+  /** Of the model. */
+  id: string;
+  name: string;
+  stage: Stage;
+  service: string;
+}
+
 const SUMMARY = [
   'id',
   'major',
@@ -217,6 +229,37 @@ export class ModelsRepository {
       [tenant, { members: [{ model_id: modelId }] }, modelId],
     );
     return rows.map(({ name }) => name);
+  }
+
+  /**
+   * Versions that were trained on features of a feature service, newest first, and how many there are in all.
+   * @param of its name, or a regular expression that a reference of its features matches
+   * @param withArchived whether those in the stage archived are among them
+   */
+  async featureVersions(
+    { manager, tenant }: TenantScope,
+    of: FeatureFilter,
+    withArchived: boolean,
+    limit: number,
+  ): Promise<{ count: number; versions: FeatureVersion[] }> {
+    const condition =
+      'service' in of
+        ? `v.data -> 'feature_service' ->> 'name' = $2`
+        : `exists (select from jsonb_array_elements(v.data -> 'feature_service' -> 'features') feature
+                   where feature ->> 'reference' ~ $2)`;
+    const rows: (FeatureVersion & { count: string })[] = await manager.query(
+      `select m.id, m.name, v.major, v.minor, v.patch, v.stage, v.data -> 'feature_service' ->> 'name' as service,
+              count(*) over () as count
+       from model_versions v join models m on m.tenant_id = v.tenant_id and m.id = v.model_id
+       where v.tenant_id = $1 and v.data ? 'feature_service' and ${condition}
+         and ($3 or v.stage <> 'archived')
+       order by v.created_at desc, v.id desc limit $4`,
+      [tenant, 'service' in of ? of.service : of.references, withArchived, limit],
+    );
+    return {
+      count: Number(rows[0]?.count ?? 0),
+      versions: rows.map(({ count: _count, ...version }) => version),
+    };
   }
 
   /** Those of some models of which any version has, however deep, a version of `modelId` among its members. */

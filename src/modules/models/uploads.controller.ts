@@ -54,6 +54,12 @@ const ApiUpload = (): MethodDecorator =>
             example: '@model.onnx',
           },
           signature: { $ref: getSchemaPath(UploadSignatureDto) },
+          feature_service: {
+            type: 'string',
+            description:
+              'Feature service that has features of the model, by their names: predictions by entity look them up.',
+            example: 'churn',
+          },
         },
       },
     }),

@@ -28,6 +28,7 @@ import type { VersionBody } from './models.dto.js';
 import { toVersionBody } from './models.mapping.js';
 import { readUploadSignature } from './upload-signature.js';
 import type { UploadSignatureDto } from './uploads.dto.js';
+import type { TrainedService } from './feature-versions.service.js';
 import { VersionsService } from './versions.service.js';
 
 const MAX_SIGNATURE_BYTES = 2 ** 20;
@@ -40,6 +41,8 @@ interface Upload {
   readonly described: string;
   /** What made the file, where the caller says so. */
   readonly framework: Framework | undefined;
+  /** The feature service that its features are of, where the caller names one. */
+  readonly service: TrainedService | undefined;
 }
 
 /** Models made elsewhere: takes their files in, lets them through the gate, and gives artifacts back. */
@@ -62,7 +65,11 @@ export class UploadsService {
    */
   uploadNext(caller: Identity, reference: string, request: FastifyRequest): Promise<KeptAnswer> {
     return this.examined(caller.tenant, reference, undefined, request, (upload) => {
-      const keyed = keyedRequest(request, [upload.received.sha256, upload.described]);
+      const keyed = keyedRequest(request, [
+        upload.received.sha256,
+        upload.described,
+        upload.service?.name ?? '',
+      ]);
       return this.database.asTenant(caller.tenant, async (scope) => {
         const make = async () => {
           return { status: 201, body: await this.publish(scope, caller, undefined, upload) };
@@ -98,15 +105,19 @@ export class UploadsService {
         take: async (content) => {
           received = await this.artifacts.receive(tenant, content, this.config.maxArtifactBytes);
         },
-        texts: ['signature'],
+        texts: ['signature', 'feature_service'],
         maxTextBytes: MAX_SIGNATURE_BYTES,
       });
       if (!received) throw invalid('/artifact', 'the part artifact is missing: it is the ONNX file');
       const described = texts.get('signature') ?? '';
       const description = await readUploadSignature(described);
       const signature = await this.examine(tenant, model, received, description);
+      const named = texts.get('feature_service');
+      const service =
+        named === undefined ? named : await this.versions.featureServiceFor(tenant, named, signature);
       await this.artifacts.copy(tenant, received.address, received.sha256);
-      return await publish({ model, received, signature, described, framework: description.framework });
+      const { framework } = description;
+      return await publish({ model, received, signature, described, framework, service });
     } finally {
       if (received) await this.artifacts.discard(received);
     }
@@ -189,7 +200,7 @@ export class UploadsService {
     scope: TenantScope,
     { subject }: Identity,
     version: string | undefined,
-    { model, received, signature, framework }: Upload,
+    { model, received, signature, framework, service }: Upload,
   ): Promise<VersionBody> {
     await this.artifacts.publish(scope, received.address, received.sha256);
     const filled = await this.versions.publishUploaded(scope, model.id, version, {
@@ -197,6 +208,7 @@ export class UploadsService {
       framework,
       files: { model: { sha256: received.sha256, size: received.size } },
       signature,
+      data: service ? { feature_service: service } : {},
     });
     return toVersionBody(filled, null);
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { JsonValue } from '#libs/features';
 import type { SignatureDefinition } from '#libs/inference';
 import { type ChangeHandler, Changes } from '../../platform/changes/changes.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
@@ -19,11 +20,23 @@ import type {
   Origin,
   VersionFiles,
 } from './model.entity.js';
+import { FeatureVersionsService, type TrainedService } from './feature-versions.service.js';
 import { ModelFinder } from './model-finder.js';
 import { modelKeyOf } from './model-reference.js';
 import { MODEL_CHANGE, ModelsRepository, type VersionWithFiles } from './models.repository.js';
 import { isCompatible } from './signature-compatibility.js';
 import { FIRST_VERSION, formatVersion, type VersionNumber } from './version-number.js';
+
+/** Features by the names that the model takes them under, of pinned versions of views. */
+export interface VersionFeatureService {
+  readonly name: string;
+  readonly features: readonly {
+    readonly reference: string;
+    readonly name: string;
+    /** Stands for a value that is null; undefined where nothing does. */
+    readonly default?: JsonValue;
+  }[];
+}
 
 /** What is known of any version that can answer. */
 interface AnsweringVersion {
@@ -37,6 +50,8 @@ interface AnsweringVersion {
   calibration: Pick<Calibration, 'scores' | 'spread' | 'seen_by'> | null;
   /** Probability from which on the second of two classes is answered; null: the more probable class is. */
   threshold: number | null;
+  /** The features that it was trained on; null where they came in a ready table, and of an ensemble. */
+  featureService: VersionFeatureService | null;
 }
 
 /** A version that answers with a file of its own. */
@@ -79,6 +94,8 @@ export interface UploadedVersion {
   framework: Framework | undefined;
   files: VersionFiles;
   signature: SignatureDefinition;
+  /** What its caller says of its data. */
+  data: Record<string, unknown>;
 }
 
 /** A version of an ensemble that is to be. */
@@ -106,6 +123,7 @@ export class VersionsService {
     private readonly finder: ModelFinder,
     private readonly outbox: Outbox,
     private readonly changes: Changes,
+    private readonly features: FeatureVersionsService,
   ) {}
 
   /**
@@ -149,6 +167,11 @@ export class VersionsService {
       refuseEnsemble(model);
       return model;
     });
+  }
+
+  /** @throws Problem as `FeatureVersionsService.serviceFor` */
+  featureServiceFor(tenant: string, name: string, signature: SignatureDefinition): Promise<TrainedService> {
+    return this.features.serviceFor(tenant, name, signature);
   }
 
   /**
@@ -379,6 +402,7 @@ export function toServable(
       seen_by: calibration.seen_by,
     },
     threshold: threshold?.value ?? null,
+    featureService: (found.data.feature_service as VersionFeatureService | undefined) ?? null,
   };
   if (signature !== null && origin === 'combined')
     return { ...answering, signature, ensemble: parameters as unknown as EnsembleDefinition };

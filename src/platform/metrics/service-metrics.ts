@@ -5,12 +5,9 @@ import { Database } from '../database/database.js';
 import { JobClaimsRepository, type JobCount } from '../jobs/job-claims.repository.js';
 import { isReachable, JobQueues } from '../jobs/job-queues.js';
 import { Metrics, type Sample } from '../observability/metrics.js';
-import { withinTime } from '../observability/within-time.js';
 import { TasksRepository } from '../tasks/tasks.repository.js';
 import { reportEventLoopDelay } from './event-loop-delay.js';
 
-/** A scraper must not wait for a server that is away: its own limit is 10 s. */
-const TIMEOUT_MS = 2000;
 /** Jobs are counted by reading an index of all of them. */
 const JOB_COUNT_AGE_MS = 10_000;
 
@@ -71,7 +68,7 @@ export class ServiceMetrics implements OnModuleInit {
     // ioredis would keep the questions of an outage in memory.
     const reachable = [...this.queues.all].filter(([, queue]) => isReachable(queue));
     const samples = reachable.map(async ([name, queue]) => {
-      const { waiting, active, delayed } = await withinTime(queue.getJobCounts(), TIMEOUT_MS);
+      const { waiting, active, delayed } = await queue.getJobCounts();
       return Object.entries({ waiting, active, delayed }).map(([state, value]) => ({
         labels: { queue: name, state },
         value,
@@ -81,7 +78,7 @@ export class ServiceMetrics implements OnModuleInit {
   }
 
   private async taskSamples(): Promise<Sample<'task'>[]> {
-    const tasks = await withinTime(this.tasks.lastSuccesses(), TIMEOUT_MS);
+    const tasks = await this.tasks.lastSuccesses();
     return tasks.map(({ name, seconds }) => ({ labels: { task: name }, value: seconds }));
   }
 
@@ -91,7 +88,7 @@ export class ServiceMetrics implements OnModuleInit {
       this.counted = { at: performance.now(), jobs };
       jobs.catch(() => (this.counted.at = -Infinity));
     }
-    const jobs = await withinTime(this.counted.jobs, TIMEOUT_MS);
+    const jobs = await this.counted.jobs;
     return jobs.map(({ kind, status, count }) => ({ labels: { kind, status }, value: count }));
   }
 }

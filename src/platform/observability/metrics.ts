@@ -3,9 +3,13 @@ import cluster from 'node:cluster';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { metricsOfAll } from './process-metrics.js';
 import { RequestMetrics } from './request-metrics.js';
+import { withinTime } from './within-time.js';
 
 /** From a prediction of one row to a download of minutes. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+
+/** A scraper must not wait for a server that is away: its own limit is 10 s. */
+const READ_MS = 2000;
 
 /** What this process tells Prometheus. No label names a tenant: whoever may read /metrics knows them all otherwise. */
 @Injectable()
@@ -58,7 +62,7 @@ export class Metrics {
   }
 
   /**
-   * A value that is looked at when somebody asks; a look that fails shows nothing rather than something old.
+   * A value that is looked at when somebody asks; a look that fails or takes long shows nothing rather than something old.
    * @param together what several processes of one machine say together
    */
   gauge<const T extends string>(
@@ -76,9 +80,8 @@ export class Metrics {
       aggregator: together,
       async collect() {
         this.reset();
-        const samples = await Promise.resolve()
-          .then(read)
-          .catch(() => []);
+        const reading = Promise.resolve().then(read);
+        const samples = await withinTime(reading, READ_MS).catch(() => []);
         for (const { labels, value } of samples) this.set(labels as Record<T, string>, value);
       },
     });

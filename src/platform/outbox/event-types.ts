@@ -9,6 +9,8 @@ export interface EventData {
   'model.deleted': { model_id: string };
   /** `error_code` is null unless the job has failed. */
   'job.ended': { job_id: string; kind: string; status: string; error_code: string | null };
+  /** The newest values of a view are older than its alarm allows; told once until they are fresh again. */
+  'feature.stale': { view: string; version: number; age_seconds: number };
 }
 
 export type EventType = keyof EventData;
@@ -20,6 +22,7 @@ const KNOWN: Record<EventType, true> = {
   'model.threshold_changed': true,
   'model.deleted': true,
   'job.ended': true,
+  'feature.stale': true,
 };
 
 export const EVENT_TYPES = Object.keys(KNOWN) as EventType[];
