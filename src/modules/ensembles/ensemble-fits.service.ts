@@ -85,7 +85,14 @@ export class EnsembleFitsService {
       if (found.signature) return undefined;
       const { definition, signature } = await this.drafts.make(scope, wishFor(found.definition), model_id);
       const named = { modelId: model_id, version, revision: '0', origin: 'combined' as const };
-      return { ...named, signature, ensemble: definition, calibration: null, threshold: null };
+      return {
+        ...named,
+        signature,
+        ensemble: definition,
+        calibration: null,
+        threshold: null,
+        featureService: null,
+      };
     });
   }
 

@@ -14,6 +14,8 @@ import {
 import { PREDICTION_EXPORT } from './export/prediction-export-job.js';
 import { PredictionExportProcessor } from './export/prediction-export.processor.js';
 import { PredictionExportService } from './export/prediction-export.service.js';
+import { LogErasureRepository } from './log-erasure.repository.js';
+import { LogErasureService } from './log-erasure.service.js';
 import { LogUpkeep } from './log-upkeep.js';
 import { PredictionLogController } from './prediction-log.controller.js';
 import { LoggedPrediction, LogSettings } from './prediction-log.entity.js';
@@ -37,6 +39,8 @@ import { PredictionRecorder } from './recorder/prediction-recorder.service.js';
   providers: [
     PredictionRecorder,
     LogRules,
+    LogErasureRepository,
+    LogErasureService,
     LogUpkeep,
     PredictionLogRepository,
     PredictionLogService,
@@ -46,6 +50,6 @@ import { PredictionRecorder } from './recorder/prediction-recorder.service.js';
     PredictionExportService,
     PredictionExportProcessor,
   ],
-  exports: [PredictionRecorder, PredictionLogService, PredictionCountsService],
+  exports: [LogErasureService, PredictionRecorder, PredictionLogService, PredictionCountsService],
 })
 export class PredictionLogModule {}

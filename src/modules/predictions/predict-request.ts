@@ -8,6 +8,8 @@ export interface PredictRequest {
   readonly model: string;
   readonly version: string | undefined;
   readonly rows: readonly unknown[];
+  /** Keys of entities whose features fill up the rows, one object a row; undefined where none are named. */
+  readonly entities: readonly Readonly<Record<string, unknown>>[] | undefined;
   /** Whether the caller sent one row as an object rather than a list of rows. */
   readonly single: boolean;
   readonly returnProbabilities: boolean;
@@ -20,7 +22,7 @@ export interface PredictRequest {
   readonly coverage: number | undefined;
 }
 
-const FIELDS = new Set(['model_id', 'version', 'features', 'options']);
+const FIELDS = new Set(['model_id', 'version', 'features', 'entities', 'options']);
 const OPTIONS = new Set([
   'return_probabilities',
   'return_explanation',
@@ -41,18 +43,22 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
     errors.push({ pointer: jsonPointer(...path), message });
 
   if (!isObject(body)) throw invalid('', 'the body must be a JSON object');
-  const { model_id: model, version, features, options = {} } = body;
+  const { model_id: model, version, features, entities, options = {} } = body;
   if (typeof model !== 'string') fault('must be a string', 'model_id');
   if (version !== undefined && typeof version !== 'string')
     fault('must be a string such as 1.2.0', 'version');
   for (const name of unknownNames(body, FIELDS)) fault('is not a known field', name);
 
-  const single = !Array.isArray(features);
-  if (single && !isObject(features))
-    fault('must be an object of features by name, or an array of such objects', 'features');
-  if (!single && (features.length === 0 || features.length > maxRows)) {
-    fault(`must hold 1 to ${maxRows} rows, holds ${features.length}`, 'features');
+  const isFilled = entities !== undefined;
+  const single = !Array.isArray(isFilled ? entities : features);
+  if (!isFilled || features !== undefined) {
+    if (single && !isObject(features))
+      fault('must be an object of features by name, or an array of such objects', 'features');
+    if (Array.isArray(features) && (features.length === 0 || features.length > maxRows)) {
+      fault(`must hold 1 to ${maxRows} rows, holds ${features.length}`, 'features');
+    }
   }
+  if (isFilled) checkEntities(entities, features, maxRows, fault);
 
   if (!isObject(options)) fault('must be an object', 'options');
   const {
@@ -81,7 +87,8 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   return {
     model: model as string,
     version: version as string | undefined,
-    rows: single ? [features] : features,
+    rows: rowsOf(features, entities),
+    entities: isFilled ? ((single ? [entities] : entities) as Record<string, unknown>[]) : undefined,
     single,
     returnProbabilities: probabilities === true,
     returnExplanation: explanation === true,
@@ -91,13 +98,42 @@ export function parsePredictRequest(body: unknown, maxRows: number): PredictRequ
   };
 }
 
+/** What is wrong with entities beside features, which must come in the same form: both of one row, or of as many. */
+function checkEntities(
+  entities: unknown,
+  features: unknown,
+  maxRows: number,
+  fault: (message: string, ...path: (string | number)[]) => void,
+): void {
+  const keys = 'an object of key columns';
+  if (!Array.isArray(entities)) {
+    if (!isObject(entities)) fault(`must be ${keys}, or an array of such objects`, 'entities');
+    return;
+  }
+  if (entities.length === 0 || entities.length > maxRows)
+    fault(`must hold 1 to ${maxRows} rows, holds ${entities.length}`, 'entities');
+  for (const [row, one] of entities.entries()) if (!isObject(one)) fault(`must be ${keys}`, 'entities', row);
+  if (features === undefined) return;
+  if (!Array.isArray(features) || features.length !== entities.length)
+    fault(`must be an array of as many rows as entities, ${entities.length}`, 'features');
+  else
+    for (const [row, one] of features.entries())
+      if (!isObject(one)) fault('must be an object of features by name', 'features', row);
+}
+
+function rowsOf(features: unknown, entities: unknown): unknown[] {
+  if (features === undefined) return Array.isArray(entities) ? entities.map(() => ({})) : [{}];
+  return Array.isArray(features) ? features : [features];
+}
+
 /** An explained row costs as much as so many that are only predicted; it takes the model a hundred times longer still. */
 const EXPLAINED_ROW = 100;
 
 /** What an unchecked body costs in tokens: its rows, 1 where it has none to count, and more where they are explained. */
 export function costOf(body: unknown): number {
-  const { features, options } = isObject(body) ? body : {};
-  const rows = Array.isArray(features) ? Math.max(1, features.length) : 1;
+  const { features, entities, options } = isObject(body) ? body : {};
+  const list = features ?? entities;
+  const rows = Array.isArray(list) ? Math.max(1, list.length) : 1;
   return costOfRows(rows, isObject(options) && options.return_explanation === true);
 }
 

@@ -17,16 +17,17 @@ export class PredictionFailures {
    * @param servable the version that was to answer, where it is known; without it, the one that is in memory
    */
   count(tenant: string, requestId: string, body: unknown, error: unknown, servable?: ServableVersion): void {
-    const { model_id: model, version, features } = (body ?? {}) as Record<string, unknown>;
+    const { model_id: model, version, features, entities } = (body ?? {}) as Record<string, unknown>;
     if (typeof model !== 'string') return;
     const asked = typeof version === 'string' ? version : undefined;
+    const rows = features ?? entities;
     const known = servable ?? this.serving.servableInMemory(tenant, model, asked);
     this.log.countFailure(tenant, {
       requestId,
       modelId: known?.modelId ?? model,
       version: known?.version,
       code: asProblem(error).code,
-      rows: Array.isArray(features) ? features.length : 1,
+      rows: Array.isArray(rows) ? rows.length : 1,
     });
   }
 }

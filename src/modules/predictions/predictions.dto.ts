@@ -105,10 +105,20 @@ export class PredictDto {
 
   @ApiProperty({
     description:
-      'Features of one row by name, or of up to 1,000 rows. Every feature of the signature must be there; null is a missing value.',
+      'Features of one row by name, or of up to 1,000 rows. Every feature of the signature must be there, unless it is looked up by entities; null is a missing value.',
     ...ROWS,
+    required: false,
   })
-  features: unknown;
+  features?: unknown;
+
+  @ApiProperty({
+    description:
+      'Key columns of one entity, or of up to 1,000: the features that the version was trained on are looked up by them. Those that are sent too win, and come in the same form: of one row, or of as many.',
+    ...ROWS,
+    required: false,
+    example: { customer_id: 'cust-123' },
+  })
+  entities?: unknown;
 
   /** What else to answer. */
   options?: PredictionOptions;
@@ -188,6 +198,12 @@ export class MemberAnswerBody {
   })
   probabilities?: (number[] | null)[];
 }
+
+/** By feature, why what was looked up is not there. */
+const GAPS = {
+  type: 'object',
+  additionalProperties: { type: 'string', enum: ['NULL', 'MISSING', 'EXPIRED'] },
+};
 
 @ApiExtraModels(ExplanationBody, IntervalBody)
 export class PredictionBody {
@@ -326,6 +342,15 @@ export class PredictionBody {
     example: 1,
   })
   members_asked?: number | number[];
+
+  @ApiProperty({
+    description:
+      'Only with entities: of what was looked up the features that are NULL, MISSING or EXPIRED, and were scored as null or by their default; an object, or one a row.',
+    required: false,
+    oneOf: [GAPS, { type: 'array', items: GAPS }] as never,
+    example: { support_tickets: 'EXPIRED' },
+  })
+  feature_gaps?: Record<string, string> | Record<string, string>[];
 
   /**
    * Time that the service took, in milliseconds.

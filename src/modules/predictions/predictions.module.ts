@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { FeaturesModule } from '../features/features.module.js';
 import { PredictionLogModule } from '../prediction-log/prediction-log.module.js';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { RateLimitModule } from '../../platform/rate-limit/rate-limit.module.js';
@@ -22,12 +23,14 @@ import { Backgrounds } from './explanations/backgrounds.js';
 import { EnsembleFunctions } from './explanations/ensemble-functions.js';
 import { ExplanationsService } from './explanations/explanations.service.js';
 import { PredictionFailures } from './prediction-failures.js';
+import { PredictionsByEntity } from './predictions-by-entity.js';
 import { PredictionsController } from './predictions.controller.js';
 import { PredictionsService } from './predictions.service.js';
 
 @Module({
   imports: [
     ServingModule,
+    FeaturesModule,
     PredictionLogModule,
     RateLimitModule,
     JobKindModule.of(PREDICTION),
@@ -41,6 +44,7 @@ import { PredictionsService } from './predictions.service.js';
   ],
   providers: [
     PredictionFailures,
+    PredictionsByEntity,
     PredictionsService,
     Backgrounds,
     EnsembleFunctions,

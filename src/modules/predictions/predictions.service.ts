@@ -10,9 +10,10 @@ import { type Connection, type Explained, ExplanationsService } from './explanat
 import { certaintyOf } from './certainty.js';
 import { costOfRows, parsePredictRequest, type PredictRequest } from './predict-request.js';
 import { PredictionFailures } from './prediction-failures.js';
+import { type FilledRequest, PredictionsByEntity } from './predictions-by-entity.js';
 import type { PredictionBody } from './predictions.dto.js';
 
-/** Answers predictions from memory: no database and no Redis on the way. */
+/** Answers predictions from memory: no database is on the way, and no Redis but where features of entities are looked up. */
 @Injectable()
 export class PredictionsService {
   constructor(
@@ -20,6 +21,7 @@ export class PredictionsService {
     private readonly explanations: ExplanationsService,
     private readonly log: PredictionRecorder,
     private readonly failures: PredictionFailures,
+    private readonly byEntity: PredictionsByEntity,
     private readonly rate: RateLimiter,
     private readonly config: PredictionsConfig,
   ) {}
@@ -40,13 +42,16 @@ export class PredictionsService {
       this.failures.count(tenant, requestId, body, error);
       throw error;
     };
-    let request: PredictRequest;
+    let request: PredictRequest | FilledRequest;
     let scored: Scored | Promise<Scored & Partial<Explained>>;
     try {
       request = parsePredictRequest(body, this.config.maxRows);
-      scored = request.returnExplanation
-        ? this.explanations.scoreAndExplain(tenant, request, connection)
-        : this.serving.score(tenant, request);
+      scored = request.entities
+        ? this.byEntity.fill(tenant, request).then((filled) => {
+            request = filled;
+            return this.score(tenant, filled, connection);
+          })
+        : this.score(tenant, request, connection);
     } catch (error) {
       return fail(error);
     }
@@ -85,10 +90,20 @@ export class PredictionsService {
     return this.predict(tenant, requestId, named, connection);
   }
 
+  private score(
+    tenant: string,
+    request: PredictRequest,
+    connection: Connection | undefined,
+  ): Scored | Promise<Scored & Partial<Explained>> {
+    return request.returnExplanation
+      ? this.explanations.scoreAndExplain(tenant, request, connection)
+      : this.serving.score(tenant, request);
+  }
+
   private answer(
     tenant: string,
     requestId: string,
-    request: PredictRequest,
+    request: PredictRequest | FilledRequest,
     { servable, predictions: scored, explanations, ensemble }: Scored & Partial<Explained>,
     start: number,
   ): PredictionBody {
@@ -111,6 +126,7 @@ export class PredictionsService {
       ...certainty?.answer,
       ...(explanations && { explanation: single ? explanations[0] : explanations }),
       ...(ensemble && ensembleAnswer(servable, scored, ensemble, request)),
+      ...('gaps' in request && { feature_gaps: single ? request.gaps[0] : request.gaps }),
       latency_ms: Math.round((performance.now() - start) * 1000) / 1000,
       ...(warnings.length > 0 && { warnings }),
     };
@@ -128,6 +144,7 @@ export class PredictionsService {
       classes: answer.classes,
       confidence: answer.confidence,
       ...(ensemble && { ensemble: loggedEnsemble(ensemble) }),
+      ...(request.entities && { entityKeys: request.entities }),
     });
     return answer;
   }

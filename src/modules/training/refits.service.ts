@@ -26,8 +26,8 @@ export class RefitsService {
   /** @throws Problem 404, 403 or 422 where the training or its data is not there any more */
   async find(tenant: string, jobId: string): Promise<Refit> {
     const { spec } = await this.jobs.getWithSpec(tenant, TRAINING, jobId);
-    const { train, validation } = await this.data.findAll(tenant, spec.data_config);
+    const input = await this.data.findAll({ tenant, jobId, warn: () => undefined }, spec);
     const { target_column: targetColumn } = spec.data_config;
-    return { files: train.files, targetColumn, training: this.specs.make(spec, train, validation) };
+    return { files: input.train.files, targetColumn, training: this.specs.make(spec, input) };
   }
 }

@@ -15,6 +15,7 @@ import {
   Max,
   MaxLength,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { IsNormalized } from '../../platform/http/is-normalized.decorator.js';
@@ -27,14 +28,18 @@ import { FEATURE_TYPES, type FeatureType, IsFeatureTypes } from './feature-types
 
 export { TRAINABLE_FRAMEWORKS, type TrainableFramework };
 
+/** Columns that a ready table has are those of its files; a feature service is joined to rows of entities. */
+const isReadyTable = ({ feature_service }: DataConfigDto): boolean => feature_service === undefined;
+
 export class DataConfigDto {
   /**
-   * Rows to train on: a file, a folder or a glob of Parquet, CSV or JSON lines.
+   * Rows to train on: a file, a folder or a glob of Parquet, CSV or JSON lines. This, or feature_service and entity_path.
    * @example s3://data/train.parquet
    */
+  @ValidateIf(isReadyTable)
   @IsString()
   @MaxLength(1200)
-  train_path: string;
+  train_path?: string;
 
   /**
    * Rows to measure on; without it a share of the training rows is held out.
@@ -46,6 +51,52 @@ export class DataConfigDto {
   validation_path?: string;
 
   /**
+   * Feature service whose features are learned from, joined to the rows of entity_path as of the time of each.
+   * @example churn
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(63)
+  feature_service?: string;
+
+  /**
+   * Rows of entities to train on, in place of train_path: key columns, the time and the target column; other columns are
+   * learned from only where feature_columns names them.
+   * @example s3://data/churned.parquet
+   */
+  @ValidateIf((data: DataConfigDto) => !isReadyTable(data))
+  @IsString()
+  @MaxLength(1200)
+  entity_path?: string;
+
+  /**
+   * Rows of entities to measure on, in place of validation_path.
+   * @example s3://data/churned_later.parquet
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1200)
+  entity_validation_path?: string;
+
+  /**
+   * Column of the time that a row of entity_path is as of.
+   * @example event_timestamp
+   */
+  @IsOptional()
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(256)
+  timestamp_column?: string;
+
+  /**
+   * Join rows of a view also where they were created after that time.
+   * @example false
+   */
+  @IsOptional()
+  @IsBoolean()
+  ignore_created?: boolean;
+
+  /**
    * Column to predict.
    * @example churned
    */
@@ -55,7 +106,7 @@ export class DataConfigDto {
   target_column: string;
 
   /**
-   * Columns to learn from; without it every column but the target.
+   * Columns to learn from; without it every column but the target, or the features of the service.
    * @example ["total_orders", "avg_order_value"]
    */
   @IsOptional()

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ObjectAddress, ObjectStore } from '#libs/object-store';
 import type { TenantScope } from '../../platform/database/database.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
-import { folderOfJob } from '../../platform/jobs/job-folders.js';
+import { folderOfAttempt } from '../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
@@ -14,7 +14,7 @@ import type { ImportanceSummaryBody } from '../models/importance.dto.js';
 import type { Importance, VersionFiles } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import type { TrainedFile, TrainedModel } from './trained-model.js';
-import type { TrainingFiles } from './training-data.service.js';
+import type { TrainingInput } from './training-data.service.js';
 import type { TrainingResultBody } from './training.dto.js';
 import type { TrainingSpec } from './training-spec.dto.js';
 
@@ -32,12 +32,6 @@ export interface MadeModel {
 /** What can be published in the transaction that ends the job. */
 interface PreparedModel extends MadeModel {
   readonly threshold: Threshold | null;
-}
-
-/** The files that a job has read. */
-export interface ReadFiles {
-  readonly train: TrainingFiles;
-  readonly validation: TrainingFiles | null;
 }
 
 type TrainingAttempt = JobAttempt<TrainingSpec>;
@@ -75,9 +69,9 @@ export class TrainedVersionsService {
     scope: TenantScope,
     { job, claim }: TrainingAttempt,
     model: PreparedModel,
-    { train, validation }: ReadFiles,
+    { train, validation, join }: TrainingInput,
   ): Promise<TrainingResultBody> {
-    const { model_name, framework, data_config } = job.spec;
+    const { model_name, framework, data_config, features } = job.spec;
     for (const { address, sha256 } of filesOf(claim, model))
       await this.artifacts.publish(scope, address, sha256);
     const { files, model_type, framework_version, calibration, threshold_curve, ...result } = model.trained;
@@ -105,6 +99,11 @@ export class TrainedVersionsService {
         ...data_config,
         train_files: train.files,
         validation_files: validation?.files ?? null,
+        ...(join && {
+          feature_service: { name: data_config.feature_service, features },
+          feature_files: join.viewFiles,
+          definition_sha256: join.definitionSha256,
+        }),
         ...result.data,
         ...model.lineage,
       },
@@ -115,7 +114,7 @@ export class TrainedVersionsService {
   /** What this attempt and those before it wrote is published by now, or of no use to anyone. */
   async cleanUp(claim: AttemptRef): Promise<void> {
     for (let attempt = 1; attempt <= claim.attempt; attempt++) {
-      const prefix = `${folderOf({ ...claim, attempt })}/`;
+      const prefix = `${folderOfAttempt({ ...claim, attempt })}/`;
       const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix });
       await Promise.all(objects.map(({ key }) => this.store.delete({ bucket: PLATFORM_BUCKET, key })));
     }
@@ -136,12 +135,7 @@ export class TrainedVersionsService {
 
 /** Where an attempt writes, as its engine is told; ends with a slash. */
 export function outputOf(claim: AttemptRef): string {
-  return `s3://${PLATFORM_BUCKET}/${folderOf(claim)}/`;
-}
-
-/** Where one attempt writes; no other attempt, and so no other worker, does. */
-function folderOf(claim: AttemptRef): string {
-  return `${folderOfJob(claim)}/attempts/${claim.attempt}`;
+  return `s3://${PLATFORM_BUCKET}/${folderOfAttempt(claim)}/`;
 }
 
 function filesOf(
@@ -150,7 +144,7 @@ function filesOf(
 ): (TrainedFile & { address: ObjectAddress })[] {
   return Object.values(trained.files).map((file) => ({
     ...file,
-    address: { bucket: PLATFORM_BUCKET, key: `${folderOf(claim)}/${folder}${file.name}` },
+    address: { bucket: PLATFORM_BUCKET, key: `${folderOfAttempt(claim)}/${folder}${file.name}` },
   }));
 }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
-import type { TrainingFiles } from './training-data.service.js';
+import type { TrainingFiles, TrainingInput } from './training-data.service.js';
 import { TRAINING } from './training-job.js';
 import type { TrainingSpec } from './training-spec.dto.js';
 
@@ -19,8 +19,7 @@ export class TrainerSpecsService {
    */
   make(
     spec: TrainingSpec,
-    train: TrainingFiles,
-    validation: TrainingFiles | null,
+    { train, validation, join }: TrainingInput,
     outputUri?: string,
     memoryBytes?: number,
   ): object {
@@ -36,6 +35,7 @@ export class TrainerSpecsService {
       data: {
         train: filesOf(train),
         validation: validation && filesOf(validation),
+        ...(join && { features: join.spec }),
         target_column: data_config.target_column,
         feature_columns: data_config.feature_columns ?? null,
         exclude_columns: data_config.exclude_columns ?? [],

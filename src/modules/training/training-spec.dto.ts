@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
-import { IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { IsArray, IsIn, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
+import type { ServiceFeature } from '../features/offline/feature-joins.service.js';
 import { MODEL_TYPES, type ModelType } from '../models/model.entity.js';
 import { TRAINABLE_FRAMEWORKS, type TrainableFramework } from './estimators.js';
 import { DataConfigDto, TrainingConfigDto } from './submit-training.dto.js';
@@ -30,6 +31,15 @@ export class TrainingSpec extends TrainingSummary {
   @ValidateNested()
   @Type(() => DataConfigDto)
   data_config: DataConfigDto;
+
+  /**
+   * Features of the service that data_config names, as they were when this was submitted; references name the versions of
+   * views. Absent where it names none.
+   */
+  @IsOptional()
+  @IsArray()
+  @IsObject({ each: true })
+  features?: ServiceFeature[];
 
   @IsObject()
   @ValidateNested()

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { PageInfo } from '../../platform/http/page.js';
 import { ImportanceSummaryBody } from '../models/importance.dto.js';
-import { JobBody, ListJobsQuery } from '../../platform/jobs/jobs.dto.js';
+import { JobBody, ListJobsQuery, PhaseProgressBody } from '../../platform/jobs/jobs.dto.js';
 
 export class SubmittedTrainingBody {
   /**
@@ -45,26 +45,6 @@ export class ListTrainingQuery extends ListJobsQuery {
 
 const TRAINING_PHASES = ['reading', 'fitting', 'exporting', 'checking', 'explaining', 'publishing'] as const;
 type TrainingPhase = (typeof TRAINING_PHASES)[number];
-
-export class PhaseProgressBody {
-  /**
-   * What is done.
-   * @example 340
-   */
-  done: number;
-
-  /**
-   * What there is to do.
-   * @example 2000
-   */
-  total: number;
-
-  /**
-   * What is counted.
-   * @example columns
-   */
-  of: string;
-}
 
 export class ProgressBody {
   /**

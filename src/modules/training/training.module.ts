@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { JobKindModule } from '../../platform/jobs/jobs.module.js';
 import { RateLimitModule } from '../../platform/rate-limit/rate-limit.module.js';
 import { Schedulables } from '../../platform/tasks/schedules/schedulables.js';
+import { FeaturesModule } from '../features/features.module.js';
 import { ModelsModule } from '../models/models.module.js';
 import { EstimatorsService } from './estimators.service.js';
 import { SubmitTrainingDto } from './submit-training.dto.js';
@@ -17,7 +18,13 @@ import { ValidationProcessor } from './validation.processor.js';
 import { ValidationService } from './validation.service.js';
 
 @Module({
-  imports: [JobKindModule.of(TRAINING), JobKindModule.of(VALIDATION), ModelsModule, RateLimitModule],
+  imports: [
+    JobKindModule.of(TRAINING),
+    JobKindModule.of(VALIDATION),
+    FeaturesModule,
+    ModelsModule,
+    RateLimitModule,
+  ],
   controllers: [TrainingController],
   providers: [
     EstimatorsService,

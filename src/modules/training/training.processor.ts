@@ -6,7 +6,7 @@ import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-
 import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import { outputOf, TrainedVersionsService } from './trained-versions.service.js';
 import { TrainerSpecsService } from './trainer-specs.service.js';
-import { TrainingDataService } from './training-data.service.js';
+import { readerOf, TrainingDataService } from './training-data.service.js';
 import { TRAINING, TRAINING_CONTRACT } from './training-job.js';
 import type { TrainingSpec } from './training-spec.dto.js';
 import type { ProgressBody, TrainingResultBody } from './training.dto.js';
@@ -26,13 +26,13 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
 
   async run(attempt: TrainingAttempt): Promise<Outcome<TrainingResultBody>> {
     const { claim, job } = attempt;
-    const files = await this.data.findAll(claim.tenant, job.spec.data_config);
-    const spec = this.specs.make(job.spec, files.train, files.validation, outputOf(claim));
+    const input = await this.data.findAll(readerOf(attempt), job.spec);
+    const spec = this.specs.make(job.spec, input, outputOf(claim));
     const outcome = await this.compute.run(attempt, TRAINING_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     const trained = outcome.result;
     const [made] = await this.versions.prepare(attempt, [{ trained, folder: '' }]);
-    const commit = (scope: TenantScope) => this.versions.publish(scope, attempt, made!, files);
+    const commit = (scope: TenantScope) => this.versions.publish(scope, attempt, made!, input);
     return { type: 'succeeded', metrics: trained.metrics, commit };
   }
 

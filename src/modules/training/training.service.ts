@@ -1,22 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import { TrainingConfig } from '../../config/index.js';
 import type { Identity } from '../../platform/auth/identity.js';
-import { Problem, unfit } from '../../platform/errors/problem.js';
+import { invalid, Problem, unfit } from '../../platform/errors/problem.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobReruns } from '../../platform/jobs/job-reruns.js';
 import { Grants } from '../../platform/storage/grants.js';
+import { FeatureJoins, type ServiceFeature } from '../features/offline/feature-joins.service.js';
 import { refuseUnclear } from '../models/certainty/threshold.dto.js';
 import type { Model, ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { chooseEstimator } from './estimators.js';
 import { TRAINING } from './training-job.js';
+import { pathsOf } from './training-data.service.js';
 import type { TrainingSpec } from './training-spec.dto.js';
-import { SubmitTrainingDto } from './submit-training.dto.js';
+import { type DataConfigDto, SubmitTrainingDto } from './submit-training.dto.js';
 import type { RerunTrainingBody, SubmittedTrainingBody } from './training.dto.js';
 
 /** Share of the rows that is held out where a request says nothing else. */
 const VALIDATION_SHARE = 0.2;
+
+const PATHS = ['train_path', 'validation_path', 'entity_path', 'entity_validation_path'] as const;
+const OF_TABLES = ['train_path', 'validation_path'] as const;
+const OF_ENTITIES = ['entity_path', 'entity_validation_path', 'timestamp_column', 'ignore_created'] as const;
 
 const THRESHOLD = '/training_config/threshold';
 
@@ -28,6 +34,7 @@ export class TrainingService {
     private readonly versions: VersionsService,
     private readonly grants: Grants,
     private readonly reruns: JobReruns,
+    private readonly joins: FeatureJoins,
     private readonly config: TrainingConfig,
   ) {}
 
@@ -69,10 +76,11 @@ export class TrainingService {
         'No Ray cluster is configured; leave out training_config.engine to train here.',
       );
     }
-    for (const name of ['train_path', 'validation_path'] as const) {
+    for (const name of PATHS) {
       const path = data_config[name];
       if (path) this.grants.refuseForeign(tenant, path, `/data_config/${name}`);
     }
+    const features = await this.featuresOf(tenant, data_config);
 
     const model = await this.versions.findTrainable(tenant, model_name);
     const modelType = modelTypeOf(model, dto);
@@ -89,12 +97,31 @@ export class TrainingService {
       framework,
       model_type: modelType ?? null,
       ...choice,
-      data_config: data_config.validation_path
+      ...(features && { features }),
+      data_config: pathsOf(data_config).validationPath
         ? data_config
         : { ...data_config, validation_share: data_config.validation_share ?? VALIDATION_SHARE },
       training_config: { ...training_config, seed: training_config.seed ?? this.config.seed },
     };
   }
+
+  /** Undefined for a ready table. */
+  private async featuresOf(tenant: string, data: DataConfigDto): Promise<ServiceFeature[] | undefined> {
+    refuseMixture(data);
+    const { feature_service } = data;
+    if (feature_service === undefined) return undefined;
+    return this.joins.pin(tenant, { feature_service }, '/data_config');
+  }
+}
+
+/** @throws Problem 400 for a field that has no meaning beside the others */
+function refuseMixture(data: DataConfigDto): void {
+  const isReady = data.feature_service === undefined;
+  const idle = isReady ? OF_ENTITIES : OF_TABLES;
+  const field = idle.find((name) => data[name] !== undefined);
+  if (field === undefined) return;
+  const message = isReady ? 'is for a feature_service, and none is named' : 'is not for a feature_service';
+  throw invalid(`/data_config/${field}`, message);
 }
 
 /** A new version must be of its model's type; a model that does not exist yet is what the request or the data say. */

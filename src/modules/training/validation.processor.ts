@@ -7,7 +7,7 @@ import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import { RateLimiter } from '../../platform/rate-limit/rate-limiter.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { TrainingDataService, type TrainingFiles } from './training-data.service.js';
+import { readerOf, TrainingDataService, type TrainingFiles } from './training-data.service.js';
 import { TRAINING, VALIDATION, VALIDATION_CONTRACT, type ValidationResult } from './training-job.js';
 import type { TrainingSpec } from './training-spec.dto.js';
 import { TrainerSpecsService } from './trainer-specs.service.js';
@@ -31,8 +31,11 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
 
   async run(attempt: JobAttempt<TrainingSpec, never>): Promise<Outcome<ValidationResult>> {
     const { claim, job } = attempt;
-    const { train, validation } = await this.data.findAll(claim.tenant, job.spec.data_config);
-    const bytes = bytesRead(train) + (validation ? bytesRead(validation) : 0);
+    const input = await this.data.findAll(readerOf(attempt), job.spec);
+    const { train, validation, join } = input;
+    // Views are read whole: a part of their rows would say of most entities that nothing is known.
+    const joined = join ? join.viewFiles.reduce((sum, { size_bytes }) => sum + size_bytes, 0) : 0;
+    const bytes = bytesRead(train) + (validation ? bytesRead(validation) : 0) + joined;
     this.rate.charge(claim.tenant, Math.ceil(bytes / this.config.validationBytesPerToken));
     // Nothing is written there.
     const nowhere = `s3://${PLATFORM_BUCKET}/${folderOfJob(claim)}/`;
@@ -40,7 +43,7 @@ export class ValidationProcessor implements JobHandler<TrainingSpec, never, Vali
       this.config.validationMemoryBytes,
       this.kinds.limitsOf(TRAINING).memoryBytes,
     );
-    const spec = this.specs.make(job.spec, train, validation, nowhere, memoryBytes);
+    const spec = this.specs.make(job.spec, input, nowhere, memoryBytes);
     const outcome = await this.compute.run(attempt, VALIDATION_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     return { type: 'succeeded', metrics: {}, commit: async () => outcome.result };

@@ -10,6 +10,7 @@ import { JobsService } from '../../platform/jobs/jobs.service.js';
 import type { ModelType } from '../models/model.entity.js';
 import { VersionsService } from '../models/versions.service.js';
 import { type ChosenEstimator, EstimatorsService } from '../training/estimators.service.js';
+import { pathsOf } from '../training/training-data.service.js';
 import { TrainingService } from '../training/training.service.js';
 import type { TrainingSpec } from '../training/training-spec.dto.js';
 import { isSameObjectives, LATENCY, type Objective } from './objectives.js';
@@ -198,9 +199,9 @@ function searchOf(
 
 function warningsOfExample(example: Example | null): string[] {
   if (!example) return [];
-  const { train_path, target_column } = example.spec.data_config;
+  const { data_config } = example.spec;
   return [
-    `data_config is missing: the data of the training job ${example.jobId}, the last of this model, is searched on (${train_path}, target ${target_column}).`,
+    `data_config is missing: the data of the training job ${example.jobId}, the last of this model, is searched on (${pathsOf(data_config).trainPath}, target ${data_config.target_column}).`,
   ];
 }
 

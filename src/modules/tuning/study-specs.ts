@@ -7,8 +7,9 @@ import type { AttemptRef, JobRef } from '../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import { outputOf, type ReadFiles } from '../training/trained-versions.service.js';
+import { outputOf } from '../training/trained-versions.service.js';
 import { TrainerSpecsService } from '../training/trainer-specs.service.js';
+import type { TrainingInput } from '../training/training-data.service.js';
 import { TrialsService } from './trials/trials.service.js';
 import { cpusOfTrial, TUNING, type TuningSpec } from './tuning-job.js';
 
@@ -24,9 +25,13 @@ export class StudySpecs {
   ) {}
 
   /** @param trialsKnown ended trials of earlier attempts that are kept */
-  async make({ claim, job }: JobAttempt<TuningSpec>, files: ReadFiles, trialsKnown: number): Promise<object> {
+  async make(
+    { claim, job }: JobAttempt<TuningSpec>,
+    input: TrainingInput,
+    trialsKnown: number,
+  ): Promise<object> {
     const { spec } = job;
-    const trained = this.specs.make(spec, files.train, files.validation, outputOf(claim), this.memoryBytes);
+    const trained = this.specs.make(spec, input, outputOf(claim), this.memoryBytes);
     const parents = [];
     for (const id of spec.parents) parents.push({ job_id: id, uri: await this.tellParent(claim, id) });
     const { space, algorithm, pruner, objectives, constraints, cv_folds, seed, deterministic, lag } = spec;

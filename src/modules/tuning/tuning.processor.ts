@@ -12,7 +12,7 @@ import { PLATFORM_BUCKET, TENANTS_BUCKET } from '../../platform/storage/grants.j
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import { outputOf, TrainedVersionsService } from '../training/trained-versions.service.js';
-import { TrainingDataService } from '../training/training-data.service.js';
+import { readerOf, TrainingDataService } from '../training/training-data.service.js';
 import { StudySpecs } from './study-specs.js';
 import { TrialsService } from './trials/trials.service.js';
 import {
@@ -44,10 +44,10 @@ export class TuningProcessor implements JobHandler<TuningSpec, StudyProgress, Tu
 
   async run(attempt: TuningAttempt): Promise<Outcome<TuningResult>> {
     const { claim, job } = attempt;
-    const files = await this.data.findAll(claim.tenant, job.spec.data_config);
+    const input = await this.data.findAll(readerOf(attempt), job.spec);
     const known = await this.trials.begin(claim.tenant, claim.id);
     attempt.keepEvents((scope, events) => this.trials.keep(scope, claim.id, events));
-    const spec = await this.specs.make(attempt, files, known);
+    const spec = await this.specs.make(attempt, input, known);
     const outcome = await this.compute.run(attempt, TUNING_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     const { versions, trials_file, num_trials, ...findings } = outcome.result;
@@ -59,7 +59,7 @@ export class TuningProcessor implements JobHandler<TuningSpec, StudyProgress, Tu
       const published: StudyVersionBody[] = [];
       // The newest version may be the one that answers by default: the best comes last.
       for (let at = made.length - 1; at >= 0; at--) {
-        const { model_id, version } = await this.versions.publish(scope, attempt, made[at]!, files);
+        const { model_id, version } = await this.versions.publish(scope, attempt, made[at]!, input);
         published.unshift({ number: versions[at]!.number, model_id, version });
       }
       const { model_id = null, version = null } = published[0] ?? {};

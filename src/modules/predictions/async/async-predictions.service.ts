@@ -11,6 +11,7 @@ import { widthOf } from '../certainty.js';
 import { refuseUnexplained } from '../explanations/explanations.service.js';
 import { parsePredictRequest } from '../predict-request.js';
 import { PredictionFailures } from '../prediction-failures.js';
+import { PredictionsByEntity } from '../predictions-by-entity.js';
 import {
   type AsyncPredictionSpec,
   type AsyncPredictionSummary,
@@ -26,6 +27,7 @@ export class AsyncPredictionsService {
     private readonly jobs: JobsService,
     private readonly serving: ServingService,
     private readonly failures: PredictionFailures,
+    private readonly byEntity: PredictionsByEntity,
     private readonly predictions: PredictionsConfig,
     private readonly config: AsyncPredictionsConfig,
   ) {}
@@ -73,7 +75,9 @@ export class AsyncPredictionsService {
       servable = await this.serving.servable(tenant, request.model, request.version);
       if (request.returnExplanation) refuseUnexplained(servable, request);
       if (request.coverage !== undefined) widthOf(servable, request.coverage);
-      await this.serving.checkRows(servable, request);
+      // Features of entities are looked up when the prediction is made.
+      if (request.entities) await this.byEntity.check(tenant, servable, request);
+      else await this.serving.checkRows(servable, request);
       return servable;
     } catch (error) {
       this.failures.count(tenant, requestId, body, error, servable);

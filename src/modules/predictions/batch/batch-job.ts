@@ -7,6 +7,7 @@ import type { Job } from '../../../platform/jobs/job.entity.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
 import type { ManifestPart } from './batch-output.js';
 import type { BatchBody, BatchProgressBody, BatchResultBody } from './batch.dto.js';
+import type { VersionFeatures } from '../predictions-by-entity.js';
 import { OUTPUT_FORMATS, type OutputFormat } from './submit-batch.dto.js';
 
 /** What answers show of the spec of a batch. */
@@ -62,6 +63,20 @@ export class BatchSpec extends BatchSummary {
   @IsOptional()
   @IsNumber()
   return_interval?: number | null;
+
+  /** Joined to the rows, with the versions of views that they are read from; null or absent: the rows have all. */
+  @IsOptional()
+  @IsArray()
+  features?: VersionFeatures | null;
+
+  /** Of the rows: as of when features are joined to each; null or absent: all as of `as_of`. */
+  @IsOptional()
+  @IsString()
+  timestamp_column?: string | null;
+
+  @IsOptional()
+  @IsString()
+  as_of?: string | null;
 }
 
 export interface BatchProgress extends BatchProgressBody {
@@ -75,9 +90,10 @@ export const BATCH = new JobKind<BatchSpec, BatchProgress, BatchResultBody, Batc
   spec: BatchSpec,
   summary: BatchSummary,
   writes: true,
-  request: ({ batch_rows, part_rows: _, estimated_completion: __, ...spec }) => ({
+  request: ({ batch_rows, part_rows: _, estimated_completion: __, features, as_of: ___, ...spec }) => ({
     ...spec,
     batch_size: batch_rows,
+    use_feature_service: Boolean(features),
   }),
   canGiveWay: true,
   limits: (config) => {

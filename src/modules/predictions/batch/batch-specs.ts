@@ -4,6 +4,7 @@ import { folderOfJob } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../../platform/jobs/job-kinds.js';
 import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
+import { FeatureJoins } from '../../features/offline/feature-joins.service.js';
 import { type ResolvedVersion, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
 import type { Input } from './batch-input.js';
@@ -17,12 +18,24 @@ export class BatchSpecs {
     private readonly config: BatchConfig,
     private readonly uploads: UploadsConfig,
     private readonly kinds: JobKinds,
+    private readonly joins: FeatureJoins,
   ) {}
 
-  /** @throws Problem 422 where the version cannot give the intervals that are asked for any more */
-  make(claim: AttemptRef, spec: BatchSpec, resolved: ResolvedVersion, input: Input): object {
+  /**
+   * @param warn told what is odd about the files of features
+   * @throws Problem 422 where the version cannot give the intervals that are asked for any more; as
+   *   `FeatureJoins.specify`
+   */
+  async make(
+    claim: AttemptRef,
+    spec: BatchSpec,
+    resolved: ResolvedVersion,
+    input: Input,
+    warn: (message: string) => void,
+  ): Promise<object> {
     const coverage = spec.return_interval ?? null;
     return {
+      ...(spec.features && { features: await this.featuresOf(claim, spec, input, warn) }),
       state_uri: `s3://${PLATFORM_BUCKET}/${stateFolder(claim.tenant, claim.id)}/`,
       input,
       output: {
@@ -47,6 +60,21 @@ export class BatchSpecs {
         model_memory_bytes: this.uploads.memoryBytes,
         model_run_seconds: this.uploads.runSeconds,
       },
+    };
+  }
+
+  private async featuresOf(
+    claim: AttemptRef,
+    spec: BatchSpec,
+    input: Input,
+    warn: (message: string) => void,
+  ): Promise<object> {
+    const plan = await this.joins.plan(claim.tenant, spec.features!);
+    const rows = { ...input, timestampColumn: spec.timestamp_column ?? null, ignoreCreated: false };
+    const join = await this.joins.specify(claim.tenant, plan, rows, claim.id, warn);
+    return {
+      join: { ...join.spec, as_of: spec.as_of, keep_given: true },
+      shown_as: input.files.length === 1 ? input.files[0]!.uri : spec.input_path,
     };
   }
 }

@@ -47,10 +47,10 @@ export class BatchProcessor implements JobHandler<BatchSpec, BatchProgress, Batc
     const servable = await this.serving.servable(tenant, model_id, version);
     const resolved = await this.serving.resolve(tenant, servable);
     const input = await this.input.find(tenant, input_path, input_format, output_path);
-    const spec = this.specs.make(claim, job.spec, resolved, input);
+    const warn = (message: string) => attempt.report({ type: 'warning', message });
+    const spec = await this.specs.make(claim, job.spec, resolved, input, warn);
     if (return_interval) {
-      for (const message of widthOf(servable, return_interval).warnings)
-        attempt.report({ type: 'warning', message });
+      for (const message of widthOf(servable, return_interval).warnings) warn(message);
     }
     return this.room.while(attempt, output_path, async () => {
       const outcome = await this.compute.run(attempt, BATCH_CONTRACT, spec);

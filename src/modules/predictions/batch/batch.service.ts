@@ -9,6 +9,7 @@ import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { type ResolvedVersion, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
+import { featuresTaken } from '../predictions-by-entity.js';
 import { BatchInput, type Input } from './batch-input.js';
 import { BATCH, type BatchSpec } from './batch-job.js';
 import { BatchOutput } from './batch-output.js';
@@ -41,15 +42,18 @@ export class BatchService {
    * Everything of a request that can be checked without its input and output.
    * @returns the version that would score it now
    * @throws Problem 400 for a path that is none, 403 outside of the grants, 400, 404 or 409 from the registry, 422 for
-   *   intervals that the version cannot give, and an ensemble of which a member does not answer now, or too many are
+   *   intervals or features that the version cannot give, and an ensemble of which a member does not answer now, or too many are
    *   uploaded
    */
   async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
     this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
+    if (dto.timestamp_column !== undefined && !dto.use_feature_service)
+      throw unfit('/timestamp_column', 'is for use_feature_service, which is not true');
     const servable = await this.serving.servable(tenant, dto.model_id, dto.version);
     if (dto.return_interval !== undefined) widthOf(servable, dto.return_interval, '/return_interval');
+    if (dto.use_feature_service) featuresTaken(servable, '/use_feature_service');
     refuseTooManyProcesses(await this.serving.resolve(tenant, servable));
     return servable;
   }
@@ -58,7 +62,8 @@ export class BatchService {
   async submit(caller: Identity, dto: SubmitBatchDto, rerunOf?: string): Promise<SubmittedBatchBody> {
     const { tenant } = caller;
     const { input_path, output_path, overwrite = false, output_format = 'parquet' } = dto;
-    const { modelId, version } = await this.check(tenant, dto);
+    const servable = await this.check(tenant, dto);
+    const { modelId, version } = servable;
     const input = await this.input.find(tenant, input_path, dto.input_format ?? null, output_path);
     if (!overwrite) await this.output.refuseExisting(output_path);
     const spec: BatchSpec = {
@@ -75,6 +80,9 @@ export class BatchService {
       batch_rows: dto.batch_size ?? DEFAULT_BATCH_ROWS,
       part_rows: this.config.partRows,
       return_interval: dto.return_interval ?? null,
+      features: dto.use_feature_service ? featuresTaken(servable, '/use_feature_service') : null,
+      timestamp_column: dto.timestamp_column ?? null,
+      as_of: new Date().toISOString(),
       estimated_completion: await this.estimate(tenant, input),
     };
     const job = await this.jobs

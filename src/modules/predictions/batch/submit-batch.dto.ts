@@ -9,6 +9,7 @@ import {
   Max,
   MaxLength,
   Min,
+  MinLength,
 } from 'class-validator';
 import { MayBeAbsent } from '../../../platform/http/may-be-absent.decorator.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
@@ -123,4 +124,23 @@ export class SubmitBatchDto {
   @MayBeAbsent()
   @IsCoverage()
   return_interval?: number;
+
+  /**
+   * Rows name entities: features that the version was trained on and that a row has no column for are joined to it by
+   * its key columns, from the files of their views and the rows that were pushed.
+   * @example false
+   */
+  @MayBeAbsent()
+  @IsBoolean()
+  use_feature_service?: boolean;
+
+  /**
+   * Column of the time that the features of a row are as of; without it all are as of when the job is submitted.
+   * @example event_timestamp
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  timestamp_column?: string;
 }
