@@ -11,7 +11,7 @@ import { mustRun } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
 import { numberOptions } from './parts/options.mjs';
 import { below, PeakMemory } from './parts/peak-memory.mjs';
-import { pythonWith } from './parts/python-environment.mjs';
+import { pythonWith } from '../scripts/parts/python-environment.mjs';
 import { median, round, table, writeResults } from './parts/results.mjs';
 import { TENANT, withStack } from './parts/stack.mjs';
 

@@ -3,7 +3,7 @@ import { inRoot } from '../scripts/parts/paths.mjs';
 import { reportProblem } from '../scripts/parts/problem.mjs';
 import { run } from '../scripts/parts/programs.mjs';
 import { Steps } from '../scripts/parts/steps.mjs';
-import { pythonWith } from './parts/python-environment.mjs';
+import { pythonWith } from '../scripts/parts/python-environment.mjs';
 
 const script = (name) => inRoot('bench', 'parity', name);
 

@@ -126,6 +126,8 @@ describe('the request of a job', () => {
         overwrite: false,
         csv_safe: false,
         return_interval: null,
+        use_feature_service: false,
+        timestamp_column: null,
         batch_size: 500,
       });
     });

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
@@ -160,6 +161,19 @@ describe('openapi.json', () => {
         expect([property, fits(example), fits.errors]).toEqual([property, true, null]);
       }
     });
+  });
+});
+
+describe('classes of bodies', () => {
+  it('should have names of their own, or one would describe the bodies of another', () => {
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.dto.ts'),
+    );
+    const names = files.flatMap((file) =>
+      [...readFileSync(join('src', file), 'utf8').matchAll(/^export class (\w+)/gm)].map(([, name]) => name),
+    );
+    expect(names.length).toBeGreaterThan(100);
+    expect(names.filter((name, at) => names.indexOf(name) < at)).toEqual([]);
   });
 });
 

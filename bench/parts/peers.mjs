@@ -6,7 +6,7 @@ import { inRoot } from '../../scripts/parts/paths.mjs';
 import { rememberedPort } from '../../scripts/parts/ports.mjs';
 import { mustRun } from '../../scripts/parts/programs.mjs';
 import { answers } from './prediction-servers.mjs';
-import { pythonWith } from './python-environment.mjs';
+import { pythonWith } from '../../scripts/parts/python-environment.mjs';
 
 /** One thread each, as the service and the limit have. */
 const ONE_THREAD = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' };

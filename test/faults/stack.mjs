@@ -88,6 +88,7 @@ export class Stack {
       startRedis(supervisor, { stateDir, secrets, durable: true }),
       this.storage === 's3' ? startSeaweedfs(supervisor, { stateDir, secrets }) : null,
     ]);
+    this.redisUrl = redis.url;
     this.objects = s3 ? storeOn(s3) : new FolderObjectStore(path.join(stateDir, 'objects'));
     const urls = await provision(postgres, secrets);
     await migrateDatabase(urls.migrationUrl);
