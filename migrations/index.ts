@@ -9,6 +9,7 @@ import { Quotas } from './0008-quotas.js';
 import { VersionCertainties } from './0009-version-certainties.js';
 import { TuningTrials } from './0010-tuning-trials.js';
 import { Features } from './0011-features.js';
+import { Webhooks } from './0012-webhooks.js';
 
 /** In the order in which they run. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   VersionCertainties,
   TuningTrials,
   Features,
+  Webhooks,
 ];

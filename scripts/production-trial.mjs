@@ -126,6 +126,7 @@ function environment({ port, urls, redis, s3, installation }) {
     MODELPLANE_DATABASE_SYSTEM_URL: urls.systemUrl,
     REDIS_URL: redis.url,
     MODELPLANE_JWT_SECRET: secret() + secret(),
+    MODELPLANE_WEBHOOKS_KEY: secret() + secret(),
   };
 }
 
@@ -162,6 +163,8 @@ async function restored({ postgres, redis, s3, urls, env, token, request, answer
   const secondEnv = {
     ...environment({ port, urls: second, redis, s3, installation: 'second' }),
     MODELPLANE_JWT_SECRET: env.MODELPLANE_JWT_SECRET,
+    // The backup holds secrets that are encrypted with it.
+    MODELPLANE_WEBHOOKS_KEY: env.MODELPLANE_WEBHOOKS_KEY,
     MODELPLANE_REDIS_PREFIX: 'second',
   };
   await steps.run('Restored into an empty installation', async () => {

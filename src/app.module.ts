@@ -11,6 +11,7 @@ import { PredictionLogModule } from './modules/prediction-log/prediction-log.mod
 import { PredictionsModule } from './modules/predictions/predictions.module.js';
 import { TrainingModule } from './modules/training/training.module.js';
 import { TuningModule } from './modules/tuning/tuning.module.js';
+import { WebhooksModule } from './modules/webhooks/webhooks.module.js';
 import { ApiKeysModule } from './platform/auth/api-keys/api-keys.module.js';
 import { AuthModule } from './platform/auth/auth.module.js';
 import { ChangesModule } from './platform/changes/changes.module.js';
@@ -66,6 +67,7 @@ import { UsageModule } from './platform/usage/usage.module.js';
     PredictionsModule,
     PredictionLogModule,
     ApiKeysModule,
+    WebhooksModule,
   ],
 })
 export class AppModule {

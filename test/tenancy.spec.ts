@@ -30,6 +30,8 @@ interface Names {
   historical: string;
   erasure: string;
   skew: string;
+  webhook: string;
+  delivery: string;
   /** Key within `s3://data/` and within `s3://tenants/acme-corp/`. */
   object: string;
 }
@@ -454,6 +456,27 @@ const NAMING: Record<string, (names: Names) => Call[]> = {
     { path: `/api/v1/api-keys/${apiKey}/rotate`, body: { unknown: 1 } },
   ],
   'DELETE /api/v1/api-keys/{key_id}': ({ apiKey }) => [{ path: `/api/v1/api-keys/${apiKey}` }],
+  'GET /api/v1/webhooks/{webhook_id}': ({ webhook }) => [{ path: `/api/v1/webhooks/${webhook}` }],
+  'PATCH /api/v1/webhooks/{webhook_id}': ({ webhook }) => [
+    { path: `/api/v1/webhooks/${webhook}`, body: { enabled: false } },
+    { path: `/api/v1/webhooks/${webhook}`, body: { url: 'https://127.0.0.1/' } },
+    { path: `/api/v1/webhooks/${webhook}`, body: { unknown: 1 } },
+  ],
+  'DELETE /api/v1/webhooks/{webhook_id}': ({ webhook }) => [{ path: `/api/v1/webhooks/${webhook}` }],
+  'POST /api/v1/webhooks/{webhook_id}/rotate-secret': ({ webhook }) => [
+    { path: `/api/v1/webhooks/${webhook}/rotate-secret` },
+  ],
+  'POST /api/v1/webhooks/{webhook_id}/test': ({ webhook }) => [{ path: `/api/v1/webhooks/${webhook}/test` }],
+  'GET /api/v1/webhooks/{webhook_id}/deliveries': ({ webhook }) => [
+    { path: `/api/v1/webhooks/${webhook}/deliveries` },
+    { path: `/api/v1/webhooks/${webhook}/deliveries?state=dead` },
+  ],
+  'POST /api/v1/webhooks/{webhook_id}/deliveries/resend': ({ webhook }) => [
+    { path: `/api/v1/webhooks/${webhook}/deliveries/resend` },
+  ],
+  'POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend': ({ webhook, delivery }) => [
+    { path: `/api/v1/webhooks/${webhook}/deliveries/${delivery}/resend` },
+  ],
   'GET /api/v1/objects': ({ object }) =>
     OBJECT_FOLDERS.flatMap((folder) => [
       { path: `/api/v1/objects?prefix=s3://${folder}/` },
@@ -493,6 +516,8 @@ const NAMING_NOTHING = [
   'GET /api/v1/me',
   'GET /api/v1/usage',
   'POST /api/v1/api-keys',
+  'GET /api/v1/webhooks',
+  'POST /api/v1/webhooks',
   'GET /healthcheck',
   'GET /healthcheck/live',
   'GET /metrics',
@@ -541,6 +566,8 @@ describe('a tenant', () => {
     featureEntity: 'absent_entity',
     featureView: 'absent_view',
     featureService: 'absent_service',
+    webhook: '019c1a7c-0b3e-7c41-9d2e-dddddddddddd',
+    delivery: '019c1a7c-0b3e-7c41-9d2e-cccccccccccc',
     object: 'absent.csv',
   };
 
@@ -599,6 +626,7 @@ describe('a tenant', () => {
     const events = (await globex.get('/api/v1/events')).body.data;
     expect(events.map(({ type }: { type: string }) => type)).toEqual(['model.registered']);
     expect((await globex.get('/api/v1/api-keys')).body.data).toEqual([]);
+    expect((await globex.get('/api/v1/webhooks')).body.data).toEqual([]);
     expect((await globex.get('/api/v1/objects?prefix=s3://tenants/globex/')).body.data).toEqual([]);
   });
 
@@ -679,6 +707,8 @@ describe('a tenant', () => {
           'stored_items',
           'tenant_usage',
           'tuning_trials',
+          'webhook_deliveries',
+          'webhooks',
         ]),
       );
     });
@@ -835,10 +865,15 @@ describe('a tenant', () => {
         'select data from outbox',
         'select tenant_id from outbox',
         `insert into outbox (id, tenant_id, type, data) values (gen_random_uuid(), 'x', 'x', '{}')`,
-        'select last from outbox_sequences',
         'delete from feature_dropped_views',
         'select name from feature_views',
         'select entity_key from feature_pushed_rows',
+        'update outbox_sequences set last = 0',
+        'select url from webhooks',
+        'select secret from webhooks',
+        'update webhooks set position = 0',
+        'select body from webhook_deliveries',
+        `update webhook_deliveries set state = 'dead'`,
       ]) {
         await expect(asSystem(sql)).rejects.toMatchObject(REFUSED);
       }
@@ -903,6 +938,8 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
     featureEntity: 'secret_entity',
     featureView: 'secret_view',
     featureService: 'secret_service',
+    webhook: uuidv7(),
+    delivery: uuidv7(),
     object: 'secret.csv',
   };
   const model = { name: names.modelName, model_type: 'classification', framework: 'sklearn' };
@@ -1002,6 +1039,16 @@ async function populate({ database }: Service, acme: Client): Promise<Names> {
   expect((await acme.get('/api/v1/usage')).status).toBe(200);
   names.schedule = (await acme.post('/api/v1/schedules', { ...SCHEDULE, request })).body.schedule_id;
   await defineFeatures(acme, database, names);
+  await database.query(
+    `insert into webhooks (id, tenant_id, url, events, enabled, secret, position, created_by)
+     values ($1, 'acme-corp', 'https://secret.example/', '{*}', true, 'secret', 0, 'ana')`,
+    [names.webhook],
+  );
+  await database.query(
+    `insert into webhook_deliveries (id, tenant_id, webhook_id, event_id, sequence, type, body, state, ended_at)
+     values ($1, 'acme-corp', $2, gen_random_uuid(), 1, 'model.deleted', '{"secret": 1}', 'dead', now())`,
+    [names.delivery, names.webhook],
+  );
   await acme.put(`/api/v1/models/${names.model}/prediction-log`, { sample_rate: 1 });
   await database.query('select make_prediction_log_partitions(current_date - 1, current_date + 1)');
   await database.query(
@@ -1087,6 +1134,7 @@ async function view(
     historical,
     erasure,
     skew,
+    webhook,
     object,
   }: Names,
 ): Promise<unknown[]> {
@@ -1120,6 +1168,8 @@ async function view(
     `/api/v1/features/skew/${skew}`,
     '/api/v1/events',
     `/api/v1/api-keys/${apiKey}`,
+    `/api/v1/webhooks/${webhook}`,
+    `/api/v1/webhooks/${webhook}/deliveries`,
     ...['data', 'predictions', 'tenants/acme-corp'].map((folder) => `/api/v1/objects/${folder}/${object}`),
   ];
   const answers: Answer[] = [];

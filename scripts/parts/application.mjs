@@ -17,6 +17,12 @@ export function applicationEnvironment({ stateDir, port, urls, redisUrl, secrets
     MODELPLANE_DATABASE_SYSTEM_URL: urls.systemUrl,
     REDIS_URL: redisUrl,
     MODELPLANE_JWT_SECRET: process.env.MODELPLANE_JWT_SECRET || secrets.jwt_secret,
+    MODELPLANE_WEBHOOKS_KEY: process.env.MODELPLANE_WEBHOOKS_KEY || secrets.webhooks_key,
+    // Receivers that are tried out run on this machine.
+    MODELPLANE_WEBHOOKS_ALLOW_HTTP: process.env.MODELPLANE_WEBHOOKS_ALLOW_HTTP || 'true',
+    MODELPLANE_WEBHOOKS_ALLOWED_NETWORKS:
+      process.env.MODELPLANE_WEBHOOKS_ALLOWED_NETWORKS || '127.0.0.0/8,::1/128',
+    MODELPLANE_WEBHOOKS_PORTS: process.env.MODELPLANE_WEBHOOKS_PORTS || 'any',
     // The development token is signed with the secret above: it must be what the API checks.
     MODELPLANE_JWT_JWKS_URL: '',
     MODELPLANE_JWT_ISSUER: '',

@@ -9,6 +9,7 @@ const secret = () => `development-${randomBytes(32).toString('base64url')}`;
 
 const NAMES = [
   'jwt_secret',
+  'webhooks_key',
   'redis_password',
   's3_secret_access_key',
   'database_superuser_password',

@@ -17,6 +17,7 @@ const VALID = {
   DATABASE_URL: 'postgresql://app@db/modelplane',
   MODELPLANE_DATABASE_SYSTEM_URL: 'postgresql://system@db/modelplane',
   REDIS_URL: 'redis://cache:6379',
+  MODELPLANE_WEBHOOKS_KEY: 'Xh2pQ9sLk4WvT7bNcR1mZy8uJd5fGe3A',
 };
 
 function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {

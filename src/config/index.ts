@@ -24,6 +24,7 @@ import { TelemetryConfig } from './telemetry.config.js';
 import { TrainingConfig } from './training.config.js';
 import { TuningConfig } from './tuning.config.js';
 import { UploadsConfig } from './uploads.config.js';
+import { WebhooksConfig } from './webhooks.config.js';
 
 export {
   AsyncPredictionsConfig,
@@ -50,6 +51,7 @@ export {
   TrainingConfig,
   TuningConfig,
   UploadsConfig,
+  WebhooksConfig,
 };
 
 const types: readonly ConfigClass[] = [
@@ -63,6 +65,7 @@ const types: readonly ConfigClass[] = [
   JobsConfig,
   TasksConfig,
   EventsConfig,
+  WebhooksConfig,
   TrainingConfig,
   TuningConfig,
   PredictionsConfig,
@@ -137,6 +140,7 @@ function checkTogether(config: Config, faults: string[]): void {
   if (!database.url) faults.push('DATABASE_URL: must be set');
   if (!database.systemUrl) faults.push('MODELPLANE_DATABASE_SYSTEM_URL: must be set');
   if (!config.get(RedisConfig).url) faults.push('REDIS_URL: must be set');
+  if (!config.get(WebhooksConfig).key) faults.push('MODELPLANE_WEBHOOKS_KEY: must be set');
 
   const predictions = config.get(PredictionsConfig);
   if (predictions.modelCacheBytes < predictions.maxArtifactBytes) {

@@ -6,6 +6,7 @@ const SOUND = {
   MODELPLANE_DATABASE_SYSTEM_URL: 'postgresql://modelplane_system:Zp4_h9Lm@db/modelplane',
   REDIS_URL: 'redis://:vN6x-8aEo@cache:6379/0',
   MODELPLANE_STORAGE_GRANTS: 'acme-corp=s3://acme-data/',
+  MODELPLANE_WEBHOOKS_KEY: 'Xh2pQ9sLk4WvT7bNcR1mZy8uJd5fGe3A',
 };
 
 function faultsOf(env: NodeJS.ProcessEnv): readonly string[] {
@@ -127,6 +128,15 @@ describe('production', () => {
     expect(faultsOf({ DATABASE_URL: url, REDIS_URL: 'redis://:hunter2@cache' }).join()).not.toMatch(
       /changeme|hunter2/,
     );
+  });
+
+  it('should ask for a key of webhooks of its own, and for TLS of receivers', () => {
+    expect(faultsOf({ MODELPLANE_WEBHOOKS_KEY: '' })).toEqual(['MODELPLANE_WEBHOOKS_KEY: must be set']);
+    const generated = { MODELPLANE_WEBHOOKS_KEY: `development-${'x1'.repeat(20)}` };
+    expect(faultsOf(generated)).toEqual([expect.stringContaining('was generated for development')]);
+    expect(faultsOf({ MODELPLANE_WEBHOOKS_ALLOW_HTTP: 'true' })).toEqual([
+      expect.stringMatching(/^MODELPLANE_WEBHOOKS_ALLOW_HTTP: must be false/),
+    ]);
   });
 
   it.each(['development', 'test'])('should be asked of %s in no way', (environment) => {

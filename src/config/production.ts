@@ -5,6 +5,7 @@ import { FeaturesConfig } from './features.config.js';
 import { RedisConfig } from './redis.config.js';
 import { S3Config } from './s3.config.js';
 import { DEVELOPMENT_GRANTS, StorageConfig } from './storage.config.js';
+import { WebhooksConfig } from './webhooks.config.js';
 
 /** `npm start` begins every secret it makes with this, so that none of them can become a secret of production. */
 const DEVELOPMENT_MARK = 'development-';
@@ -37,6 +38,7 @@ export function productionFaults(get: Settings): string[] {
     ...secretFaults('AWS_SECRET_ACCESS_KEY', get(S3Config).secretAccessKey),
     ...secretFaults('MODELPLANE_URL_SIGNING_SECRET', get(StorageConfig).urlSigningSecret),
     ...grantFaults(get(StorageConfig)),
+    ...webhookFaults(get(WebhooksConfig)),
   ];
 }
 
@@ -102,6 +104,13 @@ function grantFaults({ grants }: StorageConfig): string[] {
         ]
       : [],
   );
+}
+
+function webhookFaults({ key, allowHttp }: WebhooksConfig): string[] {
+  const faults = secretFaults('MODELPLANE_WEBHOOKS_KEY', key);
+  if (allowHttp)
+    faults.push('MODELPLANE_WEBHOOKS_ALLOW_HTTP: must be false, or whoever is on the way can read events');
+  return faults;
 }
 
 function decoded(part: string): string {

@@ -116,6 +116,7 @@ export function environmentFor(database: TestDatabase, stateDir: string): Record
     MODELPLANE_STATE_DIR: stateDir,
     MODELPLANE_LOG_LEVEL: process.env.MODELPLANE_TEST_LOG_LEVEL ?? 'silent',
     MODELPLANE_JWT_SECRET: JWT_SECRET,
+    MODELPLANE_WEBHOOKS_KEY: 'a key of the tests with more than 32 bytes',
     MODELPLANE_STORAGE_GRANTS: 'acme-corp=s3://data/,s3://predictions/',
     MODELPLANE_PYTHON: process.env.MODELPLANE_PYTHON ?? '',
     MODELPLANE_REDIS_PREFIX: `test-${randomUUID()}`,

@@ -5,7 +5,8 @@ import { Metrics } from '../observability/metrics.js';
 
 /**
  * What is full: the main thread, the queue of one model, those of all models together, that of explanations, of looks at
- * training data, of trials of uploads, of large bodies, of listings of objects, or of exports of ensembles.
+ * training data, of trials of uploads, of large bodies, of listings of objects, of exports of ensembles, or of calls
+ * that requests about webhooks wait for.
  */
 const FULL_PLACES = [
   'event_loop',
@@ -17,6 +18,7 @@ const FULL_PLACES = [
   'bodies',
   'listings',
   'exports',
+  'webhooks',
 ] as const;
 export type FullPlace = (typeof FULL_PLACES)[number];
 

@@ -11,6 +11,8 @@ export interface EventData {
   'job.ended': { job_id: string; kind: string; status: string; error_code: string | null };
   /** The newest values of a view are older than its alarm allows; told once until they are fresh again. */
   'feature.stale': { view: string; version: number; age_seconds: number };
+  /** `reason` is `gone` where its receiver answered so, `failing` where nothing could be delivered for days. */
+  'webhook.disabled': { webhook_id: string; reason: 'gone' | 'failing' };
 }
 
 export type EventType = keyof EventData;
@@ -23,6 +25,7 @@ const KNOWN: Record<EventType, true> = {
   'model.deleted': true,
   'job.ended': true,
   'feature.stale': true,
+  'webhook.disabled': true,
 };
 
 export const EVENT_TYPES = Object.keys(KNOWN) as EventType[];

@@ -35,6 +35,21 @@ export class OutboxRepository {
     return query.getMany();
   }
 
+  /** The number of the tenant's newest event; 0 where there was none. */
+  async last({ manager, tenant }: TenantScope): Promise<number> {
+    const [row] = await manager.query('select last from outbox_sequences where tenant_id = $1', [tenant]);
+    return Number((row as { last: string } | undefined)?.last ?? 0);
+  }
+
+  /** The numbers of the newest events of those of these tenants that have any. */
+  async lastOf(tenants: readonly string[]): Promise<{ tenant: string; last: string }[]> {
+    const rows = await this.database.system.query(
+      'select tenant_id as tenant, last from outbox_sequences where tenant_id = any($1)',
+      [tenants],
+    );
+    return rows as { tenant: string; last: string }[];
+  }
+
   /** Deletes events of all tenants that are older, up to `limit`. */
   async deleteOld(days: number, limit: number): Promise<number> {
     const [, deleted] = await this.database.system.query(
