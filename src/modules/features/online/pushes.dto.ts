@@ -20,6 +20,7 @@ export class PushDto {
    * Where the rows go. A view with aggregations takes them offline alone.
    * @example online_and_offline
    */
+  @ApiProperty({ enum: DESTINATIONS, required: false })
   to?: Destination = DESTINATIONS[0];
 }
 
