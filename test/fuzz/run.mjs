@@ -16,7 +16,7 @@ import { run } from '../../scripts/parts/programs.mjs';
 import { Steps } from '../../scripts/parts/steps.mjs';
 import { startTemporaryServices } from '../../scripts/parts/temporary-services.mjs';
 import { signToken } from '../../scripts/parts/tokens.mjs';
-import { installSchemathesis, SCHEMATHESIS } from './environment.mjs';
+import { installSchemathesis } from './environment.mjs';
 import { makeThings } from './things.mjs';
 
 const TENANT = 'fuzz';
@@ -64,14 +64,14 @@ try {
     if (/^(MODELPLANE_|DATABASE_URL$|REDIS_URL$)/.test(name)) delete process.env[name];
   }
   await installEverything({ steps, say });
-  await steps.run('Schemathesis', installSchemathesis);
+  const schemathesis = await steps.run('Schemathesis', installSchemathesis);
   const api = await steps.run('PostgreSQL, Redis and API', startApi);
   const things = values.things ? await steps.run('Things of its tenant', () => makeThings(api)) : [];
   writeFileSync(
     path.join(folder, 'schemathesis.toml'),
     readFileSync(CONFIGURATION, 'utf8') + parametersOf(things),
   );
-  const { code } = await run(SCHEMATHESIS, schemathesisArguments(api), { show: true, cwd: folder });
+  const { code } = await run(schemathesis, schemathesisArguments(api), { show: true, cwd: folder });
   await sayAnswers(api);
   if (code !== 0) sayErrors();
   await end(code === 0 ? 0 : 1);
