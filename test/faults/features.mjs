@@ -2,10 +2,7 @@
 // and compares online values with those of a view that nothing happened to.
 import '../../scripts/parts/node-version.mjs';
 import { parseArgs } from 'node:util';
-import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
-import { installEverything } from '../../scripts/parts/install-everything.mjs';
-import { reportProblem } from '../../scripts/parts/problem.mjs';
-import { Steps } from '../../scripts/parts/steps.mjs';
+import { runCampaign } from './command.mjs';
 import { randomFrom } from './random.mjs';
 
 /** Few enough that no job fails for having met too many. */
@@ -19,25 +16,15 @@ const { values } = parseArgs({
   },
 });
 const [kills, seed] = [values.kills, values.seed].map(Number);
-const steps = new Steps();
-const say = (line) => steps.say(`  ${line}`);
 
-let storm;
-const end = (code) => Promise.resolve(storm?.stack.stop()).finally(() => process.exit(code));
-onEnding(
-  () => end(130),
-  () => process.exit(130), // the leashes end what is left
-);
-onNpmGone(() => end(130));
-
-try {
-  await installEverything({ steps, say, needsS3: values.storage === 's3' });
+await runCampaign(values.storage, async ({ steps, say, owns }) => {
   const [{ FeatureStorm, MOMENTS }, { PARTS }] = await Promise.all(
     ['./feature-storm.mjs', './parts.mjs'].map((file) => import(file)),
   );
-  storm = await steps.run('The service, and a view that is materialized in peace', () =>
+  const storm = await steps.run('The service, and a view that is materialized in peace', () =>
     FeatureStorm.start(values.storage, 50_000),
   );
+  owns(storm.stack);
   const parts = [...PARTS, ...(values.storage === 's3' ? ['seaweedfs'] : [])];
   const random = randomFrom(seed);
   const oneOf = (list) => list[Math.floor(random() * list.length)];
@@ -57,9 +44,5 @@ try {
   steps.say(
     `seed ${seed}: ${strikes.length} kills (${counts.join(', ')}), ${halfWay} of them half way through the writes; losses = ${losses.length}`,
   );
-  for (const loss of losses) steps.say(`  lost: ${loss}`);
-  process.exit(losses.length ? 1 : 0);
-} catch (error) {
-  reportProblem(error);
-  await end(1);
-}
+  return losses;
+});

@@ -1,10 +1,7 @@
 // npm run faults [-- --kills 200 --seed 1 --storage folder|s3]: kills and pauses parts at moments of jobs' lives, and counts losses.
 import '../../scripts/parts/node-version.mjs';
 import { parseArgs } from 'node:util';
-import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
-import { installEverything } from '../../scripts/parts/install-everything.mjs';
-import { reportProblem } from '../../scripts/parts/problem.mjs';
-import { Steps } from '../../scripts/parts/steps.mjs';
+import { runCampaign } from './command.mjs';
 import { randomFrom } from './random.mjs';
 
 const { values } = parseArgs({
@@ -15,26 +12,16 @@ const { values } = parseArgs({
   },
 });
 const [kills, seed] = [Number(values.kills), Number(values.seed)];
-const steps = new Steps();
-const say = (line) => steps.say(`  ${line}`);
 
-let campaign;
-const end = (code) => Promise.resolve(campaign?.stack.stop()).finally(() => process.exit(code));
-onEnding(
-  () => end(130),
-  () => process.exit(130), // the leashes end what is left
-);
-onNpmGone(() => end(130));
-
-try {
-  await installEverything({ steps, say, needsS3: values.storage === 's3' });
+await runCampaign(values.storage, async ({ steps, owns }) => {
   const { Campaign } = await import('./campaign.mjs');
   const { MOMENTS } = await import('./moments.mjs');
   const { PARTS } = await import('./parts.mjs');
   const { table } = await import('./table.mjs');
-  campaign = await steps.run('PostgreSQL, Redis, objects, API and two workers', () =>
+  const campaign = await steps.run('PostgreSQL, Redis, objects, API and two workers', () =>
     Campaign.start(values.storage),
   );
+  owns(campaign.stack);
   const parts = values.storage === 's3' ? [...PARTS, 'seaweedfs'] : PARTS;
   const random = randomFrom(seed);
   const oneOf = (list) => list[Math.floor(random() * list.length)];
@@ -61,9 +48,5 @@ try {
     `seed ${seed}: ${strikes.length} faults, ${jobs.length} jobs, ${witness.objects.size} objects, ${witness.models.size} models, ` +
       `${witness.predictions.answered} predictions; losses = ${losses.length}`,
   );
-  for (const loss of losses) steps.say(`  lost: ${loss}`);
-  process.exit(losses.length ? 1 : 0);
-} catch (error) {
-  reportProblem(error);
-  await end(1);
-}
+  return losses;
+});

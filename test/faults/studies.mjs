@@ -3,10 +3,7 @@
 import '../../scripts/parts/node-version.mjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { onEnding, onNpmGone } from '../../scripts/parts/ending.mjs';
-import { installEverything } from '../../scripts/parts/install-everything.mjs';
-import { reportProblem } from '../../scripts/parts/problem.mjs';
-import { Steps } from '../../scripts/parts/steps.mjs';
+import { runCampaign } from './command.mjs';
 import { randomFrom } from './random.mjs';
 
 /** Few enough that no job fails for having met too many. */
@@ -24,25 +21,16 @@ const { values } = parseArgs({
   },
 });
 const [kills, trials, seed] = [values.kills, values.trials, values.seed].map(Number);
-const steps = new Steps();
-const say = (line) => steps.say(`  ${line}`);
-
 let stack;
-const end = (code) => Promise.resolve(stack?.stop()).finally(() => process.exit(code));
-onEnding(
-  () => end(130),
-  () => process.exit(130), // the leashes end what is left
-);
-onNpmGone(() => end(130));
 
-try {
-  await installEverything({ steps, say, needsS3: values.storage === 's3' });
+await runCampaign(values.storage, async ({ steps, say, owns }) => {
   const [{ customers }, { kill, PARTS, processesOn }, { Stack }] = await Promise.all(
     ['./campaign.mjs', './parts.mjs', './stack.mjs'].map((file) => import(file)),
   );
   stack = await steps.run('PostgreSQL, Redis, objects, API and two workers', () =>
     Stack.start(values.storage),
   );
+  owns(stack);
   await stack.caller.until('PUT', '/api/v1/objects/data/customers.csv', customers(6000));
   const expected = await steps.run(`A study of ${trials} trials that nothing happens to`, async () => {
     const id = await submit();
@@ -84,12 +72,8 @@ try {
   await stack.stop();
   losses.push(...processesOn(stack.stateDir).map((pid) => `process ${pid} is left`));
   steps.say(`seed ${seed}: ${strikes.length} kills (${counts.join(', ')}), losses = ${losses.length}`);
-  for (const loss of losses) steps.say(`  lost: ${loss}`);
-  process.exit(losses.length ? 1 : 0);
-} catch (error) {
-  reportProblem(error);
-  await end(1);
-}
+  return losses;
+});
 
 async function submit() {
   const { body } = await stack.caller.until('POST', '/api/v1/tuning', {
