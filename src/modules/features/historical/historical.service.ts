@@ -1,16 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  InvalidObjectUri,
-  ObjectNotFound,
-  type ObjectStore,
-  parseFolderUri,
-  parseObjectUri,
-} from '#libs/object-store';
+import { ObjectNotFound, type ObjectStore, parseObjectUri } from '#libs/object-store';
 import type { Identity } from '../../../platform/auth/identity.js';
 import { invalid, Problem } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { Grants } from '../../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
+import { parseOutputPath } from '../../../platform/storage/output-folder.js';
 import { refuseDuringErasure } from '../erasure/erasure-job.js';
 import { FeatureJoins } from '../offline/feature-joins.service.js';
 import { refuseUnfitRows } from './entity-rows.js';
@@ -67,7 +62,7 @@ export class HistoricalService {
   }
 
   private fileIn(tenant: string, path: string, name: string): string {
-    const folder = folderOf(path);
+    const folder = parseOutputPath(path);
     this.grants.refuseForeign(tenant, folder, '/output_path');
     return `s3://${folder.bucket}/${folder.prefix}${name}.parquet`;
   }
@@ -92,13 +87,4 @@ export function taken(path: string): Problem {
       errors: [{ pointer: '/output_path', message: 'holds a file of this name' }],
     },
   );
-}
-
-function folderOf(path: string) {
-  try {
-    return parseFolderUri(path);
-  } catch (error) {
-    if (error instanceof InvalidObjectUri) throw invalid('/output_path', error.message);
-    throw error;
-  }
 }

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
-import { InvalidObjectUri, parseFolderUri } from '#libs/object-store';
 import { BatchConfig } from '../../../config/index.js';
 import type { Identity } from '../../../platform/auth/identity.js';
-import { invalid, Problem, unfit } from '../../../platform/errors/problem.js';
+import { Problem, unfit } from '../../../platform/errors/problem.js';
 import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { JobReruns } from '../../../platform/jobs/job-reruns.js';
 import { Grants } from '../../../platform/storage/grants.js';
+import { parseOutputPath } from '../../../platform/storage/output-folder.js';
 import { type ResolvedVersion, type ServableVersion, ServingService } from '../../serving/serving.service.js';
 import { widthOf } from '../certainty.js';
 import { featuresTaken } from '../predictions-by-entity.js';
@@ -47,7 +47,7 @@ export class BatchService {
    */
   async check(tenant: string, dto: SubmitBatchDto): Promise<ServableVersion> {
     this.grants.refuseForeign(tenant, dto.input_path, '/input_path');
-    this.grants.refuseForeign(tenant, folderOf(dto.output_path), '/output_path');
+    this.grants.refuseForeign(tenant, parseOutputPath(dto.output_path), '/output_path');
     if (dto.csv_safe && dto.output_format !== 'csv') throw unfit('/csv_safe', 'is for the output_format csv');
     if (dto.timestamp_column !== undefined && !dto.use_feature_service)
       throw unfit('/timestamp_column', 'is for use_feature_service, which is not true');
@@ -123,15 +123,6 @@ function refuseTooManyProcesses(resolved: ResolvedVersion): void {
 function uploadedIn({ servable, members }: ResolvedVersion): number {
   if (!members) return servable.origin === 'uploaded' ? 1 : 0;
   return members.reduce((sum, member) => sum + uploadedIn(member), 0);
-}
-
-function folderOf(path: string) {
-  try {
-    return parseFolderUri(path);
-  } catch (error) {
-    if (error instanceof InvalidObjectUri) throw invalid('/output_path', error.message);
-    throw error;
-  }
 }
 
 /** Of a tenant's open batches one writes to a folder: migrations/0001. */
