@@ -45,7 +45,6 @@ import { HISTORICAL } from './historical/historical-job.js';
 import { HistoricalController } from './historical/historical.controller.js';
 import { HistoricalProcessor } from './historical/historical.processor.js';
 import { HistoricalService } from './historical/historical.service.js';
-import { AttemptFiles } from './offline/attempt-files.js';
 import { EngineRoom } from './offline/engine-room.js';
 import { FeatureJoins } from './offline/feature-joins.service.js';
 import { PushedFiles } from './offline/pushed-files.js';
@@ -128,7 +127,6 @@ import { SkewService } from './skew/skew.service.js';
     EntityFeaturesService,
     PushedRowsRepository,
     PushesService,
-    AttemptFiles,
     EngineRoom,
     EntityFiles,
     FeatureFilesRepository,

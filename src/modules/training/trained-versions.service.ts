@@ -1,12 +1,12 @@
-import { Inject, Injectable } from '@nestjs/common';
-import type { ObjectAddress, ObjectStore } from '#libs/object-store';
+import { Injectable } from '@nestjs/common';
+import type { ObjectAddress } from '#libs/object-store';
 import type { TenantScope } from '../../platform/database/database.js';
+import { AttemptFiles } from '../../platform/jobs/attempt-files.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { folderOfAttempt } from '../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import { Artifacts } from '../../platform/storage/artifacts.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
-import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
 import { TenantStorage } from '../../platform/storage/tenant-storage.js';
 import { CertaintiesService } from '../models/certainty/certainties.service.js';
 import type { Threshold } from '../models/certainty/version-certainty.entity.js';
@@ -44,7 +44,7 @@ export class TrainedVersionsService {
     private readonly versions: VersionsService,
     private readonly storage: TenantStorage,
     private readonly certainties: CertaintiesService,
-    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly files: AttemptFiles,
   ) {}
 
   /**
@@ -113,11 +113,7 @@ export class TrainedVersionsService {
 
   /** What this attempt and those before it wrote is published by now, or of no use to anyone. */
   async cleanUp(claim: AttemptRef): Promise<void> {
-    for (let attempt = 1; attempt <= claim.attempt; attempt++) {
-      const prefix = `${folderOfAttempt({ ...claim, attempt })}/`;
-      const { objects } = await this.store.list({ bucket: PLATFORM_BUCKET, prefix });
-      await Promise.all(objects.map(({ key }) => this.store.delete({ bucket: PLATFORM_BUCKET, key })));
-    }
+    await this.files.clear(claim);
     await this.storage.release(claim.tenant, claim.id);
   }
 
@@ -131,11 +127,6 @@ export class TrainedVersionsService {
     attempt.report({ type: 'warning', message: `training_config.threshold ${found}, and was ignored.` });
     return null;
   }
-}
-
-/** Where an attempt writes, as its engine is told; ends with a slash. */
-export function outputOf(claim: AttemptRef): string {
-  return `s3://${PLATFORM_BUCKET}/${folderOfAttempt(claim)}/`;
 }
 
 function filesOf(

@@ -3,8 +3,9 @@ import { Compute } from '../../platform/compute/compute.js';
 import type { TenantScope } from '../../platform/database/database.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
+import { outputOfAttempt } from '../../platform/jobs/job-folders.js';
 import type { AttemptRef } from '../../platform/jobs/job-kind.js';
-import { outputOf, TrainedVersionsService } from './trained-versions.service.js';
+import { TrainedVersionsService } from './trained-versions.service.js';
 import { TrainerSpecsService } from './trainer-specs.service.js';
 import { readerOf, TrainingDataService } from './training-data.service.js';
 import { TRAINING, TRAINING_CONTRACT } from './training-job.js';
@@ -27,7 +28,7 @@ export class TrainingProcessor implements JobHandler<TrainingSpec, ProgressBody,
   async run(attempt: TrainingAttempt): Promise<Outcome<TrainingResultBody>> {
     const { claim, job } = attempt;
     const input = await this.data.findAll(readerOf(attempt), job.spec);
-    const spec = this.specs.make(job.spec, input, outputOf(claim));
+    const spec = this.specs.make(job.spec, input, outputOfAttempt(claim));
     const outcome = await this.compute.run(attempt, TRAINING_CONTRACT, spec);
     if (outcome.type !== 'succeeded') return outcome;
     const trained = outcome.result;

@@ -2,12 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { formatObjectUri, type ObjectAddress, ObjectExists, type ObjectStore } from '#libs/object-store';
 import { JobsConfig } from '../../config/index.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
-import { folderOfJob } from '../../platform/jobs/job-folders.js';
+import { folderOfJob, outputOfAttempt } from '../../platform/jobs/job-folders.js';
 import type { AttemptRef, JobRef } from '../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../platform/jobs/job-kinds.js';
 import { PLATFORM_BUCKET } from '../../platform/storage/grants.js';
 import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import { outputOf } from '../training/trained-versions.service.js';
 import { TrainerSpecsService } from '../training/trainer-specs.service.js';
 import type { TrainingInput } from '../training/training-data.service.js';
 import { TrialsService } from './trials/trials.service.js';
@@ -31,7 +30,7 @@ export class StudySpecs {
     trialsKnown: number,
   ): Promise<object> {
     const { spec } = job;
-    const trained = this.specs.make(spec, input, outputOf(claim), this.memoryBytes);
+    const trained = this.specs.make(spec, input, outputOfAttempt(claim), this.memoryBytes);
     const parents = [];
     for (const id of spec.parents) parents.push({ job_id: id, uri: await this.tellParent(claim, id) });
     const { space, algorithm, pruner, objectives, constraints, cv_folds, seed, deterministic, lag } = spec;

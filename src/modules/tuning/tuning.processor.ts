@@ -1,17 +1,15 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { formatObjectUri, type ObjectAddress, type ObjectStore, parseObjectUri } from '#libs/object-store';
+import { Injectable } from '@nestjs/common';
+import { formatObjectUri, type ObjectAddress } from '#libs/object-store';
 import { Compute } from '../../platform/compute/compute.js';
 import type { TenantScope } from '../../platform/database/database.js';
+import { AttemptFiles } from '../../platform/jobs/attempt-files.js';
 import type { JobAttempt } from '../../platform/jobs/job-attempt.js';
-import { folderOfJob } from '../../platform/jobs/job-folders.js';
 import { GoesOn, Handles, type JobHandler, type Outcome } from '../../platform/jobs/job-handlers.js';
 import type { AttemptRef } from '../../platform/jobs/job-kind.js';
 import type { Job } from '../../platform/jobs/job.entity.js';
 import { JobsService } from '../../platform/jobs/jobs.service.js';
-import { PLATFORM_BUCKET, TENANTS_BUCKET } from '../../platform/storage/grants.js';
-import { OBJECT_STORE } from '../../platform/storage/object-store.token.js';
-import { TenantStorage } from '../../platform/storage/tenant-storage.js';
-import { outputOf, TrainedVersionsService } from '../training/trained-versions.service.js';
+import { TENANTS_BUCKET } from '../../platform/storage/grants.js';
+import { TrainedVersionsService } from '../training/trained-versions.service.js';
 import { readerOf, TrainingDataService } from '../training/training-data.service.js';
 import { StudySpecs } from './study-specs.js';
 import { TrialsService } from './trials/trials.service.js';
@@ -38,8 +36,7 @@ export class TuningProcessor implements JobHandler<TuningSpec, StudyProgress, Tu
     private readonly specs: StudySpecs,
     private readonly trials: TrialsService,
     private readonly versions: TrainedVersionsService,
-    private readonly storage: TenantStorage,
-    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
+    private readonly files: AttemptFiles,
   ) {}
 
   async run(attempt: TuningAttempt): Promise<Outcome<TuningResult>> {
@@ -72,21 +69,15 @@ export class TuningProcessor implements JobHandler<TuningSpec, StudyProgress, Tu
   async cleanUp(claim: AttemptRef): Promise<void> {
     await this.versions.cleanUp(claim);
     const { endedAt } = await this.jobs.get(claim.tenant, TUNING, claim.id);
-    if (!endedAt) return;
-    const prefix = `${folderOfJob(claim)}/`;
-    for await (const { key } of this.store.listAll({ bucket: PLATFORM_BUCKET, prefix }))
-      await this.store.delete({ bucket: PLATFORM_BUCKET, key });
+    if (endedAt) await this.files.clearJob(claim);
   }
 
   /** Puts the file of all trials where its tenant can read it; doing it again replaces it. */
-  private async publishTrials(
-    { tenant, id, attempt }: AttemptRef,
-    { name, size_bytes, sha256 }: StudyResult['trials_file'],
-  ): Promise<TrialsFileBody> {
-    const from = parseObjectUri(`${outputOf({ tenant, id, attempt })}${name}`);
+  private async publishTrials(claim: AttemptRef, file: StudyResult['trials_file']): Promise<TrialsFileBody> {
+    const { tenant, id } = claim;
+    const { name, size_bytes, sha256 } = file;
     const to: ObjectAddress = { bucket: TENANTS_BUCKET, key: `${tenant}/${TUNING.name}/${id}/${name}` };
-    const { stream } = await this.store.get(from);
-    await this.storage.put(tenant, to, stream, { length: size_bytes, sha256 });
+    await this.files.copy(claim, file, to, true);
     return { uri: formatObjectUri(to), size_bytes, sha256 };
   }
 }

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { ObjectExists, type ObjectAddress, type ObjectStore } from '#libs/object-store';
-import { folderOfAttempt } from '../../../platform/jobs/job-folders.js';
-import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
-import { PLATFORM_BUCKET } from '../../../platform/storage/grants.js';
-import { OBJECT_STORE } from '../../../platform/storage/object-store.token.js';
-import { TenantStorage } from '../../../platform/storage/tenant-storage.js';
+import { PLATFORM_BUCKET } from '../storage/grants.js';
+import { OBJECT_STORE } from '../storage/object-store.token.js';
+import { TenantStorage } from '../storage/tenant-storage.js';
+import { folderOfAttempt, folderOfJob } from './job-folders.js';
+import type { AttemptRef, JobRef } from './job-kind.js';
 
 /** A file that an engine wrote in the folder of its attempt. */
 export interface WrittenFile {
@@ -14,18 +14,13 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** Brings what attempts have written to where their tenant reads it. */
+/** Brings what attempts have written to where their tenant reads it, and clears away what is left. */
 @Injectable()
 export class AttemptFiles {
   constructor(
     private readonly storage: TenantStorage,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
   ) {}
-
-  /** Where an attempt writes, as its engine is told; ends with a slash. */
-  folderOf(claim: AttemptRef): string {
-    return `s3://${PLATFORM_BUCKET}/${folderOfAttempt(claim)}/`;
-  }
 
   /**
    * Copies a file of the attempt.
@@ -54,17 +49,24 @@ export class AttemptFiles {
 
   /** Deletes what this attempt and those before it have left; a later one may be at work. */
   async clear(claim: AttemptRef): Promise<void> {
-    for (let attempt = 1; attempt <= claim.attempt; attempt++) {
-      const prefix = `${folderOfAttempt({ ...claim, attempt })}/`;
-      for await (const { key } of this.store.listAll({ bucket: PLATFORM_BUCKET, prefix }))
-        await this.store.delete({ bucket: PLATFORM_BUCKET, key });
-    }
+    for (let attempt = 1; attempt <= claim.attempt; attempt++)
+      await this.clearFolder(folderOfAttempt({ ...claim, attempt }));
+  }
+
+  /** Deletes all that a job has left, also what is kept between its attempts. */
+  clearJob(job: JobRef): Promise<void> {
+    return this.clearFolder(folderOfJob(job));
   }
 
   /** Deletes what was copied to a folder. @param folder with a slash at its end */
   async deleteFolder(bucket: string, folder: string): Promise<void> {
     for await (const { key } of this.store.listAll({ bucket, prefix: folder }))
       await this.storage.delete({ bucket, key });
+  }
+
+  private async clearFolder(folder: string): Promise<void> {
+    for await (const { key } of this.store.listAll({ bucket: PLATFORM_BUCKET, prefix: `${folder}/` }))
+      await this.store.delete({ bucket: PLATFORM_BUCKET, key });
   }
 
   private async digestOf(address: ObjectAddress): Promise<string> {

@@ -1,3 +1,4 @@
+import { PLATFORM_BUCKET } from '../storage/grants.js';
 import type { ObjectOwner } from '../storage/object-owners.js';
 import type { AttemptRef } from './job-kind.js';
 
@@ -19,4 +20,9 @@ export function folderOfJob({ tenant, id }: { tenant: string; id: string }): str
 /** Key of the folder where one attempt writes, and no other, without a slash at its end. */
 export function folderOfAttempt(claim: AttemptRef): string {
   return `${folderOfJob(claim)}/attempts/${claim.attempt}`;
+}
+
+/** Where an attempt writes, as its engine is told; ends with a slash. */
+export function outputOfAttempt(claim: AttemptRef): string {
+  return `s3://${PLATFORM_BUCKET}/${folderOfAttempt(claim)}/`;
 }

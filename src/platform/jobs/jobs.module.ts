@@ -6,6 +6,7 @@ import type { Queue } from 'bull';
 import { RedisConfig } from '../../config/index.js';
 import { Artifacts } from '../storage/artifacts.js';
 import { AttemptEndings } from './attempt-endings.js';
+import { AttemptFiles } from './attempt-files.js';
 import { AttemptRunner } from './attempt-runner.js';
 import { JobClaimsRepository } from './job-claims.repository.js';
 import { JobEventHints } from './job-event-hints.js';
@@ -62,6 +63,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
   controllers: [JobsController],
   providers: [
     AttemptEndings,
+    AttemptFiles,
     AttemptRunner,
     JobClaimsRepository,
     JobEventHints,
@@ -81,6 +83,7 @@ const laterAndLater = (tries: number): number => Math.min(30_000, 1000 * 2 ** Ma
     JobsService,
   ],
   exports: [
+    AttemptFiles,
     JobClaimsRepository,
     JobEventHints,
     JobEventStreams,

@@ -6,7 +6,7 @@ import { toJobBody } from '../../../platform/jobs/job-body.js';
 import type { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { configuredLimits, JobKind } from '../../../platform/jobs/job-kind.js';
 import type { Job } from '../../../platform/jobs/job.entity.js';
-import type { WrittenFile } from '../offline/attempt-files.js';
+import type { WrittenFile } from '../../../platform/jobs/attempt-files.js';
 import type { ErasedBody, ErasureBody, ErasureCertificateBody } from './erasure.dto.js';
 
 /** What the row of an erasure keeps of its request. */

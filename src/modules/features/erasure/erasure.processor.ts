@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { AttemptFiles } from '../../../platform/jobs/attempt-files.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
 import { LogErasureService } from '../../prediction-log/log-erasure.service.js';
 import { nameOf, type StoredView } from '../definitions/definitions.js';
-import { AttemptFiles } from '../offline/attempt-files.js';
 import { ERASURE, type ErasureSpec } from './erasure-job.js';
 import type { ErasedBody, ErasureCertificateBody, NotReachedBody } from './erasure.dto.js';
 import { FileErasure } from './file-erasure.js';

@@ -7,7 +7,7 @@ import type { Job } from '../../../platform/jobs/job.entity.js';
 import { DATA_FORMATS, type DataFormat } from '../../../platform/storage/data-files.js';
 import { TENANTS_BUCKET } from '../../../platform/storage/grants.js';
 import type { ServiceFeature } from '../definitions/definitions.js';
-import type { WrittenFile } from '../offline/attempt-files.js';
+import type { WrittenFile } from '../../../platform/jobs/attempt-files.js';
 import type { ViewsProgressBody } from '../offline/views-progress.dto.js';
 import type { HistoricalBody, HistoricalResultBody, JoinedViewBody } from './historical.dto.js';
 

@@ -4,6 +4,7 @@ import { Compute } from '../../../platform/compute/compute.js';
 import type { TenantScope } from '../../../platform/database/database.js';
 import { Problem } from '../../../platform/errors/problem.js';
 import { newId } from '../../../platform/http/identifiers.js';
+import { AttemptFiles } from '../../../platform/jobs/attempt-files.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import type { AttemptRef, JobRef } from '../../../platform/jobs/job-kind.js';
@@ -11,7 +12,6 @@ import { JobsService } from '../../../platform/jobs/jobs.service.js';
 import { TENANTS_BUCKET } from '../../../platform/storage/grants.js';
 import { nameOf } from '../definitions/definitions.js';
 import { FeatureFilesRepository } from '../files/feature-files.repository.js';
-import { AttemptFiles } from '../offline/attempt-files.js';
 import type { ViewsProgressBody } from '../offline/views-progress.dto.js';
 import {
   MATERIALIZATION,

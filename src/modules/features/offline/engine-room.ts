@@ -1,14 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { FeatureJobsConfig } from '../../../config/index.js';
+import { outputOfAttempt } from '../../../platform/jobs/job-folders.js';
 import type { AttemptRef, JobKind } from '../../../platform/jobs/job-kind.js';
 import { JobKinds } from '../../../platform/jobs/job-kinds.js';
-import { AttemptFiles } from './attempt-files.js';
 
 /** What the engine may take, and where it writes. */
 @Injectable()
 export class EngineRoom {
   constructor(
-    private readonly files: AttemptFiles,
     private readonly kinds: JobKinds,
     private readonly config: FeatureJobsConfig,
   ) {}
@@ -16,7 +15,7 @@ export class EngineRoom {
   /** Fields that every contracts/features-spec.v1.schema.json has. */
   of(claim: AttemptRef, kind: JobKind): object {
     return {
-      output_uri: this.files.folderOf(claim),
+      output_uri: outputOfAttempt(claim),
       limits: { memory_bytes: this.kinds.limitsOf(kind).memoryBytes },
       threads: this.config.threads,
     };

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Compute } from '../../../platform/compute/compute.js';
+import { AttemptFiles } from '../../../platform/jobs/attempt-files.js';
 import type { JobAttempt } from '../../../platform/jobs/job-attempt.js';
 import { Handles, type JobHandler, type Outcome } from '../../../platform/jobs/job-handlers.js';
 import type { AttemptRef } from '../../../platform/jobs/job-kind.js';
-import { AttemptFiles } from '../offline/attempt-files.js';
 import { EngineRoom } from '../offline/engine-room.js';
 import { FeatureJoins } from '../offline/feature-joins.service.js';
 import { columnsAskedFor, keysOf, type JoinPlan, requestInputsOf } from '../offline/join-plan.js';
