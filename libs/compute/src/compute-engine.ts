@@ -27,6 +27,8 @@ export type ComputeOutcome =
   | { readonly type: 'aborted' };
 
 export interface RunOptions {
+  /** What this job alone may know, by name, beside what every job of the engine may; it is told once the job runs. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Raising it kills the job. */
   readonly signal: AbortSignal;
   /** Raising it asks the job to end at the next border of its work, which not every kind of job has. */

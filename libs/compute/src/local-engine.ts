@@ -27,10 +27,10 @@ export interface LocalEngineOptions {
   /** What to pick the few variables from that jobs may see; never handed on whole, it holds secrets. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /**
-   * What the job of a spec sends for once it runs: `storage`, to reach the object store, and of a materialization
-   * `redis_url`. The warm parent never sees it, so that no other job inherits it.
+   * What any job may send for once it runs, by name, such as what it needs to reach the object store. The warm parent
+   * never sees it, so that no other job inherits it.
    */
-  readonly credentials?: (spec: object) => Promise<object>;
+  readonly credentials?: () => Promise<object>;
   /** Default 60,000: importing the Python packages takes 5 s on an idle machine. */
   readonly startTimeoutMs?: number;
   /** What the Python process writes beside events, line by line. */
@@ -173,7 +173,7 @@ async function converse(
   socket: Socket,
   spec: object,
   run: JobRun,
-  { signal, giveWay }: RunOptions,
+  { signal, giveWay, secrets }: RunOptions,
   credentials: LocalEngineOptions['credentials'] = () => Promise.resolve({}),
 ): Promise<void> {
   let failure: unknown = null;
@@ -196,8 +196,8 @@ async function converse(
     }
   };
   const answerWith = async (ask: NonNullable<LocalEngineOptions['credentials']>) => {
-    const answer = await ask(spec).catch(fail);
-    if (failure === null && !signal.aborted) socket.write(`${JSON.stringify(answer)}\n`);
+    const answer = await ask().catch(fail);
+    if (failure === null && !signal.aborted) socket.write(`${JSON.stringify({ ...answer, ...secrets })}\n`);
   };
   let isAsked = false;
   // Before its first event, the job may still read its credentials from the connection.

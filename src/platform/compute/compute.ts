@@ -32,12 +32,14 @@ export class Compute {
    * its own id of the job is kept before the job begins, and the attempt's signals end the job or ask it to give way. An engine that is away
    * fails the job with ENGINE_UNAVAILABLE, which is tried again like any failure that passes.
    * @param body the spec without what every spec begins with: version, kind, job, attempt, trace and storage
+   * @param secrets by name, what the job needs and no spec may hold
    * @throws Error where the spec, the progress or the result is not what the contract says
    */
   async run<Progress, Result>(
     attempt: JobAttempt<unknown, Progress>,
     contract: ComputeContract<Progress, Result>,
     body: object,
+    secrets: Readonly<Record<string, string>> = {},
   ): Promise<RunOutcome<Result>> {
     const { job, claim, signal, giveWay } = attempt;
     const spec = {
@@ -54,6 +56,7 @@ export class Compute {
       const outcome = await this.engineOf(job.engine).run(spec, {
         signal,
         giveWay,
+        secrets,
         onEvent: (event) => report(attempt, contract, event),
         onAccepted: (engineJobId) => attempt.keepEngineJobId(engineJobId),
       });

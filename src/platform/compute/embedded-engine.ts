@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LocalEngine } from '#libs/compute';
-import { FeaturesConfig, RuntimeConfig } from '../../config/index.js';
+import { RuntimeConfig } from '../../config/index.js';
 import { PROCESS_ENVIRONMENT, PROJECT_ROOT } from '../../config/project.js';
 import { AppLogger } from '../observability/logger.js';
 import { StorageLocation } from '../storage/storage-location.js';
@@ -11,7 +11,6 @@ import { StorageLocation } from '../storage/storage-location.js';
 export class EmbeddedEngine extends LocalEngine implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly config: RuntimeConfig,
-    features: FeaturesConfig,
     logger: AppLogger,
     storage: StorageLocation,
   ) {
@@ -20,11 +19,7 @@ export class EmbeddedEngine extends LocalEngine implements OnApplicationBootstra
       python: config.trainerPython,
       trainerDir,
       environment: PROCESS_ENVIRONMENT,
-      credentials: async (spec) => ({
-        storage: await storage.credentials(),
-        // No other kind of job writes to the online store.
-        ...((spec as { kind?: string }).kind === 'materialization' && { redis_url: features.redisUrl }),
-      }),
+      credentials: async () => ({ storage: await storage.credentials() }),
       onLog: (line) => logger.info('trainer', { line }),
     });
   }

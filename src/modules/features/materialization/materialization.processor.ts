@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { formatObjectUri, type ObjectAddress } from '#libs/object-store';
+import { FeaturesConfig } from '../../../config/index.js';
 import { Compute } from '../../../platform/compute/compute.js';
 import type { TenantScope } from '../../../platform/database/database.js';
 import { Problem } from '../../../platform/errors/problem.js';
@@ -40,11 +41,14 @@ export class MaterializationProcessor implements JobHandler<
     private readonly files: AttemptFiles,
     private readonly featureFiles: FeatureFilesRepository,
     private readonly jobs: JobsService,
+    private readonly config: FeaturesConfig,
   ) {}
 
   async run(attempt: MaterializationAttempt): Promise<Outcome<MaterializationResultBody>> {
     const { views, spec } = await this.plans.make(attempt);
-    const outcome = await this.compute.run(attempt, MATERIALIZATION_CONTRACT, spec);
+    // The URL of the online store may hold a password, which no spec may.
+    const secrets = { redis_url: this.config.redisUrl };
+    const outcome = await this.compute.run(attempt, MATERIALIZATION_CONTRACT, spec, secrets);
     if (outcome.type !== 'succeeded') return outcome;
     const done = views.map((planned, at) => ({
       planned,
