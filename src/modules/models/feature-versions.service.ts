@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { JsonValue } from '#libs/features';
 import type { SignatureDefinition } from '#libs/inference';
 import type { TenantScope } from '../../platform/database/database.js';
 import { unfit } from '../../platform/errors/problem.js';
@@ -20,8 +21,14 @@ export interface VersionWithFeatures {
 /** A feature service as a version keeps it: `data.feature_service`. */
 export interface TrainedService {
   readonly name: string;
-  /** References name their versions of views. */
-  readonly features: readonly { readonly reference: string; readonly name: string }[];
+  readonly features: readonly {
+    /** With the version of the view that it reads. */
+    readonly reference: string;
+    /** Under which the model takes it. */
+    readonly name: string;
+    /** Stands for a value that is null; undefined where nothing does. */
+    readonly default?: JsonValue;
+  }[];
 }
 
 /** The features of a service by its name. @throws Problem 422 with the pointer /feature_service where there is none */

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { JsonValue } from '#libs/features';
 import type { SignatureDefinition } from '#libs/inference';
 import { type ChangeHandler, Changes } from '../../platform/changes/changes.js';
 import { Database, type TenantScope } from '../../platform/database/database.js';
@@ -27,17 +26,6 @@ import { MODEL_CHANGE, ModelsRepository, type VersionWithFiles } from './models.
 import { isCompatible } from './signature-compatibility.js';
 import { FIRST_VERSION, formatVersion, type VersionNumber } from './version-number.js';
 
-/** Features by the names that the model takes them under, of pinned versions of views. */
-export interface VersionFeatureService {
-  readonly name: string;
-  readonly features: readonly {
-    readonly reference: string;
-    readonly name: string;
-    /** Stands for a value that is null; undefined where nothing does. */
-    readonly default?: JsonValue;
-  }[];
-}
-
 /** What is known of any version that can answer. */
 interface AnsweringVersion {
   modelId: string;
@@ -51,7 +39,7 @@ interface AnsweringVersion {
   /** Probability from which on the second of two classes is answered; null: the more probable class is. */
   threshold: number | null;
   /** The features that it was trained on; null where they came in a ready table, and of an ensemble. */
-  featureService: VersionFeatureService | null;
+  featureService: TrainedService | null;
 }
 
 /** A version that answers with a file of its own. */
@@ -402,7 +390,7 @@ export function toServable(
       seen_by: calibration.seen_by,
     },
     threshold: threshold?.value ?? null,
-    featureService: (found.data.feature_service as VersionFeatureService | undefined) ?? null,
+    featureService: (found.data.feature_service as TrainedService | undefined) ?? null,
   };
   if (signature !== null && origin === 'combined')
     return { ...answering, signature, ensemble: parameters as unknown as EnsembleDefinition };
