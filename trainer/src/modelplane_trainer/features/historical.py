@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from ..events import EventWriter
 from ..storage import Store
 from .database import Database
-from .joining import Join
+from .joining import Join, joined_for
 
 
 def write_training_set(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str, Any]:
@@ -27,13 +27,7 @@ def write_training_set(spec: dict[str, Any], events: EventWriter, store: Store) 
     Raises:
         JobFailure: with what is wrong and what is allowed.
     """
-    events.started(workers=spec["threads"], gpus=0)
-    pa.set_cpu_count(spec["threads"])
-    views = spec["join"]["views"]
-    events.progress(views_done=0, views_total=len(views), metrics={})
-    with Database(spec["limits"]["memory_bytes"], spec["threads"]) as database:
-        joined = Join(database, store, store, spec["join"], events.warning, events.phase)
-        events.progress(views_done=len(views), views_total=len(views), metrics={})
+    with joined_for(spec, events, store) as joined:
         events.phase(f"write {spec['file_name']}")
         uri = f"{spec['output_uri']}{spec['file_name']}"
         file = _write(joined, store, uri, lambda done: events.step(done, joined.rows, "rows"))

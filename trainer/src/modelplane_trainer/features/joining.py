@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
+from ..events import EventWriter
 from ..expressions import timestamps
 from ..failures import column_not_found, unfit
 from ..storage import Store
@@ -302,6 +304,28 @@ class Join:
             f"SELECT {', '.join(['row', *parts])} FROM entities{tables} "
             f"WHERE row >= {first} AND row < {end} ORDER BY row"
         )
+
+
+@contextmanager
+def joined_for(spec: dict[str, Any], events: EventWriter, store: Store) -> Iterator[Join]:
+    """The join of a job, which is told of as it goes.
+
+    Args:
+        spec: contracts/features-spec.v1.schema.json, of a kind that has `join`.
+        events, store: where to tell it, where files lie.
+
+    Raises:
+        JobFailure: with what is wrong and what is allowed.
+    """
+    events.started(workers=spec["threads"], gpus=0)
+    pa.set_cpu_count(spec["threads"])
+    join = spec["join"]
+    total = len(join["views"])
+    events.progress(views_done=0, views_total=total, metrics={})
+    with Database(spec["limits"]["memory_bytes"], spec["threads"]) as database:
+        joined = Join(database, store, store, join, events.warning, events.phase)
+        events.progress(views_done=total, views_total=total, metrics={})
+        yield joined
 
 
 def _without(join: dict[str, Any], given: list[str]) -> dict[str, Any]:

@@ -14,8 +14,7 @@ import pyarrow as pa
 from ..events import EventWriter
 from ..storage import Store
 from ..timestamps import microseconds_of
-from .database import Database
-from .joining import Join
+from .joining import joined_for
 from .values import LARGEST_EXACT, element_of
 
 _WORST = 10
@@ -36,14 +35,8 @@ def compare(spec: dict[str, Any], events: EventWriter, store: Store) -> dict[str
     Raises:
         JobFailure: with what is wrong and what is allowed.
     """
-    events.started(workers=spec["threads"], gpus=0)
-    pa.set_cpu_count(spec["threads"])
-    join, tolerance = spec["join"], spec["relative_tolerance"]
-    total = len(join["views"])
-    events.progress(views_done=0, views_total=total, metrics={})
-    with Database(spec["limits"]["memory_bytes"], spec["threads"]) as database:
-        joined = Join(database, store, store, join, events.warning, events.phase)
-        events.progress(views_done=total, views_total=total, metrics={})
+    tolerance = spec["relative_tolerance"]
+    with joined_for(spec, events, store) as joined:
         kinds = {each["name"]: each["type"] for each in joined.outputs}
         compared = [
             _Feature(each["feature"], each["served"], kinds[each["feature"]], tolerance)
