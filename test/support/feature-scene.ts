@@ -1,16 +1,11 @@
 import { type Row, jsonLines, parseLines, rowsOf, download } from './batches.js';
 import type { Answer, Client } from './client.js';
+import { CUSTOMER_FEATURES } from './features.js';
 import { Service, type ServiceOptions } from './service.js';
 
 export const FEATURES_PATH = '/api/v1/features';
 export const MATERIALIZE = `${FEATURES_PATH}/materialize`;
 export const HISTORICAL = `${FEATURES_PATH}/historical`;
-
-const CUSTOMER_FEATURES = [
-  { name: 'total_orders', type: 'int64' },
-  { name: 'avg_order_value', type: 'float64' },
-  { name: 'days_since_last_order', type: 'int64' },
-];
 
 /** A service with the entity `customer` of the tenant `acme-corp`, and how the specs of features use it. */
 export class FeatureScene {

@@ -7,6 +7,13 @@ export interface FeatureDefinitions {
   services?: Record<string, object>;
 }
 
+/** Of customers, as the examples of the API have them. */
+export const CUSTOMER_FEATURES = [
+  { name: 'total_orders', type: 'int64' },
+  { name: 'avg_order_value', type: 'float64' },
+  { name: 'days_since_last_order', type: 'int64' },
+];
+
 const CUSTOMERS: FeatureDefinitions = {
   entities: { customer: { keys: [{ name: 'customer_id', type: 'string' }] } },
   views: {
@@ -14,11 +21,7 @@ const CUSTOMERS: FeatureDefinitions = {
       entities: ['customer'],
       source: { path: 's3://data/customers.parquet' },
       timestamp_column: 'event_timestamp',
-      features: [
-        { name: 'total_orders', type: 'int64' },
-        { name: 'avg_order_value', type: 'float64' },
-        { name: 'days_since_last_order', type: 'int64' },
-      ],
+      features: CUSTOMER_FEATURES,
     },
   },
 };
